@@ -1,0 +1,49 @@
+"""How much time, memory and output the code of one submission may use."""
+
+from dataclasses import dataclass
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits for one submission; sizes are bytes, times are seconds of wall clock.
+
+    Attributes
+    ----------
+    cell_seconds, call_seconds, total_seconds : float
+        Time for one cell, for one call of a student's function, and for the whole submission.
+    memory_bytes : int
+        Memory of all processes of the sandbox together, files in its scratch space included.
+    processes : int
+        Number of processes and threads that may exist at a time.
+    scratch_bytes, file_bytes : int
+        Size of the scratch space, and of the largest single file in it.
+    output_bytes, image_bytes : int
+        Text and pictures (PNG) that are kept of one cell.
+    result_bytes, result_items, result_depth : int
+        Size of a value that a student's function returns: its bytes, the number of its items
+        (those of nested containers included), and how deep containers may be nested.
+    """
+
+    cell_seconds: float = 60
+    call_seconds: float = 10
+    total_seconds: float = 300
+    memory_bytes: int = 1_000 * MEGABYTE
+    processes: int = 32
+    scratch_bytes: int = 64 * MEGABYTE
+    file_bytes: int = 16 * MEGABYTE
+    output_bytes: int = 100_000
+    image_bytes: int = 4 * MEGABYTE
+    result_bytes: int = 2 * MEGABYTE
+    result_items: int = 10_000
+    result_depth: int = 20
+
+    @property
+    def message_bytes(self) -> int:
+        """Size of the largest message that is read from a sandbox.
+
+        Base64 and JSON escapes enlarge what they carry, by less than a factor of two in answers
+        that are not meant to do harm.
+        """
+        return 2 * (self.output_bytes + self.image_bytes + self.result_bytes)

@@ -1,0 +1,103 @@
+"""A seccomp filter that closes what namespaces and resource limits leave open.
+
+Three families of system calls are refused inside the sandbox: those that make new namespaces or
+mounts (there a process would be root again, with file systems of any size), those that take memory
+that no limit counts (System V segments, memory files, kernel keys, io_uring), and those that touch
+other processes or are known for kernel bugs (ptrace, bpf, perf events, userfaultfd). Sockets other
+than Unix, internet and netlink ones are refused too: a virtual machine's vsock, for example, does
+not belong to any network namespace.
+"""
+
+import errno
+import platform
+import struct
+
+# Kernel's name of the machine: (AUDIT_ARCH_*, column in the tables below).
+_ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
+
+# System call numbers on x86_64 and aarch64.
+_REFUSED = {
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "pivot_root": (155, 41),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "fsmount": (432, 432),
+    "mount_setattr": (442, 442),
+    "shmget": (29, 194),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "pidfd_getfd": (438, 438),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+}
+_CLONE, _CLONE3, _SOCKET = (56, 220), (435, 435), (41, 198)
+_NAMESPACE_FLAGS = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
+_SOCKET_FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK
+_X32_CALLS = 0x40000000  # x86_64 programs reach a second set of numbers through this bit
+
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+_ALLOW = 0x7FFF0000
+
+
+def _fail(error: int) -> int:
+    return 0x00050000 | error
+
+
+def program(machine: str | None = None) -> bytes:
+    """Return the filter as BPF, or no bytes for a machine whose numbers are not listed here.
+
+    Source: Linux, ``Documentation/userspace-api/seccomp_filter.rst``.
+    """
+    machine = machine or platform.machine()
+    if machine not in _ARCHITECTURES:
+        return b""
+    architecture, column = _ARCHITECTURES[machine]
+    instructions: list[tuple[int, int, int, int]] = []
+
+    def load(offset: int) -> None:
+        instructions.append((_LOAD, 0, 0, offset))
+
+    def answer(result: int) -> None:
+        instructions.append((_RETURN, 0, 0, result))
+
+    def answer_if(test: int, operand: int, result: int) -> None:
+        instructions.append((test, 0, 1, operand))  # no: skip the answer
+        answer(result)
+
+    load(_ARCHITECTURE)
+    instructions.append((_EQUAL, 1, 0, architecture))  # the expected one: skip the answer
+    answer(_fail(errno.EPERM))
+    load(_NUMBER)
+    answer_if(_AT_LEAST, _X32_CALLS, _fail(errno.EPERM))
+    for numbers in _REFUSED.values():
+        answer_if(_EQUAL, numbers[column], _fail(errno.EPERM))
+    # The flags of clone3 are out of a filter's sight; C libraries fall back to clone.
+    answer_if(_EQUAL, _CLONE3[column], _fail(errno.ENOSYS))
+    instructions.append((_EQUAL, 0, 4, _CLONE[column]))  # another call: skip these four
+    load(_FIRST_ARGUMENT)
+    answer_if(_ANY_BIT, _NAMESPACE_FLAGS, _fail(errno.EPERM))
+    answer(_ALLOW)
+    instructions.append((_EQUAL, 1, 0, _SOCKET[column]))  # a socket: skip the answer
+    answer(_ALLOW)
+    load(_FIRST_ARGUMENT)
+    for family in _SOCKET_FAMILIES:
+        answer_if(_EQUAL, family, _ALLOW)
+    answer(_fail(errno.EAFNOSUPPORT))
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)

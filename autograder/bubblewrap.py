@@ -60,10 +60,13 @@ class Unconfined:
     def memory_bytes(self) -> int:
         return _resident_bytes(self._process.pid)
 
-    def kill(self) -> int:
+    def wait(self, seconds: float) -> int | None:
+        return _exit_code(self._process, seconds)
+
+    def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        return self._process.wait()
+        self._process.wait()
 
 
 class Bubblewrap:
@@ -158,8 +161,12 @@ class Bubblewrap:
                 total += (space.f_blocks - space.f_bfree) * space.f_frsize
         return total
 
-    def kill(self) -> int:
-        """End every process of the sandbox; return the exit code of the program.
+    def wait(self, seconds: float) -> int | None:
+        """Return the exit code of the program if it ends within some seconds."""
+        return _exit_code(self._process, seconds)
+
+    def kill(self) -> None:
+        """End every process of the sandbox; return when none is left.
 
         The first process of a process namespace ends only after the kernel has ended all others.
         """
@@ -169,7 +176,14 @@ class Bubblewrap:
         poll.register(self._init, select.POLLIN)
         poll.poll()
         os.close(self._init)
-        return self._process.wait()
+        self._process.wait()
+
+
+def _exit_code(process: subprocess.Popen, seconds: float) -> int | None:
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _python_command(program: str, channel: int) -> list[str]:

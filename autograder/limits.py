@@ -34,8 +34,8 @@ class Limits:
     scratch_bytes: int = 64 * MEGABYTE
     file_bytes: int = 16 * MEGABYTE
     output_bytes: int = 100_000
-    image_bytes: int = 4 * MEGABYTE
-    result_bytes: int = 2 * MEGABYTE
+    image_bytes: int = 2 * MEGABYTE
+    result_bytes: int = 1 * MEGABYTE
     result_items: int = 10_000
     result_depth: int = 20
 

@@ -47,6 +47,7 @@ from autograder.limits import Limits
 
 _PROGRAM = Path(__file__).with_name("student_process.py")
 _START_SECONDS = 60
+_ENDING_SECONDS = 2  # for a process to end that has closed its side of the socket
 _LOOK_SECONDS = 0.2  # between two looks at the memory of a sandbox
 _HOW_TO_INSTALL = """\
 Install it with: sudo apt-get install bubblewrap
@@ -65,7 +66,10 @@ _FIND_FONTS = """
 import os, pathlib
 
 def font_files():
-    import matplotlib.font_manager
+    try:
+        import matplotlib.font_manager
+    except ImportError:
+        return {}
     folder = pathlib.Path(os.environ["MPLCONFIGDIR"])
     return {path.name: path.read_text() for path in folder.glob("fontlist-*.json")}
 """
@@ -143,7 +147,6 @@ class StudentProcess:
         self.limits = limits
         self._requests = 0
         self._next_look = math.inf  # until then the scratch space need not exist
-        self._exit_code = 0
         self._resources = contextlib.ExitStack()
         try:
             self._channel, far_end = socket.socketpair()
@@ -158,7 +161,7 @@ class StudentProcess:
                     scratch = tempfile.mkdtemp(prefix="student-")
                     self._resources.callback(shutil.rmtree, scratch, ignore_errors=True)
                     self._process = bubblewrap.Unconfined(_PROGRAM, far_end.fileno())
-            self._resources.callback(self._kill)
+            self._resources.callback(self._process.kill)
             settings = {
                 "files": _as_base64(files),
                 "matplotlib_cache": _as_base64(matplotlib_cache),
@@ -249,9 +252,6 @@ class StudentProcess:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _kill(self) -> None:
-        self._exit_code = self._process.kill()
-
     def _ask(self, seconds: float, **request: object) -> dict:
         self._requests += 1
         deadline = time.monotonic() + seconds
@@ -306,8 +306,7 @@ class StudentProcess:
         except TimeoutError:
             pass
         except OSError:
-            self.close()
-            self._die(_how_it_ended(self._exit_code))
+            self._die(_how_it_ended(self._process.wait(_ENDING_SECONDS)))
 
     @contextlib.contextmanager
     def _checked(self) -> Iterator[None]:
@@ -357,7 +356,9 @@ def _what_to_do(said: str) -> str:
     return f"Student code runs in a sandbox, and there is none: {said}\n{advice}"
 
 
-def _how_it_ended(exit_code: int) -> str:
+def _how_it_ended(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "this code closed the connection to the grader"
     # bubblewrap reports the signal that ended the program as 128 + its number.
     number = -exit_code if exit_code < 0 else exit_code - 128
     try:

@@ -172,7 +172,7 @@ class Stream(io.TextIOBase):
         self._stream = name
         self._descriptor = {"stdout": 1, "stderr": 2}[name]
         self._recorder = recorder
-        self.buffer = open(self._descriptor, "wb", buffering=0, closefd=False)
+        self.buffer = io.FileIO(self._descriptor, "wb", closefd=False)
 
     def writable(self) -> bool:
         return True

@@ -153,7 +153,8 @@ def explain_error(error: BaseException) -> Finding:
     what = f"raised {'an' if name[0] in 'AEIOUe' else 'a'} {name}."
     if frames:
         number, line = frames[-1]
-        where = f"Line {number} of your code, `{_shorten(line, 120)}`, {what}"
+        text = f", `{_shorten(line, 120)}`," if line else ""
+        where = f"Line {number} of your code{text} {what}"
     else:
         where = f"Your function {what}"
     for known_name, pattern, code in _KNOWN_ERRORS:
@@ -435,6 +436,7 @@ def _diagnose_weights(
         (_diagnose_scale(exercise, networks, seen) if _has_matrix(wrong) else None)
         or _diagnose_entries(networks, seen)
         or _diagnose_draw(networks, seen)
+        or _diagnose_places(wrong[0], seen)
         or _diagnose_generator(networks, seen)
         or _diagnose_distribution(exercise, seen, call)
     )
@@ -669,6 +671,15 @@ def _skips_uniform(network: Network, before: int, between: int) -> bool:
             return False
         generator.rand(between)
     return True
+
+
+def _diagnose_places(layer: Layer, seen: str) -> Finding | None:
+    """The right numbers in some places: then it is not another stream or distribution."""
+    right = np.isclose(layer.found, layer.expected, rtol=RELATIVE_ERROR, atol=0).sum()
+    if right:
+        seen = f"{seen} {right} of the {layer.found.size} entries of {layer.key} are right."
+        return finding("some-entries-differ", seen, key=layer.key)
+    return None
 
 
 def _diagnose_generator(networks: list[Network], seen: str) -> Finding | None:

@@ -190,7 +190,7 @@ MESSAGES = {
         "W has one row for each unit of this layer, one column for each unit of the previous one.",
     ),
     "weight-shape": (
-        "The shape of {key} does not fit its layer.",
+        "The weights {key} do not have the shape that their layer needs.",
         "W has one row for each unit of this layer, one column for each unit of the previous one.",
     ),
     "bias-flat": (
@@ -206,7 +206,7 @@ MESSAGES = {
         "b has one row for each unit of this layer, and one column.",
     ),
     "bias-shape": (
-        "The shape of {key} does not fit its layer.",
+        "The biases {key} do not have the shape that their layer needs.",
         "b has one row for each unit of this layer, and one column.",
     ),
     # Values
@@ -327,6 +327,10 @@ MESSAGES = {
     "shifted-mean": (
         "Every weight is the expected one plus {shift}.",
         "The weights are drawn around zero.",
+    ),
+    "some-entries-differ": (
+        "Some entries of {key} are right and others are not.",
+        "Which line changes W after it was drawn, or fills only a part of it?",
     ),
     # Draw: which random numbers, and where
     "drawn-transposed": (

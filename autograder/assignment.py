@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -164,17 +165,19 @@ def function_names(cell: NotebookNode) -> list[str]:
 @lru_cache(maxsize=4)  # a worker grades many submissions of the same assignment
 def _parse(notebook: bytes) -> NotebookNode:
     try:
-        parsed = nbformat.reads(notebook.decode("utf-8"), as_version=4)
+        parsed = nbformat.v4.reads(notebook.decode("utf-8"))
+        grade_ids = [grade_id(cell) for cell in parsed.cells if grade_id(cell)]
+        cell_ids = [cell.get("id") for cell in parsed.cells]
+        for kind, names in {"grade id": grade_ids, "cell id": cell_ids}.items():
+            repeated = [str(name) for name, uses in Counter(names).items() if uses > 1]
+            if repeated:
+                raise AssignmentError(
+                    f"The instructor's notebook has several cells with the {kind} "
+                    f"{', '.join(repeated)}."
+                )
         nbformat.validate(parsed)
-    except (ValueError, nbformat.ValidationError) as error:
+    except (ValueError, TypeError, AttributeError, nbformat.ValidationError) as error:
         raise AssignmentError(f"The instructor's notebook cannot be read: {error}") from error
-
-    names = [grade_id(cell) for cell in parsed.cells if grade_id(cell)]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise AssignmentError(
-            f"The instructor's notebook has several cells with the grade id {', '.join(repeated)}."
-        )
     if not any(role(cell) is Role.TEST for cell in parsed.cells):
         raise AssignmentError("The instructor's notebook has no test cell, so nothing is graded.")
     return parsed

@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import select
+import shutil
 import signal
 import site
 import subprocess
@@ -97,19 +98,20 @@ class Bubblewrap:
     def __init__(
         self, program: Path, channel: int, scratch_bytes: int, hidden: Sequence[Path] = ()
     ) -> None:
-        mounts = _mounts(scratch_bytes, hidden)
+        bwrap = _executable()
+        mounts = _mounts(bwrap, scratch_bytes, hidden)
         self.user = _STUDENT if os.geteuid() == 0 else None
         try:
-            self._start(program, channel, mounts)
+            self._start(bwrap, program, channel, mounts)
         except CannotStart:
             if self.user is None:
                 raise
             # Root of a container that lacks a second user or the right to use one. To the kernel
             # this is mostly an ordinary user, and the way of ordinary users works.
             self.user = None
-            self._start(program, channel, mounts)
+            self._start(bwrap, program, channel, mounts)
 
-    def _start(self, program: Path, channel: int, mounts: list[str]) -> None:
+    def _start(self, bwrap: str, program: Path, channel: int, mounts: list) -> None:
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             news, news_end = _pipe(ours, theirs)
             gate_end, gate = _pipe(theirs, ours)
@@ -133,12 +135,9 @@ class Bubblewrap:
             # Not on the command line, because that can be read inside the sandbox.
             listing = b"".join(os.fsencode(str(argument)) + b"\0" for argument in arguments)
             listed = _memory_file(theirs, listing)
-            command = ["bwrap", "--args", str(listed), *_python_command(_PROGRAM, channel)]
+            command = [bwrap, "--args", str(listed), *_python_command(_PROGRAM, channel)]
             inherited = [channel, news_end, gate_end, passwd, source, rules, listed]
-            try:
-                self._process = _popen(command, inherited, errors)
-            except FileNotFoundError as error:
-                raise CannotStart("bwrap: command not found") from error
+            self._process = _popen(command, inherited, errors)
             theirs.close()
             try:
                 self._pid = _child_pid(news)
@@ -250,7 +249,7 @@ def _resident_bytes(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _mounts(scratch_bytes: int, hidden: Sequence[Path]) -> list:
+def _mounts(bwrap: str, scratch_bytes: int, hidden: Sequence[Path]) -> list:
     """Return the arguments that make the file system of a sandbox."""
     interpreter = Path(sys.executable).resolve()
     base = Path(sys.base_prefix).resolve()
@@ -274,33 +273,29 @@ def _mounts(scratch_bytes: int, hidden: Sequence[Path]) -> list:
     arguments = []
     for path in sorted(steps, key=lambda path: len(path.parts)):
         arguments += steps[path]
-    arguments += ["--proc", "/proc"] if _may_mount_proc() else ["--dir", "/proc"]
+    arguments += ["--proc", "/proc"] if _may_mount_proc(bwrap) else ["--dir", "/proc"]
     arguments += ["--dev", "/dev"]
     for folder in (SCRATCH, _SHARED_MEMORY):
-        size = ["--size", scratch_bytes] if _knows_size() else []
+        size = ["--size", scratch_bytes] if _knows_size(bwrap) else []
         arguments += ["--perms", "1777", *size, "--tmpfs", folder]
     return arguments
 
 
+def _executable() -> str:
+    path = shutil.which("bwrap")
+    if path is None:
+        raise CannotStart("bwrap: command not found")
+    return path
+
+
 @functools.cache
-def _knows_size() -> bool:
+def _knows_size(bwrap: str) -> bool:
     """Whether bubblewrap can limit the size of a file system in memory (0.7 and newer can)."""
-    return "--size" in _run("--help").stdout
+    return "--size" in subprocess.run([bwrap, "--help"], capture_output=True, text=True).stdout
 
 
 @functools.cache
-def _may_mount_proc() -> bool:
+def _may_mount_proc(bwrap: str) -> bool:
     """Whether a sandbox can have /proc; a container that masks parts of its own forbids it."""
-    return (
-        _run(
-            "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "/bin/true"
-        ).returncode
-        == 0
-    )
-
-
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(["bwrap", *arguments], capture_output=True, text=True, timeout=30)
-    except FileNotFoundError as error:
-        raise CannotStart("bwrap: command not found") from error
+    command = [bwrap, "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc"]
+    return subprocess.run([*command, "/bin/true"], capture_output=True).returncode == 0

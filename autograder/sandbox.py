@@ -300,8 +300,8 @@ class StudentProcess:
             if self._process.memory_bytes() > self.limits.memory_bytes:
                 megabytes = self.limits.memory_bytes // 1_000_000
                 self._die(f"this code used more than {megabytes} MB of memory and was stopped")
-        self._channel.settimeout(max(min(_LOOK_SECONDS, deadline - now), 0.001))
         try:
+            self._channel.settimeout(max(min(_LOOK_SECONDS, deadline - now), 0.001))
             yield
         except TimeoutError:
             pass

@@ -150,9 +150,9 @@ class _Decoder:
         if math.prod(shape) * dtype.itemsize != len(data):
             raise Malformed("an array whose bytes do not fit its shape")
         try:
-            if dtype.kind == "b":  # any byte but 0 counts as True, and becomes 1
-                return np.frombuffer(data, np.uint8).reshape(shape) != 0
-            return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+            # A truth value may arrive as any byte; all but 0 become 1.
+            stored = np.uint8 if dtype.kind == "b" else dtype
+            return np.frombuffer(data, stored).reshape(shape).astype(dtype.newbyteorder("="))
         except ValueError as error:
             raise Malformed("an array of impossible shape") from error
 
@@ -230,6 +230,8 @@ def decode_outputs(content: Any, limits: Limits) -> list[dict]:
                 picture_bytes_left -= len(picture)
                 if picture_bytes_left >= 0 and _is_picture(picture):
                     data["image/png"] = base64.b64encode(picture).decode()
+            if not data:
+                continue
             output = {"output_type": kind, "data": data, "metadata": {}}
             if kind == "execute_result":
                 count = body.get("execution_count")

@@ -161,6 +161,16 @@ BREAKS = {
             notebook(function(head="def initialize_parameters_he(layers_dims, /):")),
             1,
         ),
+        (
+            "one more by position",
+            notebook(function(head="def initialize_parameters_he(n, /, layers_dims):")),
+            1,
+        ),
+        (
+            "one more by keyword",
+            notebook(function(head="def initialize_parameters_he(layers_dims, *, s=1):")),
+            1,
+        ),
         ("a lambda", notebook("initialize_parameters_he = lambda n: {}"), 1),
         (
             "a decorator above",
@@ -194,6 +204,7 @@ BREAKS = {
         ("one in an f-string", notebook(function("return f'{layers}'")), 2),
         ("one that is assigned", notebook(function("global layers", "layers = []")), 2),
         ("a new global", notebook(function("global mine", "mine = 1", "return mine")), 2),
+        ("an import that is replaced", notebook(function("global np", "np = 1")), 2),
         ("globals()", notebook(function("return globals()['layers']")), 2),
         ("the last output", notebook(function("return _")), 2),
         ("a typing error", notebook(function("return layer_dims")), 2),
@@ -273,6 +284,8 @@ NEAR_MISSES = {
             "a decorator",
             notebook(function(before=("from functools import cache", "@cache"))),
         ),
+        ("a timed cell", notebook("%%time\n" + HE)),
+        ("an escape that Python warns of", notebook(function(r"return '\d'"))),
         ("a partial", notebook("initialize_parameters_he = make('he')")),
     ],
     "global-variable": [
@@ -290,6 +303,12 @@ NEAR_MISSES = {
         ("a parameter of that name", notebook(function("return lambda layers: layers"))),
         ("a walrus", notebook(function("return [m := n for n in layers_dims] + [m]"))),
         ("a global outside", notebook("scale = 2\nscale += 1\n" + function())),
+        (
+            "a comprehension in a decorator",
+            notebook(
+                function(before=("def deco(n): return np.vectorize", "@deco([k for k in [1]])"))
+            ),
+        ),
         ("an attribute", notebook(function("return np.layers"))),
         ("a keyword", notebook(function("return dict(layers=1)"))),
         ("a string", notebook(function("return 'layers'"))),
@@ -380,6 +399,20 @@ def test_a_name_that_nothing_defines_gets_other_words_than_a_variable():
     [finding] = check_cells(notebook(function("return layer_dims")))
     assert "`layer_dims` in `return layer_dims` is not defined anywhere" in finding.message
     assert "spelling" in finding.message
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        function("return _"),
+        function("return Out[3]"),
+        "def helper():\n    global mine\n" + function("return mine"),
+        "def helper():\n    global mine\n    mine = 1\n" + function("return mine"),
+    ],
+)
+def test_a_name_that_the_notebook_has_without_an_assignment_is_its_variable(source):
+    [finding] = check_cells(notebook(source))
+    assert "is a variable of the notebook" in finding.message
 
 
 def test_a_renamed_function_is_named_with_the_name_it_should_have():
@@ -637,13 +670,19 @@ def test_only_the_standard_library_is_needed():
         function("[" + ",".join(f"lambda: a{n}" for n in range(5_000)) + "]"),
         "print(1)\n" * 10_000,
         "def initialize_parameters_he(layers_dims, a=" + "(" * 80 + "1" + ")" * 80 + "): pass",
-        "def initialize_parameters_he(layers_dims, a=" + "-" * 300 + "1" + "): pass",
+        "def initialize_parameters_he(layers_dims, a=" + "-" * 600 + "1" + "): pass",
     ],
     ids=lambda source: repr(source[:20]),
 )
 def test_hostile_code_gives_few_findings_and_no_exception_or_warning(source):
     findings = check_cells(notebook(source))
     assert 1 <= len(findings) <= 20
+
+
+def test_parameters_too_deep_to_be_shown_are_found_all_the_same():
+    head = f"def initialize_parameters_he(layers_dims={'-' * 600}1):"
+    [finding] = check_cells(notebook(function(head=head)))
+    assert finding.rule == "changed-parameters"
 
 
 def test_findings_of_one_kind_are_counted_after_the_first_ten():
@@ -678,6 +717,19 @@ JSON = st.recursive(
     ),
     max_leaves=10,
 )
+
+
+def test_a_mark_that_is_nested_very_deeply_is_a_changed_mark():
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    [finding] = check_cells(remarked("test-he", grade=deep))
+    assert finding.rule == "changed-locked-cell"
+
+
+def test_a_broken_character_in_a_locked_cell_is_a_change():
+    findings = check_cells(changed("test-he", source="'\ud800'"))
+    assert [finding.rule for finding in findings] == ["changed-locked-cell"]
 
 
 @given(JSON, JSON, st.sampled_from(["source", "metadata", "cell_type", "id"]), st.integers(0, 9))
@@ -722,6 +774,7 @@ IPYTHON_CELLS = [
     "s = '''\n%time x = 1\n!ls\n'''\ny = 1",
     's = """\n%%bash\n"""\ny = 1',
     "s = 'a\\\n%time b'\ny = 1",
+    "y = 1  # ''' (\n%time z = 1",
     "s = '%d' % 3\ny = 1  # 'quote\n%time z = 1",
     "    x = 1\n    y = 2",
     "f(a,\n  b)[\n! 1]",

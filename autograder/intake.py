@@ -49,6 +49,7 @@ _TOKEN = re.compile(
 
 _CELL_TYPES = ("code", "markdown", "raw", "heading")  # "heading" belongs to format 3
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SKIPPED = (Role.DEMONSTRATION, Role.PLAYGROUND)
 _SETTINGS = ("grade_id", "grade", "solution", "locked", "points")
 
 # Kinds of repair: noun and the rest of the sentence. "Given" cells are all but the answers.
@@ -106,8 +107,8 @@ def read_submission(data: bytes) -> NotebookNode:
     -------
     NotebookNode
         The cells in the form of nbformat 4.5 without outputs and attachments. Of the metadata
-        there are only nbgrader's settings of each cell, the names of ``kernel`` and ``language``,
-        and ``repairs``, the list of what was repaired while reading.
+        there are only the tags and nbgrader's settings of each cell, the names of ``kernel`` and
+        ``language``, and ``repairs``, the list of what was repaired while reading.
 
     Raises
     ------
@@ -240,9 +241,12 @@ def _cell_entries(document: dict[str, Any], repairs: list[str]) -> list[Any]:
 def _read_cell(entry: dict[str, Any]) -> NotebookNode:
     """A cell from a JSON object with any content."""
     kind = entry.get("cell_type")
-    settings = _dict(_dict(entry.get("metadata")).get("nbgrader"))
+    metadata = _dict(entry.get("metadata"))
+    nbgrader = _dict(metadata.get("nbgrader"))
     settings = {
-        key: settings[key] for key in _SETTINGS if isinstance(settings.get(key), str | bool | float)
+        key: nbgrader[key]
+        for key in (*_SETTINGS, "checksum")
+        if isinstance(nbgrader.get(key), str | bool | float)
     }
     source = _text(entry.get("source", entry.get("input")))  # "input" belongs to format 3
     if kind == "heading":
@@ -252,9 +256,14 @@ def _read_cell(entry: dict[str, Any]) -> NotebookNode:
         id=_text(entry.get("id")),
         # A cell whose type was lost may be an answer, so the unknown ones count as code.
         cell_type=kind if kind in _CELL_TYPES else "code",
-        metadata=NotebookNode(nbgrader=settings),
+        metadata=NotebookNode(nbgrader=settings, tags=_tags(metadata)),
         source=source,
     )
+
+
+def _tags(metadata: dict[str, Any]) -> list[str]:
+    tags = metadata.get("tags")
+    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
 
 
 def _dict(value: Any) -> dict[str, Any]:
@@ -287,7 +296,7 @@ def rebuild(assignment: Assignment, submission: NotebookNode) -> Rebuilt:
     assignment
         The assignment that the submission belongs to.
     submission
-        Result of `read_submission`.
+        Result of `read_submission`, or a notebook without cells.
 
     Returns
     -------
@@ -307,30 +316,38 @@ def rebuild(assignment: Assignment, submission: NotebookNode) -> Rebuilt:
         else:
             added[position].append(cell)
 
+    given = assignment.released_cells()
+    skipped = {_bare(cell.source) for cell in given if cell.metadata.autograder.role in _SKIPPED}
     numbers = count(1)
-    cells = [_student_cell(cell, next(numbers)) for cell in added[-1]]
-    for position, released in enumerate(assignment.released_cells()):
+    cells = [_student_cell(cell, next(numbers), skipped) for cell in added[-1]]
+    for position, released in enumerate(given):
         cell = deepcopy(released)
         if cell.metadata.autograder.role in (Role.ANSWER, Role.PLAYGROUND) and position in match:
             cell.source = theirs[match[position]].source
         elif cell.metadata.autograder.role == Role.ANSWER:
             cell.source = MERGED_ANSWER if position in merged else MISSING_ANSWER
         cells.append(cell)
-        cells += [_student_cell(cell, next(numbers)) for cell in added[position]]
+        cells += [_student_cell(cell, next(numbers), skipped) for cell in added[position]]
 
     notebook = NotebookNode(
         nbformat=4, nbformat_minor=5, metadata=deepcopy(assignment.metadata), cells=cells
     )
-    repairs = [*submission.metadata.repairs, *_describe(assignment, submission, match, merged)]
+    while_reading = submission.metadata.get("repairs", [])
+    repairs = [*while_reading, *_describe(assignment, submission, match, merged)]
     return Rebuilt(notebook, repairs)
 
 
-def _student_cell(submitted: NotebookNode, number: int) -> NotebookNode:
-    """A cell of the student's own, with nothing of its metadata."""
+def _student_cell(submitted: NotebookNode, number: int, skipped: set[str]) -> NotebookNode:
+    """A cell of the student's own, with nothing of its metadata.
+
+    Copies of the sources in `skipped` are skipped like their originals: training a network a
+    second time could use up the time of the submission.
+    """
+    kind = Role.DEMONSTRATION if _bare(submitted.source) in skipped else Role.STUDENT
     cell = NotebookNode(
         id=f"student-{number}",
         cell_type="code" if submitted.cell_type == "code" else "markdown",
-        metadata=NotebookNode(autograder=NotebookNode(role=str(Role.STUDENT))),
+        metadata=NotebookNode(autograder=NotebookNode(role=str(kind))),
         source=submitted.source,
     )
     if submitted.cell_type == "code":
@@ -477,7 +494,8 @@ def _describe(
     indices = [match[position] for position in sorted(match)]
     if indices != sorted(indices):
         repairs.append("Cells were in another order; ours was used.")
-    kernel, language = submission.metadata.kernel, submission.metadata.language
+    kernel = submission.metadata.get("kernel", "")
+    language = submission.metadata.get("language", "")
     expected = assignment.metadata.kernelspec.name
     if kernel != expected or language not in ("", "python"):
         repairs.append(

@@ -523,7 +523,7 @@ def copies_of_the_tests_among_the_own_cells(notebook: Notebook) -> None:
 
 @of_notebook
 def huge_outputs(notebook: Notebook) -> None:
-    flood = {"output_type": "stream", "name": "stdout", "text": "é" * 8_000_000}
+    flood = {"output_type": "stream", "name": "stdout", "text": "é" * 4_000_000}
     lines = {"output_type": "stream", "name": "stdout", "text": ["one more line\n"] * 100_000}
     for cell in answers(notebook):
         cell["outputs"] = [flood, lines]
@@ -678,7 +678,7 @@ def too_much_metadata(data: bytes) -> bytes:
 
 @unreadable
 def too_many_brackets(data: bytes) -> bytes:
-    return b'{"nbformat": 4, "outputs": [' + b"[]," * 3_000_000
+    return b'{"nbformat": 4, "outputs": [' + b"[]," * 2_100_000
 
 
 @unreadable

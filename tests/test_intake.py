@@ -13,6 +13,7 @@ import pytest
 from damage import DAMAGES, UNREADABLE, answers, code_cell
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.utils import compute_checksum
 
@@ -217,6 +218,15 @@ def test_a_notebook_saved_by_jupyterlab_needs_no_repair(assignment, solved):
     assert rebuild(assignment, read_submission(edited(solved, save))).repairs == []
 
 
+def test_reading_keeps_what_the_check_of_the_rules_needs(solved):
+    cells = read_submission(solved).cells
+    originals = json.loads(solved)["cells"]
+    for cell, original in zip(cells, originals, strict=True):
+        assert cell.metadata.tags == original["metadata"].get("tags", [])
+        checksum = original["metadata"].get("nbgrader", {}).get("checksum")
+        assert cell.metadata.nbgrader.get("checksum") == checksum
+
+
 def test_a_changed_or_deleted_playground_needs_no_repair(assignment, solved):
     def play(notebook):
         with_id(notebook, "try")["source"] = "total([7])"
@@ -298,20 +308,24 @@ def bare(cell):
     return {**cell, "source": "\n".join(map(str.rstrip, cell.source.strip().split("\n")))}
 
 
+def is_students(cell):
+    return cell.id.startswith("student-")
+
+
 def assert_built_from_ours(assignment, notebook):
     """Our cells in our order, the given ones as released; nothing of ours on the student's."""
     nbformat.validate(notebook)
     assert notebook.metadata == assignment.metadata
-    ours = [cell for cell in notebook.cells if cell.metadata.autograder.role != Role.STUDENT]
+    ours = [cell for cell in notebook.cells if not is_students(cell)]
     for cell, released in zip(ours, assignment.released_cells(), strict=True):
         assert cell.metadata == released.metadata
         assert (cell.id, cell.cell_type) == (released.id, released.cell_type)
         if cell.metadata.autograder.role not in (Role.ANSWER, Role.PLAYGROUND):
             assert cell.source == released.source
-    students = [cell for cell in notebook.cells if cell.metadata.autograder.role == Role.STUDENT]
-    for number, cell in enumerate(students, start=1):
+    for number, cell in enumerate(filter(is_students, notebook.cells), start=1):
         assert cell.id == f"student-{number}"
-        assert cell.metadata == {"autograder": {"role": "student"}}
+        assert cell.metadata.keys() == {"autograder"}
+        assert cell.metadata.autograder.role in (Role.STUDENT, Role.DEMONSTRATION)
         assert "attachments" not in cell
 
 
@@ -411,6 +425,12 @@ def test_a_missing_answer_leaves_a_comment_and_costs_only_its_own_points(assignm
     assert rebuilt.repairs == ["1 answer could not be found: spread."]
 
 
+def test_a_notebook_without_cells_gives_one_without_answers(assignment):
+    notebook = rebuild(assignment, NotebookNode(cells=[], metadata=NotebookNode())).notebook
+    assert_built_from_ours(assignment, notebook)
+    assert {cell.source for cell in answer_cells(notebook)} == {MISSING_ANSWER}
+
+
 def test_the_last_copy_that_was_worked_on_is_the_answer(assignment, solved, released):
     stub = with_id(json.loads(released), "total")
 
@@ -471,7 +491,7 @@ def test_own_cells_stay_where_they_were(assignment, solved):
         cells.append(code_cell("last = 4"))
 
     notebook = rebuild(assignment, read_submission(edited(solved, add))).notebook
-    students = [cell for cell in notebook.cells if cell.metadata.autograder.role == Role.STUDENT]
+    students = list(filter(is_students, notebook.cells))
     assert [cell.source for cell in students] == [
         *("first = 1", "second = 2", "third = 3", "mine = 1", "last = 4")
     ]
@@ -492,6 +512,15 @@ def test_a_copy_of_a_test_is_the_students_own_code(assignment, solved):
     assert rebuilt.repairs == [
         "1 cell existed more than once; the copies ran as the student's own cells: test-total."
     ]
+
+
+def test_an_unchanged_copy_of_a_demonstration_is_skipped_like_the_original(assignment, solved):
+    def copy(notebook):
+        notebook["cells"] += [code_cell("print(total([1, 2]))\n"), code_cell("print(total([1]))")]
+
+    notebook = rebuild(assignment, read_submission(edited(solved, copy))).notebook
+    roles = [cell.metadata.autograder.role for cell in notebook.cells[-2:]]
+    assert roles == ["demonstration", "student"]
 
 
 def test_raw_cells_of_students_become_text(assignment, solved):
@@ -529,7 +558,7 @@ def test_the_check_for_leaks_would_notice_one(assignment, solved, monkeypatch):
 
 def test_memory_does_not_grow_with_saved_outputs(solved):
     data = DAMAGES["huge_outputs"](solved)
-    assert len(data) > 40 * 2**20
+    assert len(data) > 20 * 2**20
     tracemalloc.start()
     try:
         read_submission(data)

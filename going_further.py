@@ -402,6 +402,7 @@ def scale_slider(references: Mapping[str, tuple[np.ndarray, np.ndarray]]):
     import ipywidgets
 
     slider = ipywidgets.FloatLogSlider(value=HE, min=-1, max=1, step=0.01, description="scale c")
+    slider.layout.width = "600px"
     # More pixels than are shown, so that the picture stays sharp when zoomed.
     picture = ipywidgets.Image(format="png", layout={"width": "900px", "max_width": "100%"})
     sentence = ipywidgets.Label()

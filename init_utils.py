@@ -291,8 +291,9 @@ def plot_dataset(X, y, ax=None):
     ax = _axes(ax)
     for label, marker, color, name in ((0, "o", RED, "label 0"), (1, "^", BLUE, "label 1")):
         x1, x2 = X[:, y[0] == label]
-        ax.scatter(x1, x2, s=26, marker=marker, color=color, edgecolors="white", linewidths=0.5,
-                   label=name)
+        ax.scatter(
+            x1, x2, s=26, marker=marker, color=color, edgecolors="white", linewidths=0.5, label=name
+        )
     ax.set(xlabel="$x_1$ (no unit)", ylabel="$x_2$ (no unit)", title="Two rings of dots")
     ax.set_aspect("equal")
     ax.legend(loc="upper right")
@@ -322,8 +323,14 @@ def plot_decision_boundary(model, X, y, ax=None):
     side = np.linspace(-1.5, 1.5, 301)
     x1, x2 = np.meshgrid(side, side)
     labels = np.reshape(model(np.column_stack([x1.ravel(), x2.ravel()])), x1.shape)
-    ax.contourf(x1, x2, labels, levels=[-0.5, 0.5, 1.5], zorder=0,
-                cmap=ListedColormap([PALE_RED, PALE_BLUE]))
+    ax.contourf(
+        x1,
+        x2,
+        labels,
+        levels=[-0.5, 0.5, 1.5],
+        zorder=0,
+        cmap=ListedColormap([PALE_RED, PALE_BLUE]),
+    )
     if labels.min() != labels.max():
         ax.contour(x1, x2, labels, levels=[0.5], colors="black", linewidths=1)
     ax.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), title="Decision boundary")
@@ -356,12 +363,27 @@ def plot_costs(costs, learning_rate, label=None, ax=None):
     style = {"zeros": "s:", "random": "^--", "he": "o-"}.get(label, "o-")
     (line,) = ax.plot(thousands, np.where(finite, costs, np.nan), style, markersize=4, label=label)
     for missing in thousands[~finite]:
-        ax.annotate("infinite: not drawn", (missing, 1), xycoords=("data", "axes fraction"),
-                    xytext=(4, -12), textcoords="offset points", color=line.get_color())
-        ax.plot(missing, 0.985, marker="x", color=line.get_color(), clip_on=False,
-                transform=ax.get_xaxis_transform())
-    ax.set(xlabel="iterations (thousands)", ylabel="cost (nats)",
-           title=f"Cost while training, learning rate {learning_rate}")
+        ax.annotate(
+            "infinite: not drawn",
+            (missing, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, -12),
+            textcoords="offset points",
+            color=line.get_color(),
+        )
+        ax.plot(
+            missing,
+            0.985,
+            marker="x",
+            color=line.get_color(),
+            clip_on=False,
+            transform=ax.get_xaxis_transform(),
+        )
+    ax.set(
+        xlabel="iterations (thousands)",
+        ylabel="cost (nats)",
+        title=f"Cost while training, learning rate {learning_rate}",
+    )
     if label is not None:
         ax.legend(title="initialization")
     return ax
@@ -377,7 +399,9 @@ def _check_parameters(X, parameters):
         raise ValueError(f"X has shape {np.shape(X)}, expected (n_features, m).")
     if not isinstance(parameters, dict):
         kind = type(parameters).__name__
-        raise ValueError(f"parameters is an object of type {kind}, expected a dict W1, b1, ..., b3.")
+        raise ValueError(
+            f"parameters is an object of type {kind}, expected a dict W1, b1, ..., b3."
+        )
     n_previous = X.shape[0]
     for layer in ("1", "2", "3"):
         for name in ("W" + layer, "b" + layer):

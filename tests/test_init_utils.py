@@ -97,8 +97,15 @@ def test_gradients_agree_with_finite_differences(problem):
 def gradients_of_scikit_learn(X, Y, parameters):
     """Let scikit-learn take one plain step of learning rate 1 and see how far it went."""
     sizes = tuple(parameters[f"b{layer}"].shape[0] for layer in (1, 2))
-    network = MLPClassifier(sizes, solver="sgd", learning_rate_init=1.0, momentum=0, alpha=0,
-                            batch_size=X.shape[1], shuffle=False)
+    network = MLPClassifier(
+        sizes,
+        solver="sgd",
+        learning_rate_init=1.0,
+        momentum=0,
+        alpha=0,
+        batch_size=X.shape[1],
+        shuffle=False,
+    )
     network.partial_fit(X.T, Y[0], classes=[0, 1])
     for i in range(3):
         network.coefs_[i][...] = parameters[f"W{i + 1}"].T
@@ -201,7 +208,9 @@ def test_importing_the_helpers_does_not_import_scikit_learn():
         (lambda X, Y, p: forward_propagation(X, p | {"b2": p["b2"].T}), ["b2", "(1, 4)", "(4, 1)"]),
         (lambda X, Y, p: forward_propagation(X, p | {"W2": p["W2"].T}), ["W2", "(6, 4)", "6)"]),
         (
-            lambda X, Y, p: forward_propagation(X, p | {"W3": np.ones((2, 4)), "b3": np.ones((2, 1))}),
+            lambda X, Y, p: forward_propagation(
+                X, p | {"W3": np.ones((2, 4)), "b3": np.ones((2, 1))}
+            ),
             ["W3", "(2, 4)", "(1, 4)"],
         ),
         (
@@ -213,7 +222,10 @@ def test_importing_the_helpers_does_not_import_scikit_learn():
             ["X", "(3, 24)", "(3, 25)"],
         ),
         (lambda X, Y, p: update_parameters(p, {}, 0.1), ["dW1"]),
-        (lambda X, Y, p: update_parameters({"W1": p["W1"]}, {"dW1": p["b1"]}, 0.1), ["dW1", "(6, 1)"]),
+        (
+            lambda X, Y, p: update_parameters({"W1": p["W1"]}, {"dW1": p["b1"]}, 0.1),
+            ["dW1", "(6, 1)"],
+        ),
         (lambda X, Y, p: compute_loss(Y / 2, Y.T), ["Y", "(25, 1)", "(1, 25)"]),
         (lambda X, Y, p: compute_loss(Y / 2, Y + 1), ["labels 0 and 1", "2"]),
         (lambda X, Y, p: predict(X, Y.T, p), ["y", "(25, 1)", "(1, 25)"]),
@@ -251,8 +263,10 @@ def test_classes_differ_in_marker_and_in_lightness():
     X, Y, _, _ = load_dataset()
     outer, inner = plot_dataset(X, Y).collections
     assert len(outer.get_paths()[0]) != len(inner.get_paths()[0])
-    lightness = [matplotlib.colors.to_rgb(c) @ np.array([0.2126, 0.7152, 0.0722])
-                 for c in (init_utils.RED, init_utils.BLUE)]
+    lightness = [
+        matplotlib.colors.to_rgb(c) @ np.array([0.2126, 0.7152, 0.0722])
+        for c in (init_utils.RED, init_utils.BLUE)
+    ]
     assert abs(lightness[0] - lightness[1]) > 0.04
 
 

@@ -1,0 +1,41 @@
+"""Configuration of nbgrader for this course folder; every nbgrader command run here reads it."""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+COURSE = Path(__file__).resolve().parent
+sys.path.insert(0, str(COURSE))  # so that nbgrader finds our grader, wherever it is started
+
+# nbgrader starts other tools (alembic) by name, also where no virtual environment is active.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+from autograder.assignment import CODE_STUB
+
+# nbgrader makes SQLAlchemy say this for each new submission. It is harmless: the rows are added by
+# the statement that follows. The releases of SQLAlchemy without it do not run on Python 3.13.
+warnings.filterwarnings("ignore", message="Object of type <.*> not in session")
+
+c = get_config()
+
+c.CourseDirectory.course_id = "initialization"
+c.CourseDirectory.root = str(COURSE)
+
+# The exchange stands inside the course folder, so that releasing, fetching, submitting and
+# collecting work on one machine with nothing else set up. On a shared server name a directory
+# that all users may read and write instead, for example "/usr/local/share/nbgrader/exchange".
+c.Exchange.root = str(COURSE / "exchange")
+
+# What students find in place of a solution.
+c.ClearSolutions.code_stub = {"python": CODE_STUB}
+
+# Submissions are executed in a sandbox and examined from outside it, never by nbgrader itself.
+# Without the following lines nbgrader grades in its own way.
+c.Autograde.exporter_class = "autograder.preprocessors.SubmissionExporter"
+c.Autograde.pre_convert_hook = "autograder.handed_in.make_harmless"
+c.Autograde.sanitize_preprocessors = ["autograder.preprocessors.Grade"]
+c.Autograde.autograde_preprocessors = [
+    "autograder.preprocessors.SaveVerdicts",
+    "nbgrader.preprocessors.AssignLatePenalties",
+]

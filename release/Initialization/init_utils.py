@@ -1,0 +1,438 @@
+"""Helpers of the notebook: data, propagation, loss, prediction and plots.
+
+Every network here has three layers with weights,
+
+    LINEAR -> RELU -> LINEAR -> RELU -> LINEAR -> SIGMOID,
+
+and its parameters are a dictionary ``W1, b1, W2, b2, W3, b3``. Examples stand in columns:
+``X`` has shape ``(n_features, m)`` for ``m`` examples, labels have shape ``(1, m)``.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import ListedColormap
+
+# Label 0 is the outer ring, label 1 the inner one. This red and this blue also differ in
+# lightness, and the markers in shape, so that nobody needs to tell the two hues apart.
+RED, BLUE = "#D7301F", "#08519C"
+PALE_RED, PALE_BLUE = "#FDD5C8", "#BDD7EE"
+
+
+def sigmoid(x):
+    """Compute the logistic function 1 / (1 + exp(-x)) of each entry.
+
+    Parameters
+    ----------
+    x : float or ndarray of any shape
+
+    Returns
+    -------
+    float or ndarray of the same shape
+        Values from 0 to 1. Beyond about x = 37 the result is rounded to exactly 1.
+    """
+    with np.errstate(over="ignore"):  # exp(-x) = inf is fine here: 1 / inf is the 0 we want
+        return 1 / (1 + np.exp(-x))
+
+
+def relu(x):
+    """Compute max(0, x) of each entry.
+
+    Parameters
+    ----------
+    x : float or ndarray of any shape
+
+    Returns
+    -------
+    float or ndarray of the same shape
+    """
+    return np.maximum(0, x)
+
+
+def forward_propagation(X, parameters):
+    """Send all examples through the three layers.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_features, m)
+    parameters : dict
+        ``Wl`` of shape (n_l, n_{l-1}) and ``bl`` of shape (n_l, 1) for l = 1, 2, 3, where
+        n_0 is n_features and n_3 is 1.
+
+    Returns
+    -------
+    a3 : ndarray of shape (1, m)
+        Predicted probability of label 1.
+    cache : tuple
+        ``(X, z1, a1, z2, a2, z3, a3, parameters)``, what `backward_propagation` needs.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is missing or its shape does not fit; the message names it.
+    """
+    _check_parameters(X, parameters)
+    W1, b1, W2, b2, W3, b3 = (parameters[name] for name in ("W1", "b1", "W2", "b2", "W3", "b3"))
+    z1 = W1 @ X + b1
+    a1 = relu(z1)
+    z2 = W2 @ a1 + b2
+    a2 = relu(z2)
+    z3 = W3 @ a2 + b3
+    a3 = sigmoid(z3)
+    return a3, (X, z1, a1, z2, a2, z3, a3, parameters)
+
+
+def backward_propagation(X, Y, cache):
+    """Compute the gradients of the loss with respect to the parameters.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_features, m)
+    Y : ndarray of shape (1, m)
+        Labels, 0 or 1.
+    cache : tuple
+        The second result of `forward_propagation` for the same ``X``.
+
+    Returns
+    -------
+    dict
+        ``dW1, db1, dW2, db2, dW3, db3``, each of the shape of its parameter.
+
+    Raises
+    ------
+    ValueError
+        If the shape of ``X`` or ``Y`` does not fit the cache.
+    """
+    cached_X, _, a1, _, a2, _, a3, parameters = cache
+    _check_same_shape("X", X, "the X of the cache", cached_X)
+    _check_same_shape("Y", Y, "a3", a3)
+    m = X.shape[1]
+
+    dz3 = 1 / m * (a3 - Y)
+    dW3 = dz3 @ a2.T
+    db3 = np.sum(dz3, axis=1, keepdims=True)
+
+    dz2 = (parameters["W3"].T @ dz3) * (a2 > 0)  # ReLU lets a gradient through where it fired
+    dW2 = dz2 @ a1.T
+    db2 = np.sum(dz2, axis=1, keepdims=True)
+
+    dz1 = (parameters["W2"].T @ dz2) * (a1 > 0)
+    dW1 = dz1 @ X.T
+    db1 = np.sum(dz1, axis=1, keepdims=True)
+
+    return {"dW1": dW1, "db1": db1, "dW2": dW2, "db2": db2, "dW3": dW3, "db3": db3}
+
+
+def update_parameters(parameters, grads, learning_rate):
+    """Take one step of gradient descent.
+
+    Parameters
+    ----------
+    parameters : dict
+        Arrays by name; left as they are.
+    grads : dict
+        The gradient of each parameter under its name with a ``d`` in front.
+    learning_rate : float
+
+    Returns
+    -------
+    dict
+        New arrays, ``parameter - learning_rate * gradient``.
+
+    Raises
+    ------
+    ValueError
+        If a gradient is missing or has another shape than its parameter.
+    """
+    updated = {}
+    for name, value in parameters.items():
+        if "d" + name not in grads:
+            raise ValueError(f"grads has no entry 'd{name}', but parameters has '{name}'.")
+        gradient = grads["d" + name]
+        _check_same_shape("d" + name, gradient, name, value)
+        updated[name] = value - learning_rate * gradient
+    return updated
+
+
+def compute_loss(a3, Y):
+    """Compute the cross-entropy, averaged over the examples.
+
+    For one example it is ``-ln(a3)`` if the label is 1 and ``-ln(1 - a3)`` if it is 0: only the
+    probability of the true label counts. Where that is exactly 0 the loss is infinite.
+
+    Parameters
+    ----------
+    a3 : ndarray of shape (1, m)
+        Predicted probability of label 1.
+    Y : ndarray of shape (1, m)
+        Labels, 0 or 1.
+
+    Returns
+    -------
+    float
+        The loss in nats; ``inf`` if the network is entirely sure of a wrong answer.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or a label is neither 0 nor 1.
+    """
+    _check_same_shape("Y", Y, "a3", a3)
+    if not np.isin(Y, (0, 1)).all():
+        raise ValueError(f"Y must hold only the labels 0 and 1, but holds {_strange_label(Y)}.")
+    probability_of_true_label = np.where(Y == 1, a3, 1 - a3)
+    with np.errstate(divide="ignore"):  # -ln(0) = inf is what we want to see, without a warning
+        return float(1 / Y.shape[1] * np.sum(-np.log(probability_of_true_label)))
+
+
+def predict_dec(parameters, X):
+    """Predict the label of each example.
+
+    Parameters
+    ----------
+    parameters : dict
+        See `forward_propagation`.
+    X : ndarray of shape (n_features, m)
+
+    Returns
+    -------
+    ndarray of bool, shape (1, m)
+        True (label 1) where the predicted probability is above 0.5.
+    """
+    a3, _ = forward_propagation(X, parameters)
+    return a3 > 0.5
+
+
+def predict(X, y, parameters):
+    """Predict the labels and print the accuracy.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_features, m)
+    y : ndarray of shape (1, m)
+        True labels, 0 or 1.
+    parameters : dict
+        See `forward_propagation`.
+
+    Returns
+    -------
+    ndarray of int, shape (1, m)
+        Predicted labels, 0 or 1.
+
+    Raises
+    ------
+    ValueError
+        If the shape of ``y`` is not (1, m).
+    """
+    predictions = predict_dec(parameters, X).astype(int)
+    _check_same_shape("y", y, "the predictions", predictions)
+    print(f"Accuracy: {np.mean(predictions == y)}")
+    return predictions
+
+
+def load_dataset():
+    """Make the two rings: training and test set, always the same ones.
+
+    Returns
+    -------
+    train_X : ndarray of shape (2, 300)
+    train_Y : ndarray of shape (1, 300)
+    test_X : ndarray of shape (2, 100)
+    test_Y : ndarray of shape (1, 100)
+        Coordinates (no unit) and labels: 0 for the outer ring, 1 for the inner ring. In each
+        set half of the labels are 0.
+    """
+    from sklearn.datasets import make_circles  # the only use of scikit-learn, and slow to import
+
+    train_X, train_Y = make_circles(n_samples=300, noise=0.05, random_state=1)
+    test_X, test_Y = make_circles(n_samples=100, noise=0.05, random_state=2)
+    return train_X.T, train_Y.reshape(1, -1), test_X.T, test_Y.reshape(1, -1)
+
+
+def print_parameters(parameters):
+    """Print the parameters, one ``name = value`` after the other.
+
+    Parameters
+    ----------
+    parameters : dict
+        Arrays by name. Anything else, such as the result of an exercise that is not finished,
+        is described in words.
+    """
+    if not isinstance(parameters, dict) or not parameters:
+        print("There are no parameters to show yet: the function has to return them in a dict.")
+        return
+    for name, value in parameters.items():
+        print(f"{name} = {value}")
+
+
+def plot_dataset(X, y, ax=None):
+    """Draw the examples: label 0 as red circles, label 1 as blue triangles.
+
+    Parameters
+    ----------
+    X : ndarray of shape (2, m)
+    y : ndarray of shape (1, m)
+        Labels, 0 or 1.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure if left out.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        If ``X`` does not have two rows or ``y`` is not of shape (1, m).
+    """
+    if np.ndim(X) != 2 or X.shape[0] != 2:
+        raise ValueError(f"X has shape {np.shape(X)}, expected (2, m): two coordinates in rows.")
+    if np.shape(y) != (1, X.shape[1]):
+        raise ValueError(f"y has shape {np.shape(y)}, expected (1, {X.shape[1]}) to fit X.")
+    ax = _axes(ax)
+    for label, marker, color, name in ((0, "o", RED, "label 0"), (1, "^", BLUE, "label 1")):
+        x1, x2 = X[:, y[0] == label]
+        ax.scatter(
+            x1, x2, s=26, marker=marker, color=color, edgecolors="white", linewidths=0.5, label=name
+        )
+    ax.set(xlabel="$x_1$ (no unit)", ylabel="$x_2$ (no unit)", title="Two rings of dots")
+    ax.set_aspect("equal")
+    ax.legend(loc="upper right")
+    return ax
+
+
+def plot_decision_boundary(model, X, y, ax=None):
+    """Color the plane by predicted label and draw the examples on top.
+
+    Parameters
+    ----------
+    model : callable
+        Takes points as an ndarray of shape (n_points, 2) and returns their predicted labels,
+        such as ``lambda points: predict_dec(parameters, points.T)``.
+    X : ndarray of shape (2, m)
+    y : ndarray of shape (1, m)
+        Labels, 0 or 1.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure if left out.
+
+    Returns
+    -------
+    matplotlib Axes
+        Both axes run from -1.5 to 1.5. Set the title on it.
+    """
+    ax = plot_dataset(X, y, _axes(ax))
+    side = np.linspace(-1.5, 1.5, 301)
+    x1, x2 = np.meshgrid(side, side)
+    labels = np.reshape(model(np.column_stack([x1.ravel(), x2.ravel()])), x1.shape)
+    ax.contourf(
+        x1,
+        x2,
+        labels,
+        levels=[-0.5, 0.5, 1.5],
+        zorder=0,
+        cmap=ListedColormap([PALE_RED, PALE_BLUE]),
+    )
+    if labels.min() != labels.max():
+        ax.contour(x1, x2, labels, levels=[0.5], colors="black", linewidths=1)
+    ax.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), title="Decision boundary")
+    return ax
+
+
+def plot_costs(costs, learning_rate, label=None, ax=None):
+    """Draw the costs that `model` has recorded, one for each 1000 iterations.
+
+    Parameters
+    ----------
+    costs : sequence of float
+        Costs in nats at iterations 0, 1000, 2000 and so on. Infinite ones cannot be drawn: they
+        are marked at the upper edge as missing.
+    learning_rate : float
+        For the title.
+    label : str, optional
+        Name of the curve in the legend.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure if left out. Call again with the same Axes to compare runs.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = _axes(ax)
+    costs = np.asarray(costs, dtype=float)
+    thousands = np.arange(len(costs))
+    finite = np.isfinite(costs)
+    style = {"zeros": "s:", "random": "^--", "he": "o-"}.get(label, "o-")
+    (line,) = ax.plot(thousands, np.where(finite, costs, np.nan), style, markersize=4, label=label)
+    for missing in thousands[~finite]:
+        ax.annotate(
+            "infinite: not drawn",
+            (missing, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, -12),
+            textcoords="offset points",
+            color=line.get_color(),
+        )
+        ax.plot(
+            missing,
+            0.985,
+            marker="x",
+            color=line.get_color(),
+            clip_on=False,
+            transform=ax.get_xaxis_transform(),
+        )
+    ax.set(
+        xlabel="iterations (thousands)",
+        ylabel="cost (nats)",
+        title=f"Cost while training, learning rate {learning_rate}",
+    )
+    if label is not None:
+        ax.legend(title="initialization")
+    return ax
+
+
+def _axes(ax):
+    return plt.subplots()[1] if ax is None else ax
+
+
+def _check_parameters(X, parameters):
+    """Raise ValueError unless every layer fits the one before it."""
+    if np.ndim(X) != 2:
+        raise ValueError(f"X has shape {np.shape(X)}, expected (n_features, m).")
+    if not isinstance(parameters, dict):
+        kind = type(parameters).__name__
+        raise ValueError(
+            f"parameters is an object of type {kind}, expected a dict W1, b1, ..., b3."
+        )
+    n_previous = X.shape[0]
+    for layer in ("1", "2", "3"):
+        for name in ("W" + layer, "b" + layer):
+            if name not in parameters:
+                raise ValueError(
+                    f"parameters has no entry '{name}'. A three-layer network needs W1, b1, W2, "
+                    "b2, W3 and b3: is the exercise that returns them finished?"
+                )
+        shape_W, shape_b = np.shape(parameters["W" + layer]), np.shape(parameters["b" + layer])
+        if len(shape_W) != 2 or shape_W[1] != n_previous:
+            fits = f"X of shape {X.shape}" if layer == "1" else f"the {n_previous} units before it"
+            raise ValueError(
+                f"W{layer} has shape {shape_W}, expected (n_{layer}, {n_previous}) to fit {fits}."
+            )
+        if shape_b != (shape_W[0], 1):
+            raise ValueError(
+                f"b{layer} has shape {shape_b}, expected ({shape_W[0]}, 1) "
+                f"to fit W{layer} of shape {shape_W}."
+            )
+        n_previous = shape_W[0]
+    if n_previous != 1:
+        raise ValueError(f"W3 has shape {shape_W}, expected (1, {shape_W[1]}): one output unit.")
+
+
+def _check_same_shape(name, array, other_name, other):
+    if np.shape(array) != np.shape(other):
+        raise ValueError(
+            f"{name} has shape {np.shape(array)}, expected {np.shape(other)}, "
+            f"the shape of {other_name}."
+        )
+
+
+def _strange_label(Y):
+    return np.asarray(Y)[~np.isin(Y, (0, 1))].ravel()[0]

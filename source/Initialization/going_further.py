@@ -1,0 +1,1 @@
+../../going_further.py

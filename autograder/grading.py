@@ -1,0 +1,345 @@
+"""Grade one submission: the unit of work, a pure function of bytes and limits.
+
+The cells run from top to bottom in one sandbox, as they would in JupyterLab. What kills the
+sandbox costs only the cell in which it happens: a new one starts and the earlier cells are
+replayed. An exercise that fails gets a second chance in a sandbox where nothing but its own
+answer has run, so that neither a mistake nor an attack in one answer can spoil another one.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import functools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
+from autograder.assignment import Assignment, Role, function_names, grade_id, role
+from autograder.examiner import Verdict, examine, readable
+from autograder.inert import is_inert
+from autograder.intake import Unreadable, read_submission, rebuild
+from autograder.limits import Limits
+from autograder.sandbox import ProcessDied, StudentProcess
+from submission_rules import Finding, check_cells
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What grading found out about one submission.
+
+    Attributes
+    ----------
+    notebook : NotebookNode
+        The executed notebook. It holds no hidden tests, and of the student's display outputs only
+        text and PNG images. ``metadata.autograder`` of its test cells holds the verdict.
+    verdicts : dict of str to Verdict
+        The verdict on each test cell, by grade id.
+    repairs : list of str
+        What had to be put right before the notebook could run.
+    findings : list of Finding
+        Where the submission breaks the five rules. They cost no points.
+    unreadable : str
+        Why nothing could be graded; empty for a submission that was.
+    seconds : dict of str to float
+        Wall-clock time by activity: intake, start, cells, tests.
+    """
+
+    notebook: NotebookNode
+    verdicts: dict[str, Verdict]
+    repairs: list[str] = field(default_factory=list)
+    unreadable: str = ""
+    findings: list[Finding] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def grade_submission(
+    submission: bytes,
+    assignment: Assignment,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    *,
+    full: bool = False,
+    sandboxed: bool = True,
+) -> Graded:
+    """Grade the notebook `submission`.
+
+    Parameters
+    ----------
+    submission : bytes
+        The submitted notebook as it was handed in, not trusted in any way.
+    assignment : Assignment
+    limits : Limits
+    full : bool
+        Run the cells tagged ``demonstration`` as well.
+    sandboxed : bool
+        False runs student code without bubblewrap: for people who trust their class.
+
+    Returns
+    -------
+    Graded
+        Also for a submission that cannot be read.
+
+    Raises
+    ------
+    AssignmentError
+        If the assignment itself cannot be used.
+    SandboxUnavailable
+        If this machine cannot make the sandbox.
+    """
+    started = time.monotonic()
+    try:
+        submitted = read_submission(submission)
+    except Unreadable as reason:
+        return unreadable(assignment, str(reason))
+    rebuilt = rebuild(assignment, submitted)
+    seconds = {"intake": time.monotonic() - started, "start": 0.0, "cells": 0.0, "tests": 0.0}
+    run = _Run(rebuilt.notebook, assignment, limits, full, sandboxed, seconds)
+    graded = Graded(
+        rebuilt.notebook,
+        run.grade(),
+        repairs=rebuilt.repairs,
+        findings=check_cells(submitted),
+        seconds=seconds,
+    )
+    _annotate(graded, assignment)
+    return graded
+
+
+def unreadable(assignment: Assignment, reason: str) -> Graded:
+    """Grade what cannot be read: no points, and the reason in each test cell."""
+    notebook = rebuild(assignment, NotebookNode(cells=[], metadata=NotebookNode())).notebook
+    verdicts = {}
+    for cell in notebook.cells:
+        if _role(cell) is Role.TEST:
+            verdict = Verdict(False, f"The submission could not be read: {reason}", "unreadable")
+            verdicts[grade_id(cell)] = verdict
+            _show(cell, verdict)
+    graded = Graded(notebook, verdicts, unreadable=reason)
+    _annotate(graded, assignment)
+    return graded
+
+
+def _annotate(graded: Graded, assignment: Assignment) -> None:
+    """Write into the notebook what people should read beside the code."""
+    graded.notebook.metadata.autograder = NotebookNode(
+        unreadable=graded.unreadable,
+        repairs=graded.repairs,
+        findings=[str(finding) for finding in graded.findings],
+    )
+    tested_by = {
+        answer: test for test in graded.verdicts for answer in answers_tested_by(assignment, test)
+    }
+    for cell in graded.notebook.cells:
+        if _role(cell) is Role.ANSWER:
+            remarks = [
+                str(finding) for finding in graded.findings if finding.cell == grade_id(cell)
+            ]
+            if verdict := graded.verdicts.get(tested_by.get(grade_id(cell))):
+                remarks.insert(0, verdict.message)
+            cell.metadata.autograder.comment = "\n\n".join(remarks)
+
+
+@dataclass
+class _Run:
+    """One submission on its way through the sandbox."""
+
+    notebook: NotebookNode
+    assignment: Assignment
+    limits: Limits
+    full: bool
+    sandboxed: bool
+    seconds: dict[str, float]
+
+    def grade(self) -> dict[str, Verdict]:
+        verdicts = {}
+        cells = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+        with self._session(self.limits.total_seconds) as session:
+            for position, cell in enumerate(cells):
+                if _role(cell) is Role.TEST:
+                    verdict = session.examine(grade_id(cell))
+                    if not verdict.passed:
+                        verdict = self._second_chance(cell, cells[:position], verdict)
+                    verdicts[grade_id(cell)] = verdict
+                    _show(cell, verdict)
+                elif self._is_to_run(cell):
+                    cell.outputs = session.run(cell)
+        return verdicts
+
+    def _is_to_run(self, cell: NotebookNode) -> bool:
+        return self.full or _role(cell) not in (Role.DEMONSTRATION, Role.PLAYGROUND)
+
+    def _session(self, total_seconds: float) -> _Session:
+        return _Session(self.assignment, self.limits, self.sandboxed, total_seconds, self.seconds)
+
+    def _second_chance(
+        self, test: NotebookNode, before: list[NotebookNode], verdict: Verdict
+    ) -> Verdict:
+        """Test an exercise once more where only our cells and its own answer have run."""
+        own = answers_tested_by(self.assignment, grade_id(test))
+        ran = [cell for cell in before if self._is_to_run(cell) and _role(cell) is not Role.TEST]
+        alone = [cell for cell in ran if _role(cell) is Role.OURS or grade_id(cell) in own]
+        others = [cell for cell in ran if not any(cell is one for one in alone)]
+        sandbox_failed = verdict.code in (_DIED, _TIME_OUT)
+        if not sandbox_failed and all(is_inert(cell.source) for cell in others):
+            return verdict
+        with self._session(self.limits.cell_seconds + self.limits.call_seconds) as session:
+            for cell in alone:
+                session.run(cell)
+            second = session.examine(grade_id(test))
+        # The first message comes from the notebook as the student knows it: unless the sandbox
+        # failed there, it explains better, for instance where a helper stands in another cell.
+        return second if second.passed or sandbox_failed else verdict
+
+
+_DIED = "process-died"
+_TIME_OUT = "time-used-up"
+_CELL_FAILED = "cell-failed"
+
+
+class _Session:
+    """A student's process that starts again where it was after it has died."""
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        limits: Limits,
+        sandboxed: bool,
+        total_seconds: float,
+        seconds: dict[str, float],
+    ) -> None:
+        self._assignment = assignment
+        self._limits = limits
+        self._sandboxed = sandboxed
+        self._deadline = time.monotonic() + total_seconds
+        self._seconds = seconds
+        self._process: StudentProcess | None = None
+        self._completed: list[NotebookNode] = []  # what a new process has to run first
+        self._failures: dict[str, str] = {}  # grade id of an answer: how its cell failed
+
+    def __enter__(self) -> _Session:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stop()
+
+    def run(self, cell: NotebookNode) -> list[NotebookNode]:
+        """Run a cell and return its outputs; never raises on account of the student."""
+        try:
+            process = self._start()
+            with self._clock("cells"):
+                result = process.run_cell(cell.source, self._time_for(self._limits.cell_seconds))
+        except ProcessDied as death:
+            self._stop()
+            outputs = [_error("Stopped", str(death))]
+        else:
+            self._completed.append(cell)
+            outputs = [NotebookNode(output) for output in result.outputs]
+        for output in outputs:
+            if output.output_type == "error" and grade_id(cell):
+                self._failures[grade_id(cell)] = readable(f"{output.ename}: {output.evalue}")
+        return outputs
+
+    def examine(self, test: str) -> Verdict:
+        """Run one of our test cells."""
+        try:
+            process = self._start()
+            with self._clock("tests"):
+                missing = self._why_missing(test, process)
+                return missing or examine(
+                    self._assignment,
+                    test,
+                    process,
+                    lambda: self._time_for(self._limits.call_seconds),
+                )
+        except ProcessDied as death:
+            self._stop()
+            code = _TIME_OUT if isinstance(death, _TimeUsedUp) else _DIED
+            return Verdict(False, f"While the tests ran: {death}", code)
+
+    def _why_missing(self, test: str, process: StudentProcess) -> Verdict | None:
+        for answer, functions in answers_tested_by(self._assignment, test).items():
+            for name in functions:
+                if answer in self._failures and not process.defines(name):
+                    return Verdict(
+                        False,
+                        f"{name} cannot be tested, because its cell failed. "
+                        f"{self._failures[answer]}",
+                        _CELL_FAILED,
+                    )
+        return None
+
+    def _start(self) -> StudentProcess:
+        """The running process, or a new one in which the completed cells have run again."""
+        while self._process is None:
+            self._time_for(0)
+            with self._clock("start"):
+                self._process = StudentProcess(
+                    self._assignment.files, self._limits, sandboxed=self._sandboxed
+                )
+            replay, self._completed = self._completed, []
+            for cell in replay:
+                try:
+                    self._process.run_cell(cell.source, self._time_for(self._limits.cell_seconds))
+                except ProcessDied:  # it ran the first time, but not again: do without it
+                    replay.remove(cell)
+                    self._completed = replay
+                    self._stop()
+                    break
+                self._completed.append(cell)
+        return self._process
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    def _time_for(self, limit: float) -> float:
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
+            raise _TimeUsedUp("the time for this submission was used up by earlier cells.")
+        return min(limit, remaining)
+
+    @contextlib.contextmanager
+    def _clock(self, activity: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds[activity] += time.monotonic() - started
+
+
+class _TimeUsedUp(ProcessDied):
+    """No time is left for this submission; its process is as good as dead."""
+
+
+@functools.lru_cache(maxsize=64)
+def answers_tested_by(assignment: Assignment, test: str) -> dict[str, list[str]]:
+    """Grade ids of the answers whose functions a test cell names, and those functions."""
+    tree = ast.parse(assignment.test_source(test))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    answers = {}
+    for cell in assignment.cells:
+        if role(cell) is Role.ANSWER and (functions := used.intersection(function_names(cell))):
+            answers[grade_id(cell)] = sorted(functions)
+    return answers
+
+
+def _role(cell: NotebookNode) -> Role:
+    return Role(cell.metadata.autograder.role)
+
+
+def _show(cell: NotebookNode, verdict: Verdict) -> None:
+    """Write the verdict into a test cell: nbgrader scores a cell by its outputs."""
+    cell.metadata.autograder.update(dataclasses.asdict(verdict))
+    if verdict.passed:
+        cell.outputs = [new_output("stream", name="stdout", text=verdict.message + "\n")]
+    else:
+        cell.outputs = [_error("WrongAnswer", verdict.message)]
+
+
+def _error(name: str, message: str) -> NotebookNode:
+    return new_output("error", ename=name, evalue=message, traceback=[message])

@@ -1,0 +1,63 @@
+"""Tell whether code can have side effects on other exercises, without running it."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+
+_HARMLESS_BUILTINS = frozenset(
+    "abs bool dict enumerate float int isinstance len list max min pow print range reversed round "
+    "set sorted str sum tuple zip".split()
+)
+_HARMLESS_ATTRIBUTES = frozenset(  # of NumPy, its arrays, strings, lists and dictionaries
+    "append array asarray astype copy empty enumerate float64 format full get int64 items join "
+    "keys multiply newaxis normal ones power rand randn random reshape seed shape size sqrt "
+    "standard_normal T uniform update values zeros zeros_like".split()
+)
+_HARMLESS_NODES = (
+    ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.Pass, ast.Expr,
+    ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For, ast.While, ast.If, ast.Break, ast.Continue,
+    ast.Assert, ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp,
+    ast.Call, ast.keyword, ast.Attribute, ast.Subscript, ast.Slice, ast.Starred, ast.List,
+    ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.GeneratorExp, ast.comprehension,
+    ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
+    ast.expr_context,
+)  # fmt: skip
+
+
+def is_inert(source: str) -> bool:
+    """Whether a cell only defines functions that work on their own variables and on NumPy.
+
+    The answer True is a promise: neither the cell nor a call of its functions changes anything
+    that another exercise can notice, except the state of NumPy's random numbers, which every
+    exercise seeds. The answer False promises nothing.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    if not all(isinstance(node, ast.FunctionDef) for node in tree.body):
+        return False
+    functions = {node.name for node in tree.body}
+    if "np" in functions or functions & _HARMLESS_BUILTINS:
+        return False
+    return all(_is_harmless(node, functions) for node in ast.walk(tree))
+
+
+def _is_harmless(node: ast.AST, functions: set[str]) -> bool:
+    match node:
+        case ast.FunctionDef(decorator_list=[_, *_]):
+            return False
+        case ast.Attribute(attr=attribute, ctx=context):
+            return attribute in _HARMLESS_ATTRIBUTES and isinstance(context, ast.Load)
+        case ast.Subscript(value=value, ctx=ast.Store()):
+            return isinstance(value, ast.Name)
+        case ast.Name(id=name, ctx=ast.Store()):
+            return name not in functions
+        case ast.Name(id=name):
+            return name in functions | _HARMLESS_BUILTINS or not hasattr(builtins, name)
+        case ast.Call(func=ast.Name(id=name)):
+            return name in functions | _HARMLESS_BUILTINS
+        case ast.Call(func=function):
+            return isinstance(function, ast.Attribute)
+    return isinstance(node, _HARMLESS_NODES)

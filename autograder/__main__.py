@@ -1,0 +1,177 @@
+"""Command line: ``python -m autograder grade`` and its siblings."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from autograder.assignment import AssignmentError
+from autograder.course import Course, CourseError
+from autograder.engine import (
+    Outcome,
+    grade_course,
+    local_workers,
+    new_submissions,
+    only_grader,
+)
+from autograder.sandbox import SandboxUnavailable, check_sandbox
+
+ALL_GRADED, SOME_UNREADABLE, NOT_STARTED = 0, 1, 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (AssignmentError, CourseError, SandboxUnavailable) as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        return NOT_STARTED
+    except KeyboardInterrupt:
+        print("autograder: interrupted; run the same command again to finish.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m autograder", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    grade = commands.add_parser("grade", help="grade everything in submitted/ that is new")
+    grade.add_argument("students", nargs="*", metavar="STUDENT", help="only these (default: all)")
+    grade.add_argument("--assignment", default="Initialization", help="(default: %(default)s)")
+    grade.add_argument("--course", default=".", help="course folder (default: this folder)")
+    grade.add_argument(
+        "--jobs",
+        type=_positive,
+        default=os.cpu_count(),
+        help="submissions at a time (default: one for each processor)",
+    )
+    grade.add_argument("--force", action="store_true", help="grade again what has been graded")
+    grade.add_argument(
+        "--full",
+        action="store_true",
+        help="also run the cells tagged 'demonstration' (training and plots)",
+    )
+    grade.add_argument(
+        "--no-sandbox",
+        action="store_true",
+        help="run student code unprotected, as you: only if you trust your class",
+    )
+    grade.set_defaults(command=_grade)
+
+    check = commands.add_parser("check", help="check a saved notebook against the five rules")
+    check.add_argument("notebook", nargs="?", default="Initialization.ipynb")
+    check.set_defaults(command=_check)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _check(options: argparse.Namespace) -> int:
+    from submission_rules import report
+
+    return 1 if report(options.notebook) else 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    course = Course(options.course, options.assignment)
+    if options.no_sandbox:
+        print("autograder: WARNING: student code runs as you, without a sandbox.", file=sys.stderr)
+    else:
+        check_sandbox()
+    with only_grader(course):
+        submissions = new_submissions(course, options.students, options.force)
+        if not submissions:
+            print("Nothing to grade: all submissions have been graded (--force grades them again).")
+            return ALL_GRADED
+        jobs = min(options.jobs, len(submissions))
+        with _progress(len(submissions)) as report:
+            outcomes = grade_course(
+                course,
+                submissions,
+                lambda: local_workers(jobs),
+                in_flight=2 * jobs,
+                full=options.full,
+                sandboxed=not options.no_sandbox,
+                report=report,
+            )
+    _print_table(course, outcomes)
+    return SOME_UNREADABLE if any(outcome.problem for outcome in outcomes) else ALL_GRADED
+
+
+class _progress:
+    """A progress bar on a terminal, a plain line for each submission elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._count = 0
+        self._bar = None
+        if sys.stderr.isatty():
+            columns = [
+                TextColumn("grading"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+            ]
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+
+    def __enter__(self) -> Callable[[Outcome], None]:
+        if self._bar:
+            self._bar.start()
+            self._task = self._bar.add_task("grading", total=self._total)
+        return self._report
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def _report(self, outcome: Outcome) -> None:
+        self._count += 1
+        if self._bar:
+            self._bar.advance(self._task)
+        else:
+            print(f"[{self._count}/{self._total}] {outcome.student}: {_in_words(outcome)}")
+
+
+def _in_words(outcome: Outcome) -> str:
+    if outcome.problem:
+        return outcome.problem
+    passed = sum(verdict.passed for verdict in outcome.graded.verdicts.values())
+    return f"{passed} of {len(outcome.graded.verdicts)} exercises right"
+
+
+def _print_table(course: Course, outcomes: list[Outcome]) -> None:
+    points = course.assignment.points()
+    table = Table(title=f"{course.assignment_id}: {len(outcomes)} submissions")
+    table.add_column("student", overflow="fold")
+    for test in points:
+        table.add_column(test, justify="right")
+    table.add_column("sum", justify="right")
+    table.add_column("remarks", overflow="fold")
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.student):
+        verdicts = outcome.graded.verdicts if outcome.graded else {}
+        scores = [points[test] if verdicts[test].passed else 0 for test in verdicts]
+        cells = [f"{score:g}" for score in scores] or ["-"] * len(points)
+        remarks = [outcome.problem] if outcome.problem else _remarks(outcome)
+        table.add_row(outcome.student, *cells, f"{sum(scores):g}", "; ".join(remarks))
+    Console(markup=False, emoji=False, highlight=False).print(table)
+
+
+def _remarks(outcome: Outcome) -> list[str]:
+    codes = [verdict.code for verdict in outcome.graded.verdicts.values() if not verdict.passed]
+    return list(dict.fromkeys(codes)) + outcome.graded.repairs
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""The course folder as grading sees it: which submissions there are, and which are new."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbgrader.apps.baseapp import NbGrader
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config
+
+from autograder import handed_in
+from autograder.assignment import Assignment
+
+
+class CourseError(Exception):
+    """The course folder cannot be used; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student handed in.
+
+    Attributes
+    ----------
+    student : str
+    folder : Path
+        ``submitted/<student>/<assignment>``; not trusted to be a folder.
+    notebook : Path
+        The notebook in it. It need not exist.
+    note : str
+        What is unusual about the way it was handed in; empty as a rule.
+    """
+
+    student: str
+    folder: Path
+    notebook: Path
+    note: str = ""
+
+    def read(self) -> bytes:
+        """Content of the notebook; raises `Unreadable`."""
+        return handed_in.read_notebook(self.notebook)
+
+
+class Course:
+    """A course folder with its nbgrader configuration.
+
+    Parameters
+    ----------
+    root : str or Path
+        The folder with nbgrader_config.py.
+    assignment_id : str
+
+    Raises
+    ------
+    CourseError
+        If the folder is not a course or the assignment does not exist.
+    """
+
+    def __init__(self, root: str | Path, assignment_id: str) -> None:
+        self.root = Path(root).resolve()
+        self.assignment_id = assignment_id
+        if not (self.root / "nbgrader_config.py").is_file():
+            raise CourseError(
+                f"{self.root} is not a course folder: it has no nbgrader_config.py. Run this "
+                "command in the course folder, or name that folder with --course."
+            )
+        self.config = self._load_config()
+        self.directory = CourseDirectory(config=self.config)
+        source = Path(self.folder(self.directory.source_directory, "."))
+        if not source.is_dir():
+            raise CourseError(f"There is no assignment {assignment_id!r}: {source} does not exist.")
+        self.assignment = Assignment.from_directory(source)
+        self.notebook_id = next(path.stem for path in source.glob("*.ipynb"))
+
+    def folder(self, step: str, student: str) -> Path:
+        """Folder of nbgrader's `step` (``submitted``, say) for a student of this assignment."""
+        return Path(self.directory.format_path(step, student, self.assignment_id))
+
+    def submissions(self) -> list[Submission]:
+        """Everything in ``submitted/``, in the order of the students' names."""
+        submitted = self.root / self.directory.submitted_directory
+        if not submitted.is_dir():
+            raise CourseError(f"There is nothing to grade: {submitted} does not exist.")
+        students = sorted(entry.name for entry in submitted.iterdir())
+        folders = {name: self.folder(self.directory.submitted_directory, name) for name in students}
+        return [
+            self._submission(name, folder)
+            for name, folder in folders.items()
+            if not name.startswith(".") and os.path.lexists(folder)
+        ]
+
+    def _submission(self, student: str, folder: Path) -> Submission:
+        expected = folder / f"{self.notebook_id}.ipynb"
+        if os.path.lexists(expected) or folder.is_symlink() or not folder.is_dir():
+            return Submission(student, folder, expected)
+        others = sorted(path for path in folder.glob("*.ipynb") if path.is_file())
+        if len(others) != 1:
+            return Submission(student, folder, expected)
+        note = f"The notebook had the name {others[0].name} instead of {expected.name}."
+        return Submission(student, folder, others[0], note)
+
+    def _load_config(self) -> Config:
+        app = NbGrader()
+        here = os.getcwd()
+        os.chdir(self.root)  # nbgrader looks for its configuration in the working directory
+        try:
+            app.initialize([], root=str(self.root))
+        finally:
+            os.chdir(here)
+        config = app.config.copy()
+        config.CourseDirectory.root = str(self.root)
+        return config

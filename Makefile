@@ -1,0 +1,50 @@
+# Everything there is to do here. `make` alone lists it.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup demo test lab assignment lint clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make lab         open the student notebook in JupyterLab'
+	@echo 'make demo        grade example submissions and show what each of them gets'
+	@echo 'make assignment  make release/ and Initialization.ipynb from source/'
+	@echo 'make test        run all tests'
+	@echo 'make lint        check style, without changing anything'
+	@echo 'make setup       install what the others need (they do it themselves)'
+	@echo 'make clean       remove what can be made again; keeps submissions and grades'
+
+setup: .venv/installed
+	@sh tools/debian-package.sh bubblewrap bwrap 'grading (make demo)' || true
+
+.venv/installed: requirements.txt tools/check-python.py
+	@$(PYTHON) tools/check-python.py
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+demo: setup
+	@$(BIN)/python -m examples.demo
+
+test: setup .venv/installed-dev
+	@sh tools/debian-package.sh chromium chromium 'the browser tests' || true
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lab: .venv/installed
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) Initialization.ipynb
+
+assignment: .venv/installed
+	$(BIN)/nbgrader generate_assignment Initialization --force
+	cp release/Initialization/Initialization.ipynb Initialization.ipynb
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf .venv demo .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -58,8 +58,8 @@ class Unconfined:
     def __init__(self, program: Path, channel: int) -> None:
         self._process = _popen(_python_command(str(program), channel), [channel], None)
 
-    def memory_bytes(self) -> int:
-        return _resident_bytes(self._process.pid)
+    def usage(self) -> tuple[int, int]:
+        return _usage(self._process.pid)
 
     def wait(self, seconds: float) -> int | None:
         return _exit_code(self._process, seconds)
@@ -106,8 +106,9 @@ class Bubblewrap:
         except CannotStart:
             if self.user is None:
                 raise
-            # Root of a container that lacks a second user or the right to use one. To the kernel
-            # this is mostly an ordinary user, and the way of ordinary users works.
+            # Root of a container that lacks a second user or the right to use one: the way of
+            # ordinary users works. Where this root is the machine's, the kernel keeps no limit on
+            # its processes; the look at `usage` does.
             self.user = None
             self._start(bwrap, program, channel, mounts)
 
@@ -118,15 +119,18 @@ class Bubblewrap:
             errors = _memory_file(ours)
             passwd = _memory_file(theirs, _PASSWD.encode())
             source = _memory_file(theirs, program.read_bytes())
-            rules = _memory_file(theirs, seccomp.program())
+            filter_program = seccomp.program()
+            rules = _memory_file(theirs, filter_program)
             arguments = [
                 *_NAMESPACES,
                 *mounts,
                 *("--perms", "0444", "--ro-bind-data", passwd, "/etc/passwd"),
                 *("--perms", "0444", "--ro-bind-data", source, _PROGRAM),
                 *("--remount-ro", "/dev", "--remount-ro", "/"),
-                *("--cap-drop", "ALL", "--seccomp", rules, "--info-fd", news_end),
+                *("--cap-drop", "ALL", "--info-fd", news_end),
             ]
+            if filter_program:
+                arguments += ["--seccomp", rules]
             if self.user is None:
                 arguments += ["--uid", _STUDENT, "--gid", _STUDENT]
             else:
@@ -151,14 +155,14 @@ class Bubblewrap:
                 said = os.pread(errors, 2_000, 0).decode(errors="replace").strip()
                 raise CannotStart(said or str(error)) from error
 
-    def memory_bytes(self) -> int:
-        """Return the memory of all processes of the sandbox and of its files."""
-        total = _resident_bytes(self._pid)
+    def usage(self) -> tuple[int, int]:
+        """Return the memory (bytes) of all processes and files, and the number of threads."""
+        memory, threads = _usage(self._pid)
         for folder in (SCRATCH, _SHARED_MEMORY):
             with contextlib.suppress(OSError):
                 space = os.statvfs(f"/proc/{self._pid}/root{folder}")
-                total += (space.f_blocks - space.f_bfree) * space.f_frsize
-        return total
+                memory += (space.f_blocks - space.f_bfree) * space.f_frsize
+        return memory, threads
 
     def wait(self, seconds: float) -> int | None:
         """Return the exit code of the program if it ends within some seconds."""
@@ -236,17 +240,18 @@ def _map_users(pid: int, users: list[int]) -> None:
         Path(f"/proc/{pid}/{kind}").write_text("".join(lines))
 
 
-def _resident_bytes(pid: int) -> int:
-    """Return the resident memory of a process and its descendants."""
-    pages = 0
+def _usage(pid: int) -> tuple[int, int]:
+    """Return resident memory (bytes) and number of threads of a process and its descendants."""
+    pages = threads = 0
     waiting = [str(pid)]
     while waiting:
         folder = f"/proc/{waiting.pop()}"
         with contextlib.suppress(OSError):  # processes come and go
             pages += int(Path(folder, "statm").read_text().split()[1])
-            for task in os.listdir(f"{folder}/task"):
-                waiting += Path(folder, "task", task, "children").read_text().split()
-    return pages * os.sysconf("SC_PAGE_SIZE")
+            for thread in os.listdir(f"{folder}/task"):
+                threads += 1
+                waiting += Path(folder, "task", thread, "children").read_text().split()
+    return pages * os.sysconf("SC_PAGE_SIZE"), threads
 
 
 def _mounts(bwrap: str, scratch_bytes: int, hidden: Sequence[Path]) -> list:
@@ -270,14 +275,15 @@ def _mounts(bwrap: str, scratch_bytes: int, hidden: Sequence[Path]) -> list:
     for path in list(steps):
         for folder in path.parents[:-1]:
             steps.setdefault(folder, ["--perms", "0755", "--dir", folder])
-    arguments = []
-    for path in sorted(steps, key=lambda path: len(path.parts)):
-        arguments += steps[path]
-    arguments += ["--proc", "/proc"] if _may_mount_proc(bwrap) else ["--dir", "/proc"]
+    arguments = ["--proc", "/proc"] if _may_mount_proc(bwrap) else ["--dir", "/proc"]
     arguments += ["--dev", "/dev"]
     for folder in (SCRATCH, _SHARED_MEMORY):
         size = ["--size", scratch_bytes] if _knows_size(bwrap) else []
         arguments += ["--perms", "1777", *size, "--tmpfs", folder]
+    # These come after the scratch space, because the environment may lie in a folder of that name;
+    # and outer folders come before inner ones, which they would cover otherwise.
+    for path in sorted(steps, key=lambda path: len(path.parts)):
+        arguments += steps[path]
     return arguments
 
 

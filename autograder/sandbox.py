@@ -19,7 +19,12 @@ What this does not cover
       that student code can reach smaller.
     - Memory taken in the fifth of a second between two looks. One process cannot pass the limit at
       all; several together can, for that long. What pipes and sockets hold is not counted.
+    - As root in a container without a second user, only that look keeps the limit on processes.
     - That the machine's load, and the files and paths of the Python environment, can be seen.
+    - Where the grader is an ordinary user and the kernel lets the processes of a user read each
+      other's memory, student code can take over bubblewrap's first process. That lives in the same
+      sandbox; but it is the one that ends all others if the grader itself is killed by -9. Then
+      only the limit on CPU time is left.
     - Without a sandbox (``sandboxed=False``), everything but the limits of each process.
 
 Why not a Jupyter kernel: its five ZeroMQ channels and their socket files would have to be shared
@@ -43,10 +48,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Self
 
 from autograder import bubblewrap, wire
-from autograder.limits import Limits
+from autograder.limits import MEGABYTE, Limits
 
 _PROGRAM = Path(__file__).with_name("student_process.py")
 _START_SECONDS = 60
+_THREADS_OF_BUBBLEWRAP = 1  # the first process of a sandbox is its own
 _ENDING_SECONDS = 2  # for a process to end that has closed its side of the socket
 _LOOK_SECONDS = 0.2  # between two looks at the memory of a sandbox
 _HOW_TO_INSTALL = """\
@@ -297,9 +303,12 @@ class StudentProcess:
             raise TimeoutError("no answer in time")
         if now > self._next_look:
             self._next_look = now + _LOOK_SECONDS
-            if self._process.memory_bytes() > self.limits.memory_bytes:
-                megabytes = self.limits.memory_bytes // 1_000_000
+            memory, threads = self._process.usage()
+            if memory > self.limits.memory_bytes:
+                megabytes = self.limits.memory_bytes // MEGABYTE
                 self._die(f"this code used more than {megabytes} MB of memory and was stopped")
+            if threads > self.limits.processes + _THREADS_OF_BUBBLEWRAP:
+                self._die(f"this code ran more than {self.limits.processes} processes at a time")
         try:
             self._channel.settimeout(max(min(_LOOK_SECONDS, deadline - now), 0.001))
             yield

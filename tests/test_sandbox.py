@@ -8,6 +8,7 @@ import base64
 import dataclasses
 import os
 import resource
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -224,9 +225,10 @@ for top, folders, _ in os.walk("/"):
     if os.access(top, os.W_OK):
         writable.append(top)
         folders.clear()
-print(sorted(writable), os.access(os.__file__, os.W_OK), os.access(sys.executable, os.W_OK))
+print(sorted(set(writable) - {"/dev/pts"}))
+print(os.access(os.__file__, os.W_OK), os.access(sys.executable, os.W_OK))
 """
-    assert text_of(attack(victim, source)) == "['/dev/shm', '/tmp'] False False\n"
+    assert text_of(attack(victim, source)) == "['/dev/shm', '/tmp']\nFalse False\n"
 
 
 def test_the_process_has_no_privileges_and_gets_none(victim):
@@ -266,6 +268,64 @@ print(answers)
 def test_system_calls_around_the_limits_are_refused(victim):
     result = attack(victim, REFUSED_CALLS)
     assert text_of(result) == "[1, 1, 38, 1, 1, 1, 1, 97, 1, 1]\n"
+
+
+FORKS = """
+import time
+started = 0
+try:
+    while started < 100:
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+        started += 1
+    time.sleep(60)
+except OSError as error:
+    print(started, error.errno)
+"""
+MEMORY_FILE = """
+import ctypes, os
+print(ctypes.CDLL(None).syscall(319 if os.uname().machine == "x86_64" else 279, b"name", 0) >= 0)
+"""
+
+
+def test_it_is_the_filter_that_refuses_them(victim, monkeypatch):
+    assert text_of(attack(victim, MEMORY_FILE)) == "False\n"
+    monkeypatch.setattr(bubblewrap.seccomp, "program", lambda: b"")
+    with StudentProcess({}, SMALL) as process:
+        assert text_of(attack(process, MEMORY_FILE)) == "True\n"
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_ends_in_an_answer_on_every_path(machine):
+    instructions = list(struct.iter_unpack("=HBBI", bubblewrap.seccomp.program(machine)))
+    for position, (code, if_true, if_false, _) in enumerate(instructions):
+        if code & 7 == 5:  # a jump
+            assert position + 1 + max(if_true, if_false) < len(instructions)
+    assert instructions[-1][0] == 6  # return
+    assert bubblewrap.seccomp.program("unknown") == b""
+
+
+def test_a_container_that_masks_parts_of_proc_is_good_enough(monkeypatch):
+    monkeypatch.setattr(bubblewrap, "_may_mount_proc", lambda bwrap: False)
+    with StudentProcess({}, SMALL) as process:
+        result = attack(process, "import numpy, matplotlib.pyplot\nprint(os.listdir('/proc'))")
+    assert text_of(result) == "[]\n"
+
+
+def test_a_root_that_has_no_second_user_is_good_enough(monkeypatch):
+    def refuse(pid, users):
+        raise PermissionError
+
+    monkeypatch.setattr(bubblewrap, "_map_users", refuse)
+    limits = dataclasses.replace(SMALL, memory_bytes=3_000 * MEGABYTE)
+    with StudentProcess({}, limits) as process:
+        assert text_of(attack(process, "print(os.getuid())")) == "61184\n"
+        # The limit on processes is kept by the kernel (error 11), or else by the grader.
+        try:
+            assert text_of(attack(process, FORKS)).endswith(" 11\n")
+        except ProcessDied as death:
+            assert "more than 12 processes" in str(death)
 
 
 def test_a_folder_inside_the_python_environment_can_be_hidden():
@@ -322,19 +382,7 @@ time.sleep(60)
 
 
 def test_a_fork_bomb_stops_at_the_limit_on_processes(victim):
-    source = """
-import time
-started = 0
-try:
-    while started < 100:
-        if os.fork() == 0:
-            time.sleep(60)
-            os._exit(0)
-        started += 1
-except OSError as error:
-    print(started, error.errno)
-"""
-    started, error = text_of(attack(victim, source)).split()
+    started, error = text_of(attack(victim, FORKS)).split()
     assert int(started) < SMALL.processes
     assert int(error) == 11  # EAGAIN
 
@@ -353,6 +401,19 @@ print([fill(f"file{number}") for number in range(4)], fill("/dev/shm/file"))
 """
     # 27: the file is too large; 28: no space is left
     assert text_of(attack(victim, source)) == "[27, 28, 28, 28] 27\n"
+
+
+def test_files_count_as_memory_where_bubblewrap_cannot_limit_them(monkeypatch):
+    monkeypatch.setattr(bubblewrap, "_knows_size", lambda bwrap: False)
+    limits = dataclasses.replace(SMALL, memory_bytes=300 * MEGABYTE, file_bytes=100 * MEGABYTE)
+    source = """
+import time
+for number in range(4):
+    open(f"file{number}", "wb").write(bytes(90_000_000))
+time.sleep(60)
+"""
+    with StudentProcess({}, limits) as process, pytest.raises(ProcessDied, match="300 MB"):
+        attack(process, source)
 
 
 @pytest.mark.parametrize(

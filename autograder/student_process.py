@@ -24,6 +24,8 @@ import sys
 
 _CELL_FILE = "<ipython-input-"  # how IPython calls the file of a cell
 _KINDS_OF_DATA = ("text/plain", "image/png")
+_OUTPUTS = 501  # one more than the grader keeps, so that it sees that something is missing
+_ERROR_LINES, _LINE_CHARACTERS = 100, 2_000
 
 
 class Channel:
@@ -96,12 +98,17 @@ class Recorder:
         self.start()
 
     def start(self) -> None:
-        self.outputs: list[dict] = []
-        self._text_left = self._text_bytes
-        self._pictures_left = self._picture_bytes
+        """Begin a new cell."""
+        self.clear()
         for descriptor in self._files.values():
             os.ftruncate(descriptor, 0)
         self._seen = dict.fromkeys(self._files, 0)
+
+    def clear(self) -> None:
+        """Forget all outputs so far."""
+        self._outputs: list[dict] = []
+        self._text_left = self._text_bytes
+        self._pictures_left = self._picture_bytes
 
     def write(self, name: str, text: str) -> None:
         """Record what Python code wrote to a stream."""
@@ -121,21 +128,23 @@ class Recorder:
     def add(self, output: dict) -> None:
         """Record a display, a result or an error."""
         self.collect()
-        self.outputs.append(output)
+        if len(self._outputs) < _OUTPUTS:
+            self._outputs.append(output)
 
     def add_data(self, data: dict, **output: object) -> None:
         """Record a display or a result, as text and PNG."""
         text, picture = data.get("text/plain"), data.get("image/png")
         kept = {}
-        if isinstance(text, str):
-            kept["text/plain"] = self._cut(text)
+        if isinstance(text, str) and (text := self._cut(text)):
+            kept["text/plain"] = text
         if isinstance(picture, bytes):
             picture = base64.b64encode(picture).decode()
         if isinstance(picture, str):
             self._pictures_left -= len(picture) * 3 // 4
             if self._pictures_left >= 0:
                 kept["image/png"] = picture
-        self.add({**output, "data": kept, "metadata": {}})
+        if kept:
+            self.add({**output, "data": kept, "metadata": {}})
 
     def _cut(self, text: str) -> str:
         # One character too many is kept: from it the grader sees that something was cut off.
@@ -147,19 +156,19 @@ class Recorder:
         text = self._cut(text)
         if not text:
             return
-        last = self.outputs[-1] if self.outputs else {}
+        last = self._outputs[-1] if self._outputs else {}
         if last.get("name") == name:
             last["parts"].append(text)
-        else:
-            self.outputs.append({"output_type": "stream", "name": name, "parts": [text]})
+        elif len(self._outputs) < _OUTPUTS:
+            self._outputs.append({"output_type": "stream", "name": name, "parts": [text]})
 
     def finish(self) -> list[dict]:
         """Return the outputs as nbformat 4 defines them."""
         self.collect()
-        for output in self.outputs:
+        for output in self._outputs:
             if "parts" in output:
                 output["text"] = "".join(output.pop("parts"))
-        return self.outputs
+        return self._outputs
 
 
 class Stream(io.TextIOBase):
@@ -218,7 +227,7 @@ def make_shell(recorder: Recorder):
 
         def clear_output(self, wait: bool = False) -> None:
             recorder.collect()
-            recorder.outputs.clear()
+            recorder.clear()
 
     class Shell(InteractiveShell):
         def _showtraceback(self, etype: type, evalue: BaseException, stb: list[str]) -> None:
@@ -226,12 +235,13 @@ def make_shell(recorder: Recorder):
                 message = str(evalue)
             except Exception:
                 message = "(an error whose message cannot be shown)"
+            lines = "\n".join(stb).split("\n")[-_ERROR_LINES:]
             recorder.add(
                 {
                     "output_type": "error",
                     "ename": etype.__name__,
-                    "evalue": message[:2_000],
-                    "traceback": [line for entry in stb for line in entry.split("\n")],
+                    "evalue": message[:_LINE_CHARACTERS],
+                    "traceback": [line[:_LINE_CHARACTERS] for line in lines],
                 }
             )
 
@@ -258,21 +268,20 @@ class Encoder:
     """
 
     def __init__(self, limits: dict) -> None:
-        self._items_left = limits["result_items"]
+        self._items_left = limits["result_items"] - 1
         self._bytes_left = limits["result_bytes"]
         self._depth = limits["result_depth"]
         self._open: set[int] = set()
 
     def encode(self, value: object, depth: int = 0) -> object:
+        """Return `value` as JSON; its place among the items is already taken."""
         kind = type(value)
-        self._items_left -= 1
         if value is None or kind is bool or kind is float:
             return value
         if kind is int:
             return value if value.bit_length() <= 1024 else self._leave_out(value, "too large")
         if kind is str:
-            size = len(value)
-            return value if self._take(size) else self._leave_out(value, "too large")
+            return value if self._take(len(value)) else self._leave_out(value, "too large")
         for base in (list, tuple, dict):
             if issubclass(kind, base):
                 return self._encode_container(value, base, depth)
@@ -289,23 +298,17 @@ class Encoder:
         length = base.__len__(value) * (2 if base is dict else 1)
         if length > self._items_left:
             return self._leave_out(value, "too large")
-        # The items of the items may use only what is left when all of these have their place.
         self._items_left -= length
         self._open.add(id(value))
-        items = list(dict.items(value) if base is dict else base.__iter__(value))
-        self._items_left += length
         if base is dict:
-            encoded = {
-                "dict": [
-                    [self._encode_key(key, depth + 1), self.encode(item, depth + 1)]
-                    for key, item in items
-                ]
-            }
+            items = [
+                [self._encode_key(key, depth + 1), self.encode(item, depth + 1)]
+                for key, item in list(dict.items(value))
+            ]
         else:
-            encoded = [self.encode(item, depth + 1) for item in items]
-            encoded = encoded if base is list else {"tuple": encoded}
+            items = [self.encode(item, depth + 1) for item in list(base.__iter__(value))]
         self._open.discard(id(value))
-        return encoded
+        return items if base is list else {base.__name__: items}
 
     def _encode_key(self, key: object, depth: int) -> object:
         return self._leave_out(key) if isinstance(key, tuple) else self.encode(key, depth)
@@ -330,9 +333,7 @@ class Encoder:
         return True
 
     def _leave_out(self, value: object, reason: str = "") -> dict:
-        return {
-            "object": {"type": type.__getattribute__(type(value), "__name__"), "reason": reason}
-        }
+        return {"object": {"type": type(value).__name__, "reason": reason}}
 
 
 def describe_error(error: BaseException) -> dict:
@@ -353,7 +354,7 @@ def describe_error(error: BaseException) -> dict:
 
 
 class Server:
-    """Answers requests."""
+    """Answers requests; each method is one kind of request."""
 
     def __init__(self, shell, recorder: Recorder, limits: dict) -> None:
         self._shell = shell
@@ -361,11 +362,13 @@ class Server:
         self._limits = limits
 
     def run(self, source: str) -> dict:
+        """Run a cell."""
         self._recorder.start()
         result = self._shell.run_cell(source, store_history=True)
         return {"outputs": self._recorder.finish(), "failed": not result.success}
 
     def call(self, function: str, arguments: list) -> dict:
+        """Call a function of the student."""
         self._recorder.start()
         try:
             with self._shell.builtin_trap:
@@ -374,13 +377,13 @@ class Server:
                 value = self._shell.user_ns[function](*arguments)
         except BaseException as error:
             return {"error": describe_error(error)}
-        encoder = Encoder(self._limits)
         return {
-            "arguments": [encoder.encode(argument) for argument in arguments],
-            "value": encoder.encode(value),
+            "arguments": Encoder(self._limits).encode(arguments),
+            "value": Encoder(self._limits).encode(value),
         }
 
     def defines(self, name: str) -> dict:
+        """Tell whether there is a function of this name."""
         return {"answer": callable(self._shell.user_ns.get(name))}
 
 

@@ -240,6 +240,9 @@ def decode_outputs(content: Any, limits: Limits) -> list[dict]:
             outputs.append(output)
         else:
             raise Malformed("an output of no known kind")
+    if len(content) > _OUTPUTS:
+        note = f"... output cut off after {_OUTPUTS} pieces ...\n"
+        outputs.append({"output_type": "stream", "name": "stderr", "text": note})
     return outputs
 
 

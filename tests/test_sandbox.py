@@ -133,6 +133,22 @@ def test_libraries_use_one_thread(student):
     assert printed(student, "print(len(os.listdir('/proc/self/task')))") == "1\n"
 
 
+def test_what_is_shown_last_survives_a_progress_display(student):
+    source = """
+from IPython.display import clear_output
+for number in range(3000):
+    clear_output(wait=True)
+    print(number)
+"""
+    assert printed(student, source) == "2999\n"
+
+
+def test_very_many_displays_are_cut_off(student):
+    result = student.run_cell("for _ in range(2000): display(1)", SECONDS)
+    assert not result.failed
+    assert "cut off" in text_of(result)
+
+
 # Calls
 
 
@@ -148,6 +164,14 @@ def test_changes_of_a_list_argument_are_mirrored(student):
     argument = [[1], 2]
     assert student.call("change", [argument], SECONDS) is None
     assert argument == [[7], 2, 3]
+
+
+def test_arguments_may_be_as_deep_as_results(student):
+    printed(student, "def same(x): return x")
+    argument = [1]
+    for _ in range(SMALL.result_depth - 2):
+        argument = [argument]
+    assert student.call("same", [argument], SECONDS) == argument
 
 
 def test_a_list_that_grew_too_large_comes_back_as_a_placeholder(student):

@@ -99,6 +99,14 @@ def test_everything_else_becomes_a_placeholder_that_names_its_type(value, name):
     assert repr(arrived) == f"<object of type {name}>"
 
 
+def test_a_result_of_many_small_parts_keeps_what_fits():
+    arrived = sent([[1, 2, 3]] * 100)
+    assert arrived[0] == [1, 2, 3]
+    assert type(arrived[-1]).__name__ == "list (too large)"
+    deepest = [[[[[1]]]]]
+    assert sent(deepest) == deepest
+
+
 def test_only_the_part_that_is_too_large_is_left_out():
     arrived = sent({"W1": np.zeros(10_000), "b1": np.zeros(3)})
     assert isinstance(arrived["W1"], wire.Placeholder)
@@ -259,6 +267,11 @@ def display(**data):
 def test_long_output_is_cut_off_with_a_line_that_says_so():
     outputs = wire.decode_outputs([stream("a" * 150), stream("never seen")], LIMITS)
     assert outputs == [stream("a" * 100 + "\n... output cut off after 100 bytes ...\n")]
+
+
+def test_many_pieces_of_output_are_cut_off_with_a_line_that_says_so():
+    outputs = wire.decode_outputs([stream("")] * 501, LIMITS)
+    assert outputs[-1]["text"] == "... output cut off after 500 pieces ...\n"
 
 
 def test_a_character_is_not_cut_in_two():

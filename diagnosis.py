@@ -15,7 +15,6 @@ Two principles:
 import builtins
 import math
 import re
-import sysconfig
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -165,13 +164,9 @@ def explain_error(error: BaseException) -> Finding:
 
 
 def _own_frames(error: BaseException) -> list[tuple[int, str]]:
-    """The lines of the student's code that an exception passed through, innermost last."""
-    libraries = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
-    return [
-        (frame.lineno, frame.line or "")
-        for frame in traceback.extract_tb(error.__traceback__)[1:]  # the first is the test's call
-        if not frame.filename.startswith((*libraries, "<frozen", "<__array_function__"))
-    ]
+    """The lines of the student's cell that an exception passed through, innermost last."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is the test's own call
+    return [(f.lineno, f.line or "") for f in frames if f.filename == frames[0].filename]
 
 
 # ------------------------------------------------------------------------------- dict, keys, types
@@ -233,10 +228,14 @@ def _check_keys(attempt: Attempt, attempts: list[Attempt]) -> Finding | None:
     if not all_text:
         return finding("keys-not-text", seen)
 
+    # Seen for one depth, or for two layers only, many mistakes leave the same keys.
+    depths = {other.depth for other in attempts}
     causes = [
         code
         for code, pattern in _KEY_PATTERNS.items()
-        if all(
+        if len(depths) > 1
+        and max(depths) > 2
+        and all(
             type(other.found) is dict and set(other.found) == pattern(other.depth)
             for other in attempts
         )
@@ -262,8 +261,18 @@ def _ignores_dims(attempts: list[Attempt]) -> bool:
         {key: getattr(value, "shape", None) for key, value in attempt.found.items()}
         for attempt in attempts
     ]
-    differ = any(attempt.layers_dims != attempts[0].layers_dims for attempt in attempts)
-    return differ and all(other == shapes[0] for other in shapes)
+    return all(other == shapes[0] for other in shapes) and _have_nothing_in_common(
+        [attempt.layers_dims for attempt in attempts]
+    )
+
+
+def _have_nothing_in_common(architectures: list[list[int]]) -> bool:
+    """Whether depth, input size, next size and output size are each seen to vary.
+
+    Otherwise something that depends on one of them could look as if it depended on nothing.
+    """
+    features = [(len(dims), dims[0], dims[1], dims[-1]) for dims in architectures]
+    return all(len(set(values)) > 1 for values in zip(*features, strict=True))
 
 
 def _check_types(attempt: Attempt) -> Finding | None:
@@ -288,6 +297,7 @@ _SHAPE_PATTERNS: dict[str, dict[str, Callable[[int, int], tuple[int, ...]]]] = {
         "bias-flat": lambda rows, columns: (rows,),
         "bias-row": lambda rows, columns: (1, rows),
         "bias-of-previous-layer": lambda rows, columns: (columns, 1),
+        "bias-shape": lambda rows, columns: (1, 1),  # looks like the others where units are single
     },
 }
 
@@ -429,14 +439,14 @@ def _diagnose_weights(
 
     networks = [_layers(attempt) for attempt in attempts]
     wrong = [layer for network in networks for layer in network if not layer.is_right]
-    # One or two numbers can be explained in many ways, and so can multiples of single numbers.
-    if sum(layer.found.size for layer in wrong) < 3:
+    # A few numbers can be explained in many ways, and a single one is a multiple of any other.
+    if sum(layer.found.size for layer in wrong) < 3 or not _has_matrix(wrong):
         return None
     return (
-        (_diagnose_scale(exercise, networks, seen) if _has_matrix(wrong) else None)
+        _diagnose_scale(exercise, networks, seen)
         or _diagnose_entries(networks, seen)
         or _diagnose_draw(networks, seen)
-        or _diagnose_places(wrong[0], seen)
+        or _diagnose_places(wrong, seen)
         or _diagnose_generator(networks, seen)
         or _diagnose_distribution(exercise, seen, call)
     )
@@ -541,7 +551,11 @@ def _diagnose_scale(exercise: str, networks: list[Network], seen: str) -> Findin
     rows = np.array([layer.rows for layer in layers], dtype=float)
     factors = np.array([layer.found[0] / layer.draw[0] for layer in layers])
 
-    law = _power_law(columns, rows, factors)
+    # A factor that depends on the whole network looks constant until the network changes.
+    sizes_tell = _sizes_differ(columns, rows) and _have_nothing_in_common(
+        [[network[0].columns, *(layer.rows for layer in network)] for network in networks]
+    )
+    law = _power_law(columns, rows, factors) if sizes_tell else None
     for code, named in _NAMED_SCALES[exercise].items():
         if law and _close(law, named):
             return finding(code, seen)
@@ -551,7 +565,7 @@ def _diagnose_scale(exercise: str, networks: list[Network], seen: str) -> Findin
         return finding(code, seen, ratio=f"{ratio:.4g}")
     if law:
         return finding("scale-other", seen, formula=_formula(*law))
-    if _sizes_differ(columns, rows) and _close(factors, np.sqrt(2 / (columns + rows))):
+    if sizes_tell and _close(factors, np.sqrt(2 / (columns + rows))):
         return finding("scale-glorot", seen)
     shown = ", ".join(
         f"{ratio:.4g} in {layer.key}"
@@ -573,7 +587,7 @@ def _power_law(
     columns: np.ndarray, rows: np.ndarray, factors: np.ndarray
 ) -> tuple[float, float, float] | None:
     """The (c, p, q) with factor = c * columns**p * rows**q, where p and q are multiples of 1/2."""
-    if not _sizes_differ(columns, rows) or (factors <= 0).any():
+    if (factors <= 0).any():
         return None
     logs = np.column_stack([np.ones(len(rows)), np.log(columns), np.log(rows)])
     _, p, q = np.linalg.lstsq(logs, np.log(factors), rcond=None)[0]
@@ -584,13 +598,13 @@ def _power_law(
 
 def _formula(c: float, p: float, q: float) -> str:
     """Write c * n_prev**p * n_this**q as one reads it."""
-    text = f"{c:.4g}"
-    for name, power in (("n_prev", p), ("n_this", q)):
-        size = abs(power)
-        root = {0.5: f"sqrt({name})", 1: name}.get(size, f"{name}^{size:g}")
+    text, sizes = f"{c:.4g}", []
+    for name, layer, power in (("n_prev", "the previous", p), ("n_this", "this", q)):
         if power:
-            text += f" {'*' if power > 0 else '/'} {root}"
-    return text if p or q else f"{text} in every layer"
+            size = {0.5: f"sqrt({name})", 1: name}.get(abs(power), f"{name}^{abs(power):g}")
+            text += f" {'*' if power > 0 else '/'} {size}"
+            sizes.append(f"{name} is the size of {layer} layer")
+    return f"{text}, where {' and '.join(sizes)}" if sizes else f"{text} in every layer"
 
 
 # ---------------------------------------------------------------------------------- entries, draw
@@ -673,12 +687,11 @@ def _skips_uniform(network: Network, before: int, between: int) -> bool:
     return True
 
 
-def _diagnose_places(layer: Layer, seen: str) -> Finding | None:
+def _diagnose_places(wrong: list[Layer], seen: str) -> Finding | None:
     """The right numbers in some places: then it is not another stream or distribution."""
-    right = np.isclose(layer.found, layer.expected, rtol=RELATIVE_ERROR, atol=0).sum()
-    if right:
-        seen = f"{seen} {right} of the {layer.found.size} entries of {layer.key} are right."
-        return finding("some-entries-differ", seen, key=layer.key)
+    for layer in wrong:
+        if np.isclose(layer.found, layer.expected, rtol=RELATIVE_ERROR, atol=0).any():
+            return finding("some-entries-differ", seen, key=layer.key)
     return None
 
 
@@ -708,10 +721,14 @@ def _starts_a_stream(layer: Layer, streams: list[np.ndarray]) -> bool:
 
 def _are_multiples(networks: list[Network], draws: np.ndarray) -> bool:
     """Whether every layer is a multiple of its piece of a stream of random numbers."""
-    layers = [layer for network in networks for layer in network]
-    return _has_matrix(layers) and all(
-        _multiple(layer.found, draws[layer.start : layer.end]) is not None for layer in layers
-    )
+
+    def fits(layer: Layer) -> bool:
+        piece = draws[layer.start : layer.end]
+        # A single number is a multiple of any other: there the right factor must be seen.
+        single = layer.found.size == 1
+        return _close(layer.unit, piece) if single else _multiple(layer.found, piece) is not None
+
+    return all(fits(layer) for network in networks for layer in network)
 
 
 # ----------------------------------------------------------------------------------- distribution

@@ -279,9 +279,18 @@ def _in_random_draws() -> list[Mistake]:
             answer(exercise, f"np.clip(np.random.randn({shape}), -1, 1) * {factor}"),
         )
         add(
-            "cumulated",
-            "values-differ",
+            "column-factors",
+            "other-distribution",
             answer(exercise, f"({right}) * np.arange(2, layers_dims[l - 1] + 2)"),
+        )
+        add(
+            "small-networks-only",
+            "values-differ",
+            answer(
+                exercise,
+                f"np.random.standard_exponential(({shape})) * {factor}",
+                start="assert max(layers_dims) < 100",
+            ),
         )
         add(
             "one-entry-wrong",

@@ -54,6 +54,7 @@ class Unconfined:
     """A program that has all rights of this process; the same interface as `Bubblewrap`."""
 
     user = None
+    said = ""
 
     def __init__(self, program: Path, channel: int) -> None:
         self._process = _popen(_python_command(str(program), channel), [channel], None)
@@ -88,6 +89,8 @@ class Bubblewrap:
     ----------
     user : int or None
         User that the program has to become before it does anything else, if it starts as root.
+    said : str
+        Messages of bubblewrap, known after `kill`.
 
     Raises
     ------
@@ -113,10 +116,12 @@ class Bubblewrap:
             self._start(bwrap, program, channel, mounts)
 
     def _start(self, bwrap: str, program: Path, channel: int, mounts: list) -> None:
+        self._resources = contextlib.ExitStack()
+        errors = _memory_file(self._resources)
+        self._resources.callback(self._keep_complaint, errors)
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             news, news_end = _pipe(ours, theirs)
             gate_end, gate = _pipe(theirs, ours)
-            errors = _memory_file(ours)
             passwd = _memory_file(theirs, _PASSWD.encode())
             source = _memory_file(theirs, program.read_bytes())
             filter_program = seccomp.program()
@@ -146,14 +151,18 @@ class Bubblewrap:
             try:
                 self._pid = _child_pid(news)
                 self._init = os.pidfd_open(self._pid)
+                self._resources.callback(os.close, self._init)
                 if self.user is not None:
                     _map_users(self._pid, [os.geteuid(), self.user])
                     os.write(gate, b"1")
             except (OSError, ValueError) as error:
                 self._process.kill()
                 self._process.wait()
-                said = os.pread(errors, 2_000, 0).decode(errors="replace").strip()
-                raise CannotStart(said or str(error)) from error
+                self._resources.close()
+                raise CannotStart(self.said or str(error)) from error
+
+    def _keep_complaint(self, errors: int) -> None:
+        self.said = os.pread(errors, 2_000, 0).decode(errors="replace").strip()
 
     def usage(self) -> tuple[int, int]:
         """Return the memory (bytes) of all processes and files, and the number of threads."""
@@ -178,8 +187,8 @@ class Bubblewrap:
         poll = select.poll()
         poll.register(self._init, select.POLLIN)
         poll.poll()
-        os.close(self._init)
         self._process.wait()
+        self._resources.close()
 
 
 def _exit_code(process: subprocess.Popen, seconds: float) -> int | None:

@@ -186,9 +186,12 @@ class StudentProcess:
                     "All users must be able to read it and its packages (chmod -R o+rX)."
                 )
             self._next_look = 0.0
-        except (bubblewrap.CannotStart, ProcessDied, TimeoutError) as error:
+        except bubblewrap.CannotStart as error:
             self.close()
             raise SandboxUnavailable(_what_to_do(str(error))) from error
+        except (ProcessDied, TimeoutError) as error:
+            self.close()
+            raise SandboxUnavailable(_what_to_do(self._process.said or str(error))) from error
         except BaseException:
             self.close()
             raise

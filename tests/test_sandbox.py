@@ -657,6 +657,14 @@ def test_where_namespaces_are_refused_the_message_says_what_to_do(monkeypatch, t
     assert "--no-sandbox" in str(caught.value)
 
 
+def test_a_sandbox_that_cannot_be_furnished_says_why(monkeypatch):
+    monkeypatch.setattr(bubblewrap, "_mounts", lambda *_: ["--ro-bind", "/nowhere", "/nowhere"])
+    descriptors = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(SandboxUnavailable, match="/nowhere: No such file"):
+        StudentProcess({}, SMALL)
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
 def test_without_a_sandbox_the_same_code_gives_the_same_answers():
     with StudentProcess(FILES, SMALL, sandboxed=False) as process:
         assert printed(process, "import helper, socket; print(helper.answer)") == "42\n"

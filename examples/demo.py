@@ -30,7 +30,9 @@ from pathlib import Path
 load_subconfig("nbgrader_config.py", path={project!r})
 
 c = get_config()
-c.CourseDirectory.root = str(Path(__file__).resolve().parent)
+course = Path(__file__).resolve().parent
+c.CourseDirectory.root = str(course)
+c.Exchange.root = str(course / "exchange")
 '''
 
 
@@ -53,6 +55,9 @@ def make_course(folder: Path) -> None:
     """Make an empty course folder with the project's assignment."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(PROJECT / "source", folder / "source")
+    exchange = folder / "exchange"
+    exchange.mkdir()
+    exchange.chmod(0o777)  # nbgrader insists
     config = CONFIG.format(project=str(PROJECT))
     (folder / "nbgrader_config.py").write_text(config, encoding="utf-8")
 

@@ -1,0 +1,109 @@
+"""Course folders for tests: the project's assignment, somewhere else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import nbformat
+from mistakes import EXERCISES, answer
+from nbgrader.api import Gradebook
+
+from examples.demo import make_course
+from examples.submissions import fill_in
+
+PROJECT = Path(__file__).resolve().parents[1]
+ASSIGNMENT = "Initialization"
+
+
+def run(folder: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a Python module in a course folder, as a person would on the command line."""
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        **options,
+    )
+
+
+def grade(folder: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m autograder grade`` on a course folder."""
+    return run(PROJECT, "autograder", "grade", "--course", str(folder), *arguments, **options)
+
+
+def generate(folder: Path) -> Path:
+    """Make a course folder with the generated assignment."""
+    make_course(folder)
+    result = run(folder, "nbgrader", "generate_assignment", ASSIGNMENT)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def released(folder: Path) -> Path:
+    """The notebook that students get."""
+    return folder / "release" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+
+
+def submission_path(folder: Path, student: str) -> Path:
+    """Where the notebook of a student is handed in."""
+    return folder / "submitted" / student / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+
+
+def hand_in(folder: Path, student: str, answers: str) -> Path:
+    """Hand in a notebook with the functions of `answers` filled in."""
+    path = submission_path(folder, student)
+    path.parent.mkdir(parents=True)
+    nbformat.write(fill_in(released(folder), answers), path)
+    return path
+
+
+def answers(**sources: str) -> str:
+    """Source of all three functions: right ones, but for those given by exercise."""
+    return "\n\n\n".join(sources.get(exercise) or answer(exercise) for exercise in EXERCISES)
+
+
+def scores(folder: Path) -> dict[str, list[float | None]]:
+    """Automatic scores of each student in the gradebook, in the order zeros, random, He."""
+    return {
+        student: [grades[f"test-{exercise}"].auto_score for exercise in EXERCISES]
+        for student, grades in _entries(folder, "grades").items()
+    }
+
+
+def comments(folder: Path) -> dict[str, list[str | None]]:
+    """Automatic comments of each student in the gradebook, in the order zeros, random, He."""
+    return {
+        student: [comments[f"initialize-{exercise}"].auto_comment for exercise in EXERCISES]
+        for student, comments in _entries(folder, "comments").items()
+    }
+
+
+def _entries(folder: Path, kind: str) -> dict[str, dict]:
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}", "initialization") as gradebook:
+        return {
+            submission.student.id: {entry.name: entry for entry in getattr(notebook, kind)}
+            for submission in gradebook.assignment_submissions(ASSIGNMENT)
+            for notebook in submission.notebooks
+        }
+
+
+def copy_of(template: Path, folder: Path) -> Path:
+    """A fresh copy of a generated course folder."""
+    shutil.copytree(template, folder)
+    return folder
+
+
+def stock_config(folder: Path) -> None:
+    """Let a course folder be graded by nbgrader alone, without our preprocessors."""
+    config = folder / "nbgrader_config.py"
+    config.write_text(config.read_text() + "\ndel c.Autograde\n")
+
+
+def without(environment: Iterable[str]) -> dict[str, str]:
+    """This process's environment without some variables."""
+    return {name: value for name, value in os.environ.items() if name not in set(environment)}

@@ -133,7 +133,13 @@ def grade_course(
             done.set_result(unreadable(course.assignment, str(reason)))
             return done
         return executor.submit(
-            grade_submission, data, course.assignment, limits, full=full, sandboxed=sandboxed
+            grade_submission,
+            data,
+            course.assignment,
+            limits,
+            full=full,
+            sandboxed=sandboxed,
+            hidden=(str(course.root),),
         )
 
     with _Workers(make_executor, submit) as workers:

@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
@@ -64,6 +64,7 @@ def grade_submission(
     *,
     full: bool = False,
     sandboxed: bool = True,
+    hidden: tuple[str, ...] = (),
 ) -> Graded:
     """Grade the notebook `submission`.
 
@@ -77,6 +78,9 @@ def grade_submission(
         Run the cells tagged ``demonstration`` as well.
     sandboxed : bool
         False runs student code without bubblewrap: for people who trust their class.
+    hidden : tuple of str
+        Folders that the sandbox must not show even if they lie inside the Python environment,
+        such as the course.
 
     Returns
     -------
@@ -97,7 +101,10 @@ def grade_submission(
         return unreadable(assignment, str(reason))
     rebuilt = rebuild(assignment, submitted)
     seconds = {"intake": time.monotonic() - started, "start": 0.0, "cells": 0.0, "tests": 0.0}
-    run = _Run(rebuilt.notebook, assignment, limits, full, sandboxed, seconds)
+    start_process = functools.partial(
+        StudentProcess, assignment.files, limits, sandboxed=sandboxed, hidden=hidden
+    )
+    run = _Run(rebuilt.notebook, assignment, limits, full, start_process, seconds)
     graded = Graded(
         rebuilt.notebook,
         run.grade(),
@@ -151,7 +158,7 @@ class _Run:
     assignment: Assignment
     limits: Limits
     full: bool
-    sandboxed: bool
+    start_process: Callable[[], StudentProcess]
     seconds: dict[str, float]
 
     def grade(self) -> dict[str, Verdict]:
@@ -173,7 +180,9 @@ class _Run:
         return self.full or _role(cell) not in (Role.DEMONSTRATION, Role.PLAYGROUND)
 
     def _session(self, total_seconds: float) -> _Session:
-        return _Session(self.assignment, self.limits, self.sandboxed, total_seconds, self.seconds)
+        return _Session(
+            self.assignment, self.limits, self.start_process, total_seconds, self.seconds
+        )
 
     def _second_chance(
         self, test: NotebookNode, before: list[NotebookNode], verdict: Verdict
@@ -207,13 +216,13 @@ class _Session:
         self,
         assignment: Assignment,
         limits: Limits,
-        sandboxed: bool,
+        start_process: Callable[[], StudentProcess],
         total_seconds: float,
         seconds: dict[str, float],
     ) -> None:
         self._assignment = assignment
         self._limits = limits
-        self._sandboxed = sandboxed
+        self._start_process = start_process
         self._deadline = time.monotonic() + total_seconds
         self._seconds = seconds
         self._process: StudentProcess | None = None
@@ -277,9 +286,7 @@ class _Session:
         while self._process is None:
             self._time_for(0)
             with self._clock("start"):
-                self._process = StudentProcess(
-                    self._assignment.files, self._limits, sandboxed=self._sandboxed
-                )
+                self._process = self._start_process()
             replay, self._completed = self._completed, []
             for cell in replay:
                 try:

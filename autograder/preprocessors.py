@@ -8,6 +8,7 @@ never starts.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import nbformat
@@ -17,11 +18,13 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
-from traitlets import Bool
+from nbgrader.utils import is_grade, is_solution
+from traitlets import Bool, Float
 
 from autograder import handed_in
-from autograder.assignment import Assignment
-from autograder.grading import Graded, grade_submission, unreadable
+from autograder.assignment import Assignment, grade_id
+from autograder.comments import Comment, cell_of
+from autograder.grading import Graded, answers_tested_by, grade_submission, unreadable
 from autograder.intake import Unreadable
 
 
@@ -68,7 +71,11 @@ class Grade(NbGraderPreprocessor):
             graded = unreadable(assignment, str(reason))
         else:
             graded = grade_submission(
-                submission, assignment, full=self.full, sandboxed=self.sandboxed
+                submission,
+                assignment,
+                full=self.full,
+                sandboxed=self.sandboxed,
+                hidden=(course.root,),
             )
         self._log(names["student"], graded)
         return graded.notebook, resources
@@ -81,29 +88,69 @@ class Grade(NbGraderPreprocessor):
 
 
 class SaveVerdicts(SaveAutoGrades):
-    """Saves scores as nbgrader does, and as automatic comments what the tests have to say."""
+    """Saves scores as nbgrader does, and as automatic comments what there is to say.
+
+    Scores and comments that a grader gave stand in fields of their own and stay as they are.
+    """
+
+    points_per_finding = Float(
+        0,
+        min=0,
+        help="Points taken off an exercise for each place where its answer breaks a rule",
+    ).tag(config=True)
 
     def preprocess(
         self, nb: NotebookNode, resources: ResourcesDict
     ) -> tuple[NotebookNode, ResourcesDict]:
+        course: CourseDirectory = self.parent.parent.coursedir
+        assignment = read_assignment(course, resources["nbgrader"]["assignment"])
         self._unreadable = bool(nb.metadata.autograder.unreadable)
+        self._taken_off: Counter[str] = Counter()  # points by the grade id of the test
+        self._write_comments(nb, assignment)
         return super().preprocess(nb, resources)
+
+    def _write_comments(self, nb: NotebookNode, assignment: Assignment) -> None:
+        tests = {grade_id(cell): cell.metadata.autograder for cell in nb.cells if is_grade(cell)}
+        tested_by = {
+            answer: test for test in tests for answer in answers_tested_by(assignment, test)
+        }
+        answers = {
+            grade_id(cell): cell.metadata.autograder for cell in nb.cells if is_solution(cell)
+        }
+        findings: dict[str, list[str]] = {answer: [] for answer in answers}
+        elsewhere: list[str] = []
+        for finding in nb.metadata.autograder.findings:
+            findings.get(cell_of(finding), elsewhere).append(finding)
+        repairs = nb.metadata.autograder.repairs
+        for answer, metadata in answers.items():
+            test = metadata.test = tested_by.get(answer)
+            points = self.points_per_finding * len(findings[answer])
+            self._taken_off[test] += points
+            metadata.comment = str(
+                Comment(
+                    message=tests[test].message if test else "",
+                    code=tests[test].code if test else "",
+                    findings=findings[answer],
+                    penalty=f"Points taken off for this: {points:g}." if points else "",
+                    repairs=repairs,
+                    notebook_findings=elsewhere,
+                )
+            )
+            repairs, elsewhere = [], []  # the first answer has told of them
 
     def _add_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
         super()._add_score(cell, resources)
+        grade = self.gradebook.find_grade(
+            grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
+        )
+        grade.auto_score = max(0, grade.auto_score - self._taken_off[grade_id(cell)])
         if self._unreadable:  # a person has to look at what was handed in
-            grade = self.gradebook.find_grade(
-                cell.metadata.nbgrader.grade_id,
-                self.notebook_id,
-                self.assignment_id,
-                self.student_id,
-            )
             grade.needs_manual_grade = True
-            self.gradebook.db.commit()
+        self.gradebook.db.commit()
 
     def _add_comment(self, cell: NotebookNode, resources: ResourcesDict) -> None:
         comment = self.gradebook.find_comment(
-            cell.metadata.nbgrader.grade_id, self.notebook_id, self.assignment_id, self.student_id
+            grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
         )
         comment.auto_comment = cell.metadata.autograder.comment
         self.gradebook.db.commit()

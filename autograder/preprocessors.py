@@ -18,11 +18,10 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
-from nbgrader.utils import is_grade, is_solution
 from traitlets import Bool, Float
 
 from autograder import handed_in
-from autograder.assignment import Assignment, grade_id
+from autograder.assignment import Assignment, Role, grade_id
 from autograder.comments import Comment, cell_of
 from autograder.grading import Graded, answers_tested_by, grade_submission, unreadable
 from autograder.intake import Unreadable
@@ -110,12 +109,10 @@ class SaveVerdicts(SaveAutoGrades):
         return super().preprocess(nb, resources)
 
     def _write_comments(self, nb: NotebookNode, assignment: Assignment) -> None:
-        tests = {grade_id(cell): cell.metadata.autograder for cell in nb.cells if is_grade(cell)}
+        tests = _by_grade_id(nb, Role.TEST)
+        answers = _by_grade_id(nb, Role.ANSWER)
         tested_by = {
             answer: test for test in tests for answer in answers_tested_by(assignment, test)
-        }
-        answers = {
-            grade_id(cell): cell.metadata.autograder for cell in nb.cells if is_solution(cell)
         }
         findings: dict[str, list[str]] = {answer: [] for answer in answers}
         elsewhere: list[str] = []
@@ -123,17 +120,18 @@ class SaveVerdicts(SaveAutoGrades):
             findings.get(cell_of(finding), elsewhere).append(finding)
         repairs = nb.metadata.autograder.repairs
         for answer, metadata in answers.items():
-            test = metadata.test = tested_by.get(answer)
+            metadata.test = tested_by.get(answer, "")
+            verdict = tests.get(metadata.test, {})
             points = self.points_per_finding * len(findings[answer])
-            self._taken_off[test] += points
+            self._taken_off[metadata.test] += points
             metadata.comment = str(
                 Comment(
-                    message=tests[test].message if test else "",
-                    code=tests[test].code if test else "",
-                    findings=findings[answer],
+                    message=verdict.get("message", ""),
+                    code=verdict.get("code", ""),
+                    findings=tuple(findings[answer]),
                     penalty=f"Points taken off for this: {points:g}." if points else "",
-                    repairs=repairs,
-                    notebook_findings=elsewhere,
+                    repairs=tuple(repairs),
+                    notebook_findings=tuple(elsewhere),
                 )
             )
             repairs, elsewhere = [], []  # the first answer has told of them
@@ -143,7 +141,8 @@ class SaveVerdicts(SaveAutoGrades):
         grade = self.gradebook.find_grade(
             grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
         )
-        grade.auto_score = max(0, grade.auto_score - self._taken_off[grade_id(cell)])
+        if points := self._taken_off[grade_id(cell)]:
+            grade.auto_score = max(0, grade.auto_score - points)
         if self._unreadable:  # a person has to look at what was handed in
             grade.needs_manual_grade = True
         self.gradebook.db.commit()
@@ -159,3 +158,9 @@ class SaveVerdicts(SaveAutoGrades):
 def read_assignment(course: CourseDirectory, assignment: str) -> Assignment:
     """Read the assignment from the course's own source folder."""
     return Assignment.from_directory(course.format_path(course.source_directory, ".", assignment))
+
+
+def _by_grade_id(nb: NotebookNode, role: Role) -> dict[str, NotebookNode]:
+    """Our metadata of the cells with a role."""
+    cells = (cell for cell in nb.cells if cell.metadata.autograder.role == role)
+    return {grade_id(cell): cell.metadata.autograder for cell in cells}

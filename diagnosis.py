@@ -420,9 +420,10 @@ def _first_difference(attempt: Attempt, key: str) -> str:
 
 
 def _diagnose_biases(attempts: list[Attempt], seen: str) -> Finding:
-    biases = np.concatenate([a.found[key].ravel() for a in attempts for key in a.keys("b")])
-    if biases.size > 1 and (biases == biases[0]).all():
-        return finding("bias-constant", seen, value=f"{biases[0]:.4g}")
+    biases = [attempt.found[key] for attempt in attempts for key in attempt.keys("b")]
+    value = biases[0].flat[0]
+    if any(b.size > 1 for b in biases) and all((b == value).all() for b in biases):
+        return finding("bias-constant", seen, value=f"{value:.4g}")
     return finding("nonzero-bias", seen)
 
 
@@ -551,10 +552,7 @@ def _diagnose_scale(exercise: str, networks: list[Network], seen: str) -> Findin
     rows = np.array([layer.rows for layer in layers], dtype=float)
     factors = np.array([layer.found[0] / layer.draw[0] for layer in layers])
 
-    # A factor that depends on the whole network looks constant until the network changes.
-    sizes_tell = _sizes_differ(columns, rows) and _have_nothing_in_common(
-        [[network[0].columns, *(layer.rows for layer in network)] for network in networks]
-    )
+    sizes_tell = _sizes_tell(networks, columns, rows)
     law = _power_law(columns, rows, factors) if sizes_tell else None
     for code, named in _NAMED_SCALES[exercise].items():
         if law and _close(law, named):
@@ -574,13 +572,22 @@ def _diagnose_scale(exercise: str, networks: list[Network], seen: str) -> Findin
     return finding("scale-varies", f"{seen} Found divided by expected is {shown}.")
 
 
-def _sizes_differ(columns: np.ndarray, rows: np.ndarray) -> bool:
+def _sizes_tell(networks: list[Network], columns: np.ndarray, rows: np.ndarray) -> bool:
     """Whether the layers differ enough to see which layer size a factor depends on.
 
-    With few layers, or with equal ones, many formulas give the same factor.
+    With few layers, or with equal ones, many formulas give the same factor; in layers that only
+    shrink, the smaller size is that of this layer; and what depends on the whole network looks
+    constant until the network changes.
     """
     logs = np.column_stack([np.ones(len(rows)), np.log(columns), np.log(rows)])
-    return np.linalg.matrix_rank(logs) == 3
+    return (
+        np.linalg.matrix_rank(logs) == 3
+        and (rows > columns).any()
+        and (rows < columns).any()
+        and _have_nothing_in_common(
+            [[network[0].columns, *(layer.rows for layer in network)] for network in networks]
+        )
+    )
 
 
 def _power_law(

@@ -15,7 +15,6 @@ Two principles:
 import builtins
 import math
 import re
-import sysconfig
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -165,13 +164,9 @@ def explain_error(error: BaseException) -> Finding:
 
 
 def _own_frames(error: BaseException) -> list[tuple[int, str]]:
-    """The lines of the student's code that an exception passed through, innermost last."""
-    libraries = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
-    return [
-        (frame.lineno, frame.line or "")
-        for frame in traceback.extract_tb(error.__traceback__)[1:]  # the first is the test's call
-        if not frame.filename.startswith((*libraries, "<frozen", "<__array_function__"))
-    ]
+    """The lines of the student's cell that an exception passed through, innermost last."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is the test's own call
+    return [(f.lineno, f.line or "") for f in frames if f.filename == frames[0].filename]
 
 
 # ------------------------------------------------------------------------------- dict, keys, types
@@ -233,10 +228,14 @@ def _check_keys(attempt: Attempt, attempts: list[Attempt]) -> Finding | None:
     if not all_text:
         return finding("keys-not-text", seen)
 
+    # Seen for one depth, or for two layers only, many mistakes leave the same keys.
+    depths = {other.depth for other in attempts}
     causes = [
         code
         for code, pattern in _KEY_PATTERNS.items()
-        if all(
+        if len(depths) > 1
+        and max(depths) > 2
+        and all(
             type(other.found) is dict and set(other.found) == pattern(other.depth)
             for other in attempts
         )
@@ -298,6 +297,7 @@ _SHAPE_PATTERNS: dict[str, dict[str, Callable[[int, int], tuple[int, ...]]]] = {
         "bias-flat": lambda rows, columns: (rows,),
         "bias-row": lambda rows, columns: (1, rows),
         "bias-of-previous-layer": lambda rows, columns: (columns, 1),
+        "bias-shape": lambda rows, columns: (1, 1),  # looks like the others where units are single
     },
 }
 
@@ -420,9 +420,10 @@ def _first_difference(attempt: Attempt, key: str) -> str:
 
 
 def _diagnose_biases(attempts: list[Attempt], seen: str) -> Finding:
-    biases = np.concatenate([a.found[key].ravel() for a in attempts for key in a.keys("b")])
-    if biases.size > 1 and (biases == biases[0]).all():
-        return finding("bias-constant", seen, value=f"{biases[0]:.4g}")
+    biases = [attempt.found[key] for attempt in attempts for key in attempt.keys("b")]
+    value = biases[0].flat[0]
+    if any(b.size > 1 for b in biases) and all((b == value).all() for b in biases):
+        return finding("bias-constant", seen, value=f"{value:.4g}")
     return finding("nonzero-bias", seen)
 
 
@@ -551,10 +552,7 @@ def _diagnose_scale(exercise: str, networks: list[Network], seen: str) -> Findin
     rows = np.array([layer.rows for layer in layers], dtype=float)
     factors = np.array([layer.found[0] / layer.draw[0] for layer in layers])
 
-    # A factor that depends on the whole network looks constant until the network changes.
-    sizes_tell = _sizes_differ(columns, rows) and _have_nothing_in_common(
-        [[network[0].columns, *(layer.rows for layer in network)] for network in networks]
-    )
+    sizes_tell = _sizes_tell(networks, columns, rows)
     law = _power_law(columns, rows, factors) if sizes_tell else None
     for code, named in _NAMED_SCALES[exercise].items():
         if law and _close(law, named):
@@ -574,13 +572,22 @@ def _diagnose_scale(exercise: str, networks: list[Network], seen: str) -> Findin
     return finding("scale-varies", f"{seen} Found divided by expected is {shown}.")
 
 
-def _sizes_differ(columns: np.ndarray, rows: np.ndarray) -> bool:
+def _sizes_tell(networks: list[Network], columns: np.ndarray, rows: np.ndarray) -> bool:
     """Whether the layers differ enough to see which layer size a factor depends on.
 
-    With few layers, or with equal ones, many formulas give the same factor.
+    With few layers, or with equal ones, many formulas give the same factor; in layers that only
+    shrink, the smaller size is that of this layer; and what depends on the whole network looks
+    constant until the network changes.
     """
     logs = np.column_stack([np.ones(len(rows)), np.log(columns), np.log(rows)])
-    return np.linalg.matrix_rank(logs) == 3
+    return (
+        np.linalg.matrix_rank(logs) == 3
+        and (rows > columns).any()
+        and (rows < columns).any()
+        and _have_nothing_in_common(
+            [[network[0].columns, *(layer.rows for layer in network)] for network in networks]
+        )
+    )
 
 
 def _power_law(
@@ -598,13 +605,13 @@ def _power_law(
 
 def _formula(c: float, p: float, q: float) -> str:
     """Write c * n_prev**p * n_this**q as one reads it."""
-    text = f"{c:.4g}"
-    for name, power in (("n_prev", p), ("n_this", q)):
-        size = abs(power)
-        root = {0.5: f"sqrt({name})", 1: name}.get(size, f"{name}^{size:g}")
+    text, sizes = f"{c:.4g}", []
+    for name, layer, power in (("n_prev", "the previous", p), ("n_this", "this", q)):
         if power:
-            text += f" {'*' if power > 0 else '/'} {root}"
-    return text if p or q else f"{text} in every layer"
+            size = {0.5: f"sqrt({name})", 1: name}.get(abs(power), f"{name}^{abs(power):g}")
+            text += f" {'*' if power > 0 else '/'} {size}"
+            sizes.append(f"{name} is the size of {layer} layer")
+    return f"{text}, where {' and '.join(sizes)}" if sizes else f"{text} in every layer"
 
 
 # ---------------------------------------------------------------------------------- entries, draw

@@ -300,8 +300,7 @@ MESSAGES = {
     ),
     "scale-other": (
         "The random numbers are right, but the factor in front of them is {formula}.",
-        "n_prev is the size of the previous layer, n_this that of this one. Compare the factor "
-        "with the exercise.",
+        "Compare the factor with the exercise.",
     ),
     "scale-glorot": (
         "The scale uses the sum of the units of both layers (Glorot initialization).",

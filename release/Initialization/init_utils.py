@@ -109,15 +109,15 @@ def backward_propagation(X, Y, cache):
 
     dz3 = 1 / m * (a3 - Y)
     dW3 = dz3 @ a2.T
-    db3 = np.sum(dz3, axis=1, keepdims=True)
+    db3 = dz3.sum(axis=1, keepdims=True)
 
     dz2 = (parameters["W3"].T @ dz3) * (a2 > 0)  # ReLU lets a gradient through where it fired
     dW2 = dz2 @ a1.T
-    db2 = np.sum(dz2, axis=1, keepdims=True)
+    db2 = dz2.sum(axis=1, keepdims=True)
 
     dz1 = (parameters["W2"].T @ dz2) * (a1 > 0)
     dW1 = dz1 @ X.T
-    db1 = np.sum(dz1, axis=1, keepdims=True)
+    db1 = dz1.sum(axis=1, keepdims=True)
 
     return {"dW1": dW1, "db1": db1, "dW2": dW2, "db2": db2, "dW3": dW3, "db3": db3}
 

@@ -88,7 +88,8 @@ def check_hidden(
     target : callable or None
         The student's function.
     architectures : iterable of sequences of int
-        Several `layers_dims`. The more they differ, the more precisely an error can be named.
+        Several `layers_dims`. The more they differ (depth, first, second and last size, layers
+        that grow and layers that shrink), the more precisely an error can be named.
     expected_for : callable
         Returns the right parameters for one of them.
 

@@ -43,3 +43,12 @@ c.Autograde.autograde_preprocessors = [
     "autograder.preprocessors.SaveVerdicts",
     "nbgrader.preprocessors.AssignLatePenalties",
 ]
+
+# Where an answer breaks one of the five rules, the student gets a comment and loses nothing. Set
+# this to the points that each such place takes off its exercise; no exercise falls below 0.
+# What is found outside the answers (an added cell, say) never costs points.
+c.SaveVerdicts.points_per_finding = 0
+
+# The page that a student gets: our own, because nbgrader's needs the network and runs scripts.
+c.GenerateFeedback.exporter_class = "autograder.feedback.FeedbackExporter"
+c.GenerateFeedback.preprocessors = ["autograder.feedback.ReadGradebook"]

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -65,6 +66,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.set_defaults(command=_grade)
 
+    report = commands.add_parser("report", help="summarize an assignment for the instructor")
+    report.add_argument("assignment", nargs="?", default="Initialization")
+    report.add_argument("--course", default=".", help="course folder (default: this folder)")
+    report.add_argument("--output", help="folder for the files (default: report/ of the course)")
+    report.add_argument(
+        "--lms",
+        choices=("moodle", "canvas", "blackboard"),
+        default="moodle",
+        help="whose column names the table has (default: %(default)s)",
+    )
+    report.set_defaults(command=_report)
+
     check = commands.add_parser("check", help="check a saved notebook against the five rules")
     check.add_argument("notebook", nargs="?", default="Initialization.ipynb")
     check.set_defaults(command=_check)
@@ -82,6 +95,16 @@ def _check(options: argparse.Namespace) -> int:
     from submission_rules import report
 
     return 1 if report(options.notebook) else 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from autograder.report import make_report  # Matplotlib takes its time, grading does without
+
+    course = Course(options.course, options.assignment)
+    output = Path(options.output) if options.output else course.root / "report"
+    for path in make_report(course, output, options.lms):
+        print(f"Written: {path}")
+    return 0
 
 
 def _grade(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ would search for its own pages too.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import mistune
@@ -121,7 +122,7 @@ class Exercise:
 
 def _exercises(nb: NotebookNode) -> list[Exercise]:
     """The exercises in the notebook's order."""
-    titles = _titles(nb)
+    titles = headings(nb.cells)
     exercises = []
     for cell in nb.cells:
         if "score" not in cell.metadata.get("nbgrader", {}):
@@ -146,11 +147,11 @@ def _exercises(nb: NotebookNode) -> list[Exercise]:
     return exercises
 
 
-def _titles(nb: NotebookNode) -> dict[str, str]:
-    """The heading above each answer by the answer's grade id."""
+def headings(cells: Iterable[NotebookNode]) -> dict[str, str]:
+    """The heading above each answer, in cells of which the role is known, by grade id."""
     titles = {}
     heading = None
-    for cell in nb.cells:
+    for cell in cells:
         kind = cell.metadata.autograder.role
         if kind == Role.OURS and cell.cell_type == "markdown":
             headings = re.findall(r"^#+ +(.+)$", cell.source, re.M)

@@ -323,7 +323,8 @@ def rebuild(assignment: Assignment, submission: NotebookNode) -> Rebuilt:
     for position, released in enumerate(given):
         cell = deepcopy(released)
         if cell.metadata.autograder.role in (Role.ANSWER, Role.PLAYGROUND) and position in match:
-            cell.source = theirs[match[position]].source
+            source = theirs[match[position]].source
+            cell.source = source if cell.cell_type == "code" else _as_plain_text(source)
         elif cell.metadata.autograder.role == Role.ANSWER:
             cell.source = MERGED_ANSWER if position in merged else MISSING_ANSWER
         cells.append(cell)
@@ -352,10 +353,16 @@ def _student_cell(submitted: NotebookNode, number: int, skipped: set[str]) -> No
     )
     if submitted.cell_type == "code":
         cell.update(execution_count=None, outputs=[])
-    elif submitted.cell_type == "raw":
-        # Raw cells would go into HTML pages as they are; an indented block shows the same text.
-        cell.source = "\n".join("    " + line for line in submitted.source.split("\n"))
+    else:
+        cell.source = _as_plain_text(submitted.source)
     return cell
+
+
+def _as_plain_text(source: str) -> str:
+    """Markdown that shows `source` as it is typed: no HTML, link, picture, formula."""
+    longest = max(map(len, re.findall("`+", source)), default=0)
+    fence = "`" * max(3, longest + 1)  # only a fence of at least this length ends the block
+    return f"{fence}\n{source}\n{fence}"
 
 
 def _match(assignment: Assignment, theirs: list[NotebookNode]) -> dict[int, int]:

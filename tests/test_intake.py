@@ -1,5 +1,6 @@
 """Intake: every damaged submission is graded like the intact one, or called unreadable."""
 
+import html
 import json
 import os
 import pickle
@@ -13,6 +14,7 @@ import pytest
 from damage import DAMAGES, UNREADABLE, answers, code_cell
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbconvert.filters import markdown2html
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.utils import compute_checksum
@@ -523,14 +525,17 @@ def test_an_unchanged_copy_of_a_demonstration_is_skipped_like_the_original(assig
     assert roles == ["demonstration", "student"]
 
 
-def test_raw_cells_of_students_become_text(assignment, solved):
+@pytest.mark.parametrize("kind", ["markdown", "raw"])
+@pytest.mark.parametrize("text", ["<script>\nalert(1)", "[a](b)", "```\n![a](b)\n````", "`", ""])
+def test_text_of_students_is_shown_as_it_was_typed(assignment, solved, kind, text):
     def add(notebook):
-        cell = {"cell_type": "raw", "id": "raw", "metadata": {"format": "text/html"}}
-        notebook["cells"].append({**cell, "source": "<script>\nalert(1)"})
+        cell = {"cell_type": kind, "id": "text", "metadata": {"format": "text/html"}}
+        notebook["cells"].append({**cell, "source": text})
 
-    notebook = rebuild(assignment, read_submission(edited(solved, add))).notebook
-    assert notebook.cells[-1].cell_type == "markdown"
-    assert notebook.cells[-1].source == "    <script>\n    alert(1)"
+    cell = rebuild(assignment, read_submission(edited(solved, add))).notebook.cells[-1]
+    assert cell.cell_type == "markdown"
+    page = markdown2html(cell.source)
+    assert page.strip() == f"<pre><code>{html.escape(text)}\n</code></pre>"
 
 
 # Secrets and limits

@@ -6,12 +6,21 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbgrader.api import Assignment as AssignmentEntry
+from nbgrader.api import BaseCell, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
 from nbgrader.apps.baseapp import NbGrader
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy import func
+from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
 from autograder import handed_in
 from autograder.assignment import Assignment
+from autograder.examiner import readable
+from autograder.gradebook import patient
+
+STAGING = ".grading"
+"""Folder for what has not been recorded completely, laid out like ``submitted/``."""
 
 
 class CourseError(Exception):
@@ -91,6 +100,54 @@ class Course:
             if not name.startswith(".") and os.path.lexists(folder)
         ]
 
+    def gradebook(self) -> Gradebook:
+        """Open the gradebook.
+
+        Raises
+        ------
+        CourseError
+            If that is not possible.
+        """
+        try:
+            return Gradebook(patient(self.directory.db_url), self.directory.course_id)
+        except (SQLAlchemyError, ImportError) as error:  # ImportError: no driver for the database
+            raise CourseError(f"The gradebook cannot be opened: {error}") from error
+
+    def recorded(self) -> set[str]:
+        """Students whose newest submission stands in ``autograded/`` and in the gradebook."""
+        in_gradebook = self._students_with_all_scores()
+        return {
+            submission.student
+            for submission in self.submissions()
+            if submission.student in in_gradebook and self._stands_in_autograded(submission)
+        }
+
+    def _students_with_all_scores(self) -> set[str]:
+        tests = self.assignment.points()
+        with self.gradebook() as gradebook:
+            entries = (
+                gradebook.db.query(SubmittedAssignment.student_id)
+                .join(AssignmentEntry, AssignmentEntry.id == SubmittedAssignment.assignment_id)
+                .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+                .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
+                .join(BaseCell, BaseCell.id == Grade.cell_id)
+                .filter(AssignmentEntry.name == self.assignment_id)
+                .filter(BaseCell.name.in_(tests), Grade.auto_score.is_not(None))
+                .group_by(SubmittedAssignment.student_id)
+                .having(func.count(Grade.id) == len(tests))
+            )
+            return {student for (student,) in entries}
+
+    def _stands_in_autograded(self, submission: Submission) -> bool:
+        autograded = self.folder(self.directory.autograded_directory, submission.student)
+        if not (autograded / f"{self.notebook_id}.ipynb").exists():
+            return False
+        if self.folder(STAGING, submission.student).exists():
+            return False
+        submitted_at = handed_in.read_timestamp(submission.folder)
+        recorded_at = handed_in.read_timestamp(autograded)
+        return submitted_at is None or (recorded_at is not None and submitted_at <= recorded_at)
+
     def _submission(self, student: str, folder: Path) -> Submission:
         expected = folder / f"{self.notebook_id}.ipynb"
         if os.path.lexists(expected) or folder.is_symlink() or not folder.is_dir():
@@ -98,7 +155,7 @@ class Course:
         others = sorted(path for path in folder.glob("*.ipynb") if path.is_file())
         if len(others) != 1:
             return Submission(student, folder, expected)
-        note = f"The notebook had the name {others[0].name} instead of {expected.name}."
+        note = f"The notebook had the name {readable(others[0].name)} instead of {expected.name}."
         return Submission(student, folder, others[0], note)
 
     def _load_config(self) -> Config:

@@ -41,11 +41,12 @@ def make_harmless(assignment: str, student: str, notebooks: list[str]) -> None:
     It calls this function before (``pre_convert_hook``), and passes the paths of the notebooks.
     """
     for directory in {Path(notebook).parent for notebook in notebooks}:
-        if directory.is_symlink():
-            target = os.readlink(directory)
-            directory.unlink()
-            directory.mkdir()
-            (directory / "link.txt").write_text(f"This folder was a link to {target}.\n")
+        for folder in (directory.parent, directory):
+            if folder.is_symlink():
+                target = os.readlink(folder)
+                folder.unlink()
+                directory.mkdir(parents=True)
+                (directory / "link.txt").write_text(f"This folder was a link to {target}.\n")
         for parent, folders, files in os.walk(directory):
             for name in folders + files:
                 _replace_by_note(Path(parent, name))

@@ -24,6 +24,10 @@ _HARMLESS_NODES = (
     ast.expr_context,
 )  # fmt: skip
 
+# Characters in a cell. CPython limits how deep code may be nested; its time for f-strings, though,
+# grows with the square of their length (a second for 60,000 characters).
+_LONGEST = 10_000
+
 
 def is_inert(source: str) -> bool:
     """Whether a cell only defines functions that work on their own variables and on NumPy.
@@ -32,6 +36,8 @@ def is_inert(source: str) -> bool:
     that another exercise can notice, except the state of NumPy's random numbers, which every
     exercise seeds. The answer False promises nothing.
     """
+    if len(source) > _LONGEST:
+        return False
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,9 +1,10 @@
 """Grade one submission: the unit of work, a pure function of bytes and limits.
 
-The cells run from top to bottom in one sandbox, as they would in JupyterLab. What kills the
-sandbox costs only the cell in which it happens: a new one starts and the earlier cells are
-replayed. An exercise that fails gets a second chance in a sandbox where nothing but its own
-answer has run, so that neither a mistake nor an attack in one answer can spoil another one.
+The cells run from top to bottom in one sandbox, as they would in JupyterLab, and the tests after
+them. What kills the sandbox costs only the cell in which it happens: a new one starts and the
+earlier cells are replayed. An exercise that fails gets a second chance in a sandbox where nothing
+but its own answer has run, so that neither a mistake nor an attack in one answer can spoil another
+one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import ast
 import contextlib
 import dataclasses
 import functools
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -113,6 +115,7 @@ def grade_submission(
         seconds=seconds,
     )
     _annotate(graded, assignment)
+    _leave_long_code_plain(rebuilt.notebook)
     return graded
 
 
@@ -150,6 +153,22 @@ def _annotate(graded: Graded, assignment: Assignment) -> None:
             cell.metadata.autograder.comment = "\n\n".join(remarks)
 
 
+def _leave_long_code_plain(notebook: NotebookNode) -> None:
+    """Tell nbconvert to show long cells without colors, by the setting that it has for this.
+
+    Pygments takes minutes for 20,000 characters of some codes; it would hold up all pages.
+    """
+    characters = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            characters += len(cell.source)
+            if len(cell.source) > _COLORED_CELL or characters > _COLORED_NOTEBOOK:
+                cell.metadata.magics_language = "text"
+
+
+_COLORED_CELL, _COLORED_NOTEBOOK = 3_000, 30_000  # characters
+
+
 @dataclass
 class _Run:
     """One submission on its way through the sandbox."""
@@ -162,22 +181,31 @@ class _Run:
     seconds: dict[str, float]
 
     def grade(self) -> dict[str, Verdict]:
-        verdicts = {}
         cells = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+        ran = [cell for cell in cells if self._is_to_run(cell)]
+        verdicts = {}
         with self._session(self.limits.total_seconds) as session:
-            for position, cell in enumerate(cells):
+            bytes_left = self.limits.notebook_bytes
+            for cell in ran:
+                cell.outputs = session.run(cell)
+                bytes_left -= len(json.dumps(cell.outputs))
+                if bytes_left < 0:
+                    cell.outputs = [_left_out(self.limits.notebook_bytes)]
+            # The tests come last, so that no cell can show with what the hidden ones have called
+            # its function.
+            for cell in cells:
                 if _role(cell) is Role.TEST:
                     verdict = session.examine(grade_id(cell))
                     if not verdict.passed:
-                        verdict = self._second_chance(cell, cells[:position], verdict)
+                        verdict = self._second_chance(cell, ran, verdict)
                     verdicts[grade_id(cell)] = verdict
                     _show(cell, verdict)
-                elif self._is_to_run(cell):
-                    cell.outputs = session.run(cell)
         return verdicts
 
     def _is_to_run(self, cell: NotebookNode) -> bool:
-        return self.full or _role(cell) not in (Role.DEMONSTRATION, Role.PLAYGROUND)
+        if _role(cell) in (Role.DEMONSTRATION, Role.PLAYGROUND):
+            return self.full
+        return _role(cell) is not Role.TEST
 
     def _session(self, total_seconds: float) -> _Session:
         return _Session(
@@ -185,11 +213,10 @@ class _Run:
         )
 
     def _second_chance(
-        self, test: NotebookNode, before: list[NotebookNode], verdict: Verdict
+        self, test: NotebookNode, ran: list[NotebookNode], verdict: Verdict
     ) -> Verdict:
         """Test an exercise once more where only our cells and its own answer have run."""
         own = answers_tested_by(self.assignment, grade_id(test))
-        ran = [cell for cell in before if self._is_to_run(cell) and _role(cell) is not Role.TEST]
         alone = [cell for cell in ran if _role(cell) is Role.OURS or grade_id(cell) in own]
         others = [cell for cell in ran if not any(cell is one for one in alone)]
         sandbox_failed = verdict.code in (_DIED, _TIME_OUT)
@@ -346,6 +373,11 @@ def _show(cell: NotebookNode, verdict: Verdict) -> None:
         cell.outputs = [new_output("stream", name="stdout", text=verdict.message + "\n")]
     else:
         cell.outputs = [_error("WrongAnswer", verdict.message)]
+
+
+def _left_out(size: int) -> NotebookNode:
+    note = f"... left out: the outputs of this notebook have more than {size} bytes ...\n"
+    return new_output("stream", name="stderr", text=note)
 
 
 def _error(name: str, message: str) -> NotebookNode:

@@ -21,6 +21,8 @@ class Limits:
         Size of the scratch space, and of the largest single file in it.
     output_bytes, image_bytes : int
         Text and pictures (PNG) that are kept of one cell.
+    notebook_bytes : int
+        What is kept of the outputs of all cells together.
     result_bytes, result_items, result_depth : int
         Size of a value that a student's function returns: its bytes, the number of its items
         (those of nested containers included), and how deep containers may be nested.
@@ -35,6 +37,7 @@ class Limits:
     file_bytes: int = 16 * MEGABYTE
     output_bytes: int = 100_000
     image_bytes: int = 2 * MEGABYTE
+    notebook_bytes: int = 8 * MEGABYTE
     result_bytes: int = 1 * MEGABYTE
     result_items: int = 10_000
     result_depth: int = 20

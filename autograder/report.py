@@ -50,6 +50,9 @@ from submission_rules import RULES
 
 BLUE = "#0072B2"  # of Okabe and Ito's palette for color-blind readers
 
+_WHY_SET_BY_HAND = "A score set by hand was kept when it was graded again: is it still right?"
+_WHY_MARKED = "nbgrader has marked it for manual grading."
+
 
 @dataclass(frozen=True)
 class Student:
@@ -79,8 +82,8 @@ class Result:
         The exercises whose tests passed.
     comments : dict of str to Comment
         The automatic comment by exercise.
-    needs_grader : set of str
-        The exercises that nbgrader marks for manual grading.
+    for_grader : str
+        Why a person has to look at it; empty if nobody has to.
     late_by : timedelta
     penalty : float
         Points taken off for being late.
@@ -90,7 +93,7 @@ class Result:
     scores: dict[str, float] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
     comments: dict[str, Comment] = field(default_factory=dict)
-    needs_grader: set[str] = field(default_factory=set)
+    for_grader: str = ""
     late_by: timedelta = timedelta(0)
     penalty: float = 0
 
@@ -98,16 +101,6 @@ class Result:
     def score(self) -> float:
         """Points for the assignment."""
         return max(0, sum(self.scores.values()) - self.penalty)
-
-    @property
-    def why_grader(self) -> str:
-        """Why a person has to look at it; empty if nobody has to."""
-        if not self.needs_grader:
-            return ""
-        for comment in self.comments.values():
-            if comment.code == "unreadable":
-                return comment.message
-        return "Its score was set by hand and kept when it was graded again: is it still right?"
 
 
 @dataclass(frozen=True)
@@ -206,9 +199,11 @@ class Report:
         )
 
     @cached_property
-    def for_graders(self) -> list[Result]:
-        """The submissions that a person has to look at."""
-        return [result for result in self.results if result.needs_grader]
+    def for_grader(self) -> dict[str, list[str]]:
+        """Why a person has to look at submissions, and whose, the most frequent first."""
+        return _by_frequency(
+            (result.for_grader, result.student.name) for result in self.results if result.for_grader
+        )
 
     @cached_property
     def late(self) -> list[Result]:
@@ -296,7 +291,11 @@ def _read(session: Session, course: Course) -> tuple[dict[str, Student], dict[st
     grades = in_notebook.join(api.Grade).join(api.BaseCell, api.Grade.cell_id == api.BaseCell.id)
     for row in session.execute(
         grades.add_columns(
-            api.BaseCell.name, api.Grade.auto_score, api.Grade.score, api.Grade.needs_manual_grade
+            api.BaseCell.name,
+            api.Grade.auto_score,
+            api.Grade.manual_score,
+            api.Grade.score,
+            api.Grade.needs_manual_grade,
         )
     ):
         result = results[row.student]
@@ -304,11 +303,14 @@ def _read(session: Session, course: Course) -> tuple[dict[str, Student], dict[st
         if row.auto_score:
             result.passed.add(row.name)
         if row.needs_manual_grade:
-            result.needs_grader.add(row.name)
+            result.for_grader = _WHY_SET_BY_HAND if row.manual_score is not None else _WHY_MARKED
     said = in_notebook.join(api.Comment).join(api.BaseCell, api.Comment.cell_id == api.BaseCell.id)
     for row in session.execute(said.add_columns(api.BaseCell.name, api.Comment.auto_comment)):
         if row.name in test_of:
-            results[row.student].comments[test_of[row.name]] = Comment.parse(row.auto_comment)
+            result, comment = results[row.student], Comment.parse(row.auto_comment)
+            result.comments[test_of[row.name]] = comment
+            if result.for_grader and comment.code == "unreadable":
+                result.for_grader = comment.message
     return students, results
 
 
@@ -469,14 +471,18 @@ def print_summary(report: Report, most: int = 5) -> None:
             diagnoses.add_row(diagnosis.code, str(len(diagnosis.students)), diagnosis.example)
         console.print(diagnoses)
     for what, students in {
-        "Repaired": sorted({name for names in report.repairs.values() for name in names}),
-        "Needs a person": [result.student.name for result in report.for_graders],
+        "Repaired": _everyone(report.repairs),
+        "Needs a person": _everyone(report.for_grader),
         "Late": [result.student.name for result in report.late],
         "Nothing handed in": [student.name for student in report.absent],
     }.items():
         if students:
             more = f" and {len(students) - most} more" if len(students) > most else ""
             console.print(f"{what}: {len(students)} ({', '.join(students[:most])}{more})")
+
+
+def _everyone(students: dict[str, list[str]]) -> list[str]:
+    return sorted({name for names in students.values() for name in names})
 
 
 def make_report(course: Course, output: Path, lms: str = "moodle") -> list[Path]:

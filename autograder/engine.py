@@ -1,9 +1,7 @@
 """Grade a whole course: many submissions at a time, one writer, nothing lost.
 
 Submissions travel to an executor as bytes and come back as executed notebooks. This process alone
-touches the course folder and the gradebook: it puts each result into the folder ``.grading`` and
-lets nbgrader's own Autograde record it from there. A result that still stands in ``.grading`` when
-the next run starts was not recorded completely, so its submission is graded again.
+touches the course folder and the gradebook, see ``recording.py``.
 """
 
 from __future__ import annotations
@@ -12,31 +10,19 @@ import concurrent.futures
 import contextlib
 import ctypes
 import fcntl
-import glob
-import logging
 import multiprocessing
 import os
-import shutil
 import signal
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
-import nbformat
-from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.converters import Autograde, NbGraderException
-from nbgrader.coursedir import CourseDirectory
-from traitlets.config import Config
-
-from autograder import handed_in
-from autograder.course import Course, CourseError, Submission
+from autograder.course import STAGING, Course, CourseError, Submission
+from autograder.examiner import Verdict
 from autograder.grading import Graded, grade_submission, unreadable
 from autograder.intake import Unreadable
 from autograder.limits import Limits
-
-STAGING = ".grading"
+from autograder.recording import NotRecorded, Writer, summary
 
 
 @dataclass(frozen=True)
@@ -46,15 +32,21 @@ class Outcome:
     Attributes
     ----------
     student : str
-    graded : Graded or None
-        None if grading itself failed.
     problem : str
         Why a person has to look at it; empty if all went well.
+    verdicts : dict of str to Verdict
+        As recorded in the gradebook; empty if nothing was recorded.
+    repairs : list of str
+        What had to be put right before the notebook could run.
+    seconds : dict of str to float
+        Wall-clock time by activity, see `Graded`.
     """
 
     student: str
-    graded: Graded | None
     problem: str = ""
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    repairs: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def new_submissions(
@@ -81,7 +73,8 @@ def new_submissions(
         raise CourseError(
             f"No submission of {', '.join(unknown)} in {course.directory.submitted_directory}/."
         )
-    return [found[name] for name in wanted if force or not _is_recorded(course, found[name])]
+    recorded = set() if force else course.recorded(found.values())
+    return [found[name] for name in wanted if name not in recorded]
 
 
 def grade_course(
@@ -122,7 +115,6 @@ def grade_course(
     CourseError
         If the assignment has not been generated, or the gradebook cannot be used.
     """
-    writer = _Writer(course)
     outcomes = []
 
     def submit(executor: Executor, submission: Submission) -> Future[Graded]:
@@ -142,23 +134,49 @@ def grade_course(
             hidden=(str(course.root),),
         )
 
-    with _Workers(make_executor, submit) as workers:
+    with Writer(course) as writer, _Workers(make_executor, submit) as workers:
         for submission, future in workers.results(submissions, in_flight):
-            outcome = writer.record(submission, future)
+            outcome = _record(writer, submission, future)
             outcomes.append(outcome)
             report(outcome)
     return outcomes
+
+
+def _record(writer: Writer, submission: Submission, future: Future[Graded]) -> Outcome:
+    try:
+        graded = future.result()
+    except Exception as error:
+        return Outcome(submission.student, f"grading failed: {summary(error)}")
+    if submission.note:
+        graded.repairs.insert(0, submission.note)
+        graded.notebook.metadata.autograder.repairs = graded.repairs
+    try:
+        writer.record(submission, graded.notebook)
+    except NotRecorded as reason:
+        return Outcome(submission.student, f"the result could not be recorded: {reason}")
+    return Outcome(
+        submission.student, graded.unreadable, graded.verdicts, graded.repairs, graded.seconds
+    )
 
 
 def local_workers(jobs: int) -> Executor:
     """Worker processes on this machine; they end with this process, even if it is killed."""
     # Fresh interpreters: forking would copy this process's locks, files and database handles.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, context, initializer=die_with_parent, initargs=(os.getpid(),))
+    return _LocalWorkers(jobs, context, initializer=_start_worker, initargs=(os.getpid(),))
 
 
-def die_with_parent(parent: int) -> None:
+class _LocalWorkers(ProcessPoolExecutor):
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        if not wait:  # nor let Python wait for them when it exits
+            for worker in multiprocessing.active_children():
+                worker.kill()
+        super().shutdown(wait, cancel_futures=cancel_futures)
+
+
+def _start_worker(parent: int) -> None:
     """Let the kernel kill this process when the one that started it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, and it decides
     set_parent_death_signal = 1  # PR_SET_PDEATHSIG of linux/prctl.h
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
     if os.getppid() != parent:  # it has ended already
@@ -184,70 +202,6 @@ def only_grader(course: Course) -> Iterator[None]:
                 f"Another grader is working on {course.root}. Wait until it has finished."
             ) from None
         yield
-
-
-class _Writer:
-    """The only one that writes: records results through nbgrader's own Autograde."""
-
-    def __init__(self, course: Course) -> None:
-        self._course = course
-        with Gradebook(course.directory.db_url, course.directory.course_id) as gradebook:
-            try:
-                gradebook.find_notebook(course.notebook_id, course.assignment_id)
-            except MissingEntry:
-                raise CourseError(
-                    f"The gradebook does not know {course.assignment_id} yet. Run "
-                    f"'nbgrader generate_assignment {course.assignment_id}' first."
-                ) from None
-        log = logging.getLogger("autograder.nbgrader")
-        log.setLevel(logging.CRITICAL)  # problems come back as exceptions
-        config = Config(course.config)
-        config.CourseDirectory.submitted_directory = STAGING
-        self._directory = CourseDirectory(config=config, log=log)
-        self._autograde = Autograde(coursedir=self._directory, config=config, log=log)
-        self._autograde.exporter_class = "nbconvert.exporters.NotebookExporter"
-        self._autograde.sanitize_preprocessors = []
-        self._autograde.pre_convert_hook = None
-        self._autograde.force = True
-
-    def record(self, submission: Submission, future: Future[Graded]) -> Outcome:
-        student = submission.student
-        try:
-            graded = future.result()
-        except Exception as error:
-            return Outcome(student, None, f"grading failed: {_summary(error)}")
-        if submission.note:
-            graded.repairs.insert(0, submission.note)
-            graded.notebook.metadata.autograder.repairs = graded.repairs
-        staged = self._stage(submission, graded)
-        try:
-            self._directory.assignment_id = self._course.assignment_id
-            self._directory.student_id = glob.escape(student)
-            self._autograde.start()
-        except (NbGraderException, OSError) as error:
-            return Outcome(student, None, f"the result could not be recorded: {_summary(error)}")
-        shutil.rmtree(staged)
-        return Outcome(student, graded, graded.unreadable)
-
-    def _stage(self, submission: Submission, graded: Graded) -> Path:
-        folder = self._course.folder(STAGING, submission.student)
-        folder.mkdir(parents=True, exist_ok=True)
-        if timestamp := handed_in.read_timestamp(submission.folder):
-            (folder / handed_in.TIMESTAMP).write_text(f"{timestamp:%Y-%m-%d %H:%M:%S.%f} UTC\n")
-        nbformat.write(graded.notebook, folder / f"{self._course.notebook_id}.ipynb")
-        return folder.parent
-
-
-def _is_recorded(course: Course, submission: Submission) -> bool:
-    """Whether the newest version of a submission stands in ``autograded/`` and the gradebook."""
-    autograded = course.folder(course.directory.autograded_directory, submission.student)
-    if not (autograded / f"{course.notebook_id}.ipynb").exists():
-        return False
-    if course.folder(STAGING, submission.student).exists():
-        return False
-    submitted_at = handed_in.read_timestamp(submission.folder)
-    recorded_at = handed_in.read_timestamp(autograded)
-    return submitted_at is None or (recorded_at is not None and submitted_at <= recorded_at)
 
 
 class _Workers:
@@ -307,7 +261,3 @@ class _Workers:
             self._executor.shutdown(wait=False)
             self._executor = self._make_executor()
             return self._submit_to(self._executor, submission)
-
-
-def _summary(error: BaseException) -> str:
-    return "".join(traceback.format_exception_only(error)).strip()

@@ -1,6 +1,8 @@
 """Grade the example answers in a course folder of their own: ``make demo``.
 
-The folder ``demo/`` is made anew each time. The instructor's own ``submitted/`` and gradebook are
+    python -m examples.demo [FOLDER]
+
+The folder, ``demo/`` unless another one is given, is made anew each time. The instructor's own ``submitted/`` and gradebook are
 not touched.
 """
 
@@ -10,12 +12,11 @@ import ast
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import nbformat
 from nbgrader.api import Gradebook
-from rich.console import Console
-from rich.table import Table
 
 from examples.submissions import example_answers, fill_in
 
@@ -36,18 +37,18 @@ c.Exchange.root = str(course / "exchange")
 '''
 
 
-def main() -> int:
-    """Make the course, grade it, and show what each student gets."""
+def main(folder: Path) -> int:
+    """Make a course in `folder`, grade it, and show what each student gets."""
     if shutil.which("bwrap") is None:
         sys.exit("demo: bubblewrap is missing. Please run: sudo apt-get install bubblewrap")
-    make_course(DEMO)
-    run("-m", "nbgrader", "generate_assignment", ASSIGNMENT, "--log-level=WARN")
+    make_course(folder)
+    run(folder, "nbgrader", "generate_assignment", ASSIGNMENT, "--log-level=WARN")
     answers = example_answers()
-    hand_in(DEMO, answers)
-    print(f"Grading {len(answers)} example submissions in {DEMO} ...", flush=True)
-    run("-m", "autograder", "grade", "--course", str(DEMO), cwd=PROJECT)
-    run("-m", "nbgrader", "generate_feedback", ASSIGNMENT, "--log-level=WARN")
-    show(DEMO, answers)
+    hand_in(folder, answers)
+    print(f"Grading {len(answers)} example submissions in {folder} ...", flush=True)
+    run(PROJECT, "autograder", "grade", "--course", str(folder))
+    run(folder, "nbgrader", "generate_feedback", ASSIGNMENT, "--log-level=WARN")
+    show(folder, answers)
     return 0
 
 
@@ -71,35 +72,37 @@ def hand_in(folder: Path, answers: dict[str, str]) -> None:
         nbformat.write(fill_in(released, source), target / released.name)
 
 
-def run(*arguments: str, cwd: Path = DEMO) -> None:
-    """Run a Python module in the demonstration's folder; stop with its exit code if it fails."""
-    result = subprocess.run([sys.executable, *arguments], cwd=cwd)
+def run(folder: Path, *arguments: str) -> None:
+    """Run a Python module in a folder; stop with its exit code if it fails."""
+    result = subprocess.run([sys.executable, "-m", *arguments], cwd=folder)
     if result.returncode:
         sys.exit(result.returncode)
 
 
 def show(folder: Path, answers: dict[str, str]) -> None:
-    """Print points, messages and where the feedback is."""
+    """Print what each answer is, its points, the messages it got, and where the feedback is."""
     database = f"sqlite:///{folder / 'gradebook.db'}"
-    table = Table(title="What each example gets", show_lines=True)
-    for heading in ("student", "points", "what the answer is", "what the student reads first"):
-        table.add_column(heading, overflow="fold")
     with Gradebook(database, "initialization") as gradebook:
         for student, source in answers.items():
             notebook = gradebook.find_submission_notebook(ASSIGNMENT, ASSIGNMENT, student)
             scores = {grade.name: grade.score for grade in notebook.grades}
             comments = {comment.name: comment.comment for comment in notebook.comments}
-            messages = [
-                comments[test.replace("test", "initialize")].splitlines()[0]
-                for test, score in scores.items()
-                if score == 0
-            ]
-            points = " + ".join(f"{score:g}" for score in scores.values())
-            about = ast.get_docstring(ast.parse(source))
-            table.add_row(student, f"{points} = {notebook.score:g}", about, "\n".join(messages[:1]))
-    Console(markup=False, emoji=False, highlight=False).print(table)
+            points = " + ".join(f"{score:2g}" for score in scores.values())
+            print(f"\n{student:26s} {points} = {notebook.score:2g}")
+            print_indented(ast.get_docstring(ast.parse(source)), "    ")
+            for test, score in scores.items():
+                if score == 0:
+                    message = comments[test.replace("test", "initialize")].splitlines()[0]
+                    print_indented(message, f"    {test:12s} ")
+    print(f"\nPoints are those of {', '.join(scores)}.")
     print(f"Feedback pages: {folder / 'feedback'}/STUDENT/{ASSIGNMENT}/{ASSIGNMENT}.html")
 
 
+def print_indented(text: str, first: str) -> None:
+    """Print a paragraph behind `first`, with the following lines below its beginning."""
+    width = max(60, shutil.get_terminal_size((100, 24)).columns)
+    print(textwrap.fill(text, width, initial_indent=first, subsequent_indent=" " * len(first)))
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else DEMO))

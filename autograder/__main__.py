@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from autograder.assignment import AssignmentError
 from autograder.course import Course, CourseError
 from autograder.engine import (
     Outcome,
+    Workers,
     grade_course,
     local_workers,
     new_submissions,
@@ -52,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
         type=_positive,
         default=os.cpu_count(),
         help="submissions at a time (default: one for each processor)",
+    )
+    grade.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="grade on the Dask cluster with this scheduler, such as tls://HOST:8786",
     )
     grade.add_argument("--force", action="store_true", help="grade again what has been graded")
     grade.add_argument(
@@ -111,26 +118,41 @@ def _grade(options: argparse.Namespace) -> int:
     course = Course(options.course, options.assignment)
     if options.no_sandbox:
         print("autograder: WARNING: student code runs as you, without a sandbox.", file=sys.stderr)
-    else:
+    elif not options.scheduler:
         check_sandbox()
     with only_grader(course):
         submissions = new_submissions(course, options.students, options.force)
         if not submissions:
             print("Nothing to grade: all submissions have been graded (--force grades them again).")
             return ALL_GRADED
-        jobs = min(options.jobs, len(submissions))
-        with _progress(len(submissions)) as report:
+        with _workers(options, len(submissions)) as workers, _progress(len(submissions)) as report:
             outcomes = grade_course(
                 course,
                 submissions,
-                lambda: local_workers(jobs),
-                in_flight=2 * jobs,
+                workers,
                 full=options.full,
                 sandboxed=not options.no_sandbox,
                 report=report,
             )
     _print_table(course, outcomes)
     return SOME_UNREADABLE if any(outcome.problem for outcome in outcomes) else ALL_GRADED
+
+
+def _workers(options: argparse.Namespace, submissions: int) -> AbstractContextManager[Workers]:
+    if not options.scheduler:
+        return nullcontext(local_workers(min(options.jobs, submissions)))
+    try:
+        from autograder.cluster import cluster_workers
+    except ModuleNotFoundError as error:
+        raise CourseError(
+            f"--scheduler needs a package that is not installed ({error.name}). Run: "
+            "pip install -r requirements-cluster.txt"
+        ) from error
+    return cluster_workers(
+        options.scheduler,
+        sandboxed=not options.no_sandbox,
+        warn=lambda text: print(f"autograder: {text}", file=sys.stderr),
+    )
 
 
 class _progress:
@@ -164,14 +186,15 @@ class _progress:
         if self._bar:
             self._bar.advance(self._task)
         else:
-            print(f"[{self._count}/{self._total}] {outcome.student}: {_in_words(outcome)}")
+            line = f"[{self._count}/{self._total}] {outcome.student}: {_in_words(outcome)}"
+            print(line, flush=True)
 
 
 def _in_words(outcome: Outcome) -> str:
     if outcome.problem:
         return outcome.problem
-    passed = sum(verdict.passed for verdict in outcome.graded.verdicts.values())
-    return f"{passed} of {len(outcome.graded.verdicts)} exercises right"
+    passed = sum(verdict.passed for verdict in outcome.verdicts.values())
+    return f"{passed} of {len(outcome.verdicts)} exercises right"
 
 
 def _print_table(course: Course, outcomes: list[Outcome]) -> None:
@@ -183,8 +206,7 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
     table.add_column("sum", justify="right")
     table.add_column("remarks", overflow="fold")
     for outcome in sorted(outcomes, key=lambda outcome: outcome.student):
-        verdicts = outcome.graded.verdicts if outcome.graded else {}
-        scores = [points[test] if verdicts[test].passed else 0 for test in verdicts]
+        scores = [points[test] * verdict.passed for test, verdict in outcome.verdicts.items()]
         cells = [f"{score:g}" for score in scores] or ["-"] * len(points)
         remarks = [outcome.problem] if outcome.problem else _remarks(outcome)
         table.add_row(outcome.student, *cells, f"{sum(scores):g}", "; ".join(remarks))
@@ -192,8 +214,8 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
 
 
 def _remarks(outcome: Outcome) -> list[str]:
-    codes = [verdict.code for verdict in outcome.graded.verdicts.values() if not verdict.passed]
-    return list(dict.fromkeys(codes)) + outcome.graded.repairs
+    codes = [verdict.code for verdict in outcome.verdicts.values() if not verdict.passed]
+    return list(dict.fromkeys(codes)) + outcome.repairs
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from nbgrader.api import Assignment as AssignmentEntry
@@ -38,6 +40,10 @@ class Submission:
         ``submitted/<student>/<assignment>``; not trusted to be a folder.
     notebook : Path
         The notebook in it. It need not exist.
+    timestamp : datetime or None
+        When it was handed in (UTC), if known. It is read before the notebook: if another version
+        arrives in between, the result counts as that of the older one, and the newer one is graded
+        by the next run.
     note : str
         What is unusual about the way it was handed in; empty as a rule.
     """
@@ -45,6 +51,7 @@ class Submission:
     student: str
     folder: Path
     notebook: Path
+    timestamp: datetime | None
     note: str = ""
 
     def read(self) -> bytes:
@@ -113,12 +120,12 @@ class Course:
         except (SQLAlchemyError, ImportError) as error:  # ImportError: no driver for the database
             raise CourseError(f"The gradebook cannot be opened: {error}") from error
 
-    def recorded(self) -> set[str]:
-        """Students whose newest submission stands in ``autograded/`` and in the gradebook."""
+    def recorded(self, submissions: Iterable[Submission]) -> set[str]:
+        """Students whose submission stands in ``autograded/`` and, completely, in the gradebook."""
         in_gradebook = self._students_with_all_scores()
         return {
             submission.student
-            for submission in self.submissions()
+            for submission in submissions
             if submission.student in in_gradebook and self._stands_in_autograded(submission)
         }
 
@@ -144,19 +151,19 @@ class Course:
             return False
         if self.folder(STAGING, submission.student).exists():
             return False
-        submitted_at = handed_in.read_timestamp(submission.folder)
-        recorded_at = handed_in.read_timestamp(autograded)
-        return submitted_at is None or (recorded_at is not None and submitted_at <= recorded_at)
+        # Not "is older": what was handed in last may look older after a clock was put right.
+        return handed_in.read_timestamp(autograded) == submission.timestamp
 
     def _submission(self, student: str, folder: Path) -> Submission:
         expected = folder / f"{self.notebook_id}.ipynb"
+        timestamp = handed_in.read_timestamp(folder)
         if os.path.lexists(expected) or folder.is_symlink() or not folder.is_dir():
-            return Submission(student, folder, expected)
+            return Submission(student, folder, expected, timestamp)
         others = sorted(path for path in folder.glob("*.ipynb") if path.is_file())
         if len(others) != 1:
-            return Submission(student, folder, expected)
+            return Submission(student, folder, expected, timestamp)
         note = f"The notebook had the name {readable(others[0].name)} instead of {expected.name}."
-        return Submission(student, folder, others[0], note)
+        return Submission(student, folder, others[0], timestamp, note)
 
     def _load_config(self) -> Config:
         app = NbGrader()

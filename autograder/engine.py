@@ -10,6 +10,7 @@ import concurrent.futures
 import contextlib
 import ctypes
 import fcntl
+import itertools
 import multiprocessing
 import os
 import signal
@@ -77,12 +78,28 @@ def new_submissions(
     return [found[name] for name in wanted if name not in recorded]
 
 
+@dataclass(frozen=True)
+class Workers:
+    """Those who do the work.
+
+    Attributes
+    ----------
+    make_executor : callable
+        Makes a `concurrent.futures.Executor`, and a new one whenever a worker process was lost.
+    in_flight : callable
+        Tells how many submissions to hand to the executor ahead of their results, so that memory
+        stays the same however many there are.
+    """
+
+    make_executor: Callable[[], Executor]
+    in_flight: Callable[[], int]
+
+
 def grade_course(
     course: Course,
     submissions: list[Submission],
-    make_executor: Callable[[], Executor],
+    workers: Workers,
     *,
-    in_flight: int,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     full: bool = False,
     sandboxed: bool = True,
@@ -94,12 +111,7 @@ def grade_course(
     ----------
     course : Course
     submissions : list of Submission
-    make_executor : callable
-        Makes the `concurrent.futures.Executor` that does the work, and a new one whenever a worker
-        process was lost.
-    in_flight : int
-        How many submissions are handed to the executor ahead of their results, so that memory
-        stays the same however many there are.
+    workers : Workers
     limits, full, sandboxed
         See `grade_submission`.
     report : callable
@@ -134,8 +146,8 @@ def grade_course(
             hidden=(str(course.root),),
         )
 
-    with Writer(course) as writer, _Workers(make_executor, submit) as workers:
-        for submission, future in workers.results(submissions, in_flight):
+    with Writer(course) as writer, _Pool(workers, submit) as pool:
+        for submission, future in pool.results(submissions):
             outcome = _record(writer, submission, future)
             outcomes.append(outcome)
             report(outcome)
@@ -159,14 +171,17 @@ def _record(writer: Writer, submission: Submission, future: Future[Graded]) -> O
     )
 
 
-def local_workers(jobs: int) -> Executor:
+def local_workers(jobs: int) -> Workers:
     """Worker processes on this machine; they end with this process, even if it is killed."""
     # Fresh interpreters: forking would copy this process's locks, files and database handles.
     context = multiprocessing.get_context("spawn")
-    return _LocalWorkers(jobs, context, initializer=_start_worker, initargs=(os.getpid(),))
+    return Workers(
+        make_executor=lambda: _LocalExecutor(jobs, context, _start_worker, (os.getpid(),)),
+        in_flight=lambda: 2 * jobs,
+    )
 
 
-class _LocalWorkers(ProcessPoolExecutor):
+class _LocalExecutor(ProcessPoolExecutor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         if not wait:  # nor let Python wait for them when it exits
             for worker in multiprocessing.active_children():
@@ -204,47 +219,44 @@ def only_grader(course: Course) -> Iterator[None]:
         yield
 
 
-class _Workers:
+class _Pool:
     """An executor that is replaced when one of its processes was lost."""
 
     def __init__(
-        self,
-        make_executor: Callable[[], Executor],
-        submit: Callable[[Executor, Submission], Future[Graded]],
+        self, workers: Workers, submit: Callable[[Executor, Submission], Future[Graded]]
     ) -> None:
-        self._make_executor = make_executor
+        self._workers = workers
         self._submit_to = submit
-        self._executor = make_executor()
+        self._executor = workers.make_executor()
 
-    def __enter__(self) -> _Workers:
+    def __enter__(self) -> _Pool:
         return self
 
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
-        self._executor.shutdown(wait=exc_type is None, cancel_futures=True)
+        self._executor.shutdown(wait=exc_type is None)
 
-    def results(
-        self, submissions: list[Submission], in_flight: int
-    ) -> Iterator[tuple[Submission, Future[Graded]]]:
-        """Grade submissions, `in_flight` at a time, and yield the results as they come.
+    def results(self, submissions: list[Submission]) -> Iterator[tuple[Submission, Future[Graded]]]:
+        """Grade submissions, some at a time, and yield the results as they come.
 
         The loss of a worker process fails everything that was in flight. As nobody can tell
         whose fault it was, these submissions are tried once more in the end, one at a time.
         """
         suspects = []
-        for submission, future in self._as_completed(submissions, in_flight):
-            if isinstance(future.exception(), BrokenExecutor):
+        for submission, future in self._as_completed(submissions, self._workers.in_flight):
+            if not future.cancelled() and isinstance(future.exception(), BrokenExecutor):
                 suspects.append(submission)
             else:
                 yield submission, future
-        yield from self._as_completed(suspects, in_flight=1)
+        yield from self._as_completed(suspects, in_flight=lambda: 1)
 
     def _as_completed(
-        self, submissions: list[Submission], in_flight: int
+        self, submissions: list[Submission], in_flight: Callable[[], int]
     ) -> Iterator[tuple[Submission, Future[Graded]]]:
         waiting = iter(submissions)
         running: dict[Future[Graded], Submission] = {}
         while True:
-            while len(running) < in_flight and (submission := next(waiting, None)) is not None:
+            vacancies = in_flight() - len(running)
+            for submission in itertools.islice(waiting, max(0, vacancies)):
                 running[self._submit(submission)] = submission
             if not running:
                 return
@@ -259,5 +271,5 @@ class _Workers:
             return self._submit_to(self._executor, submission)
         except BrokenExecutor:
             self._executor.shutdown(wait=False)
-            self._executor = self._make_executor()
+            self._executor = self._workers.make_executor()
             return self._submit_to(self._executor, submission)

@@ -1,0 +1,166 @@
+"""Grade on the workers of a Dask cluster, which share neither files nor database with us.
+
+Whoever can reach the scheduler of a Dask cluster can run code on all its machines. Scheduler and
+workers therefore belong behind a firewall, or use TLS; see ``docs/scale.md``.
+
+What travels is pickled, as everything is that Dask moves between its machines: the submission as
+bytes, the assignment, and the result as our own dataclasses and notebook nodes. What a student
+wrote is in there as plain strings. No machine of the cluster unpickles what student code made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import ipaddress
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cloudpickle
+from distributed import Client, Worker, WorkerPlugin
+
+from autograder.course import CourseError
+from autograder.engine import Workers
+
+_PROJECT = Path(__file__).resolve().parents[1]
+_TOPIC = "autograder"
+_START_A_WORKER = "python -m dask worker {scheduler} --nthreads 1"
+
+
+@contextlib.contextmanager
+def cluster_workers(
+    scheduler: str, sandboxed: bool, warn: Callable[[str], None]
+) -> Iterator[Workers]:
+    """Use the workers of a running Dask cluster.
+
+    A worker gets submissions only after it has shown that it has the same code and versions as
+    this machine, and a sandbox. That goes for workers which join later as well.
+
+    Parameters
+    ----------
+    scheduler : str
+        Its address, ``tcp://HOST:8786`` or ``tls://HOST:8786``. Certificates come from Dask's own
+        configuration.
+    sandboxed : bool
+        Whether the workers must have a sandbox.
+    warn : callable
+        Told in words which worker cannot be used, and why.
+
+    Raises
+    ------
+    CourseError
+        If there is no such scheduler, or no worker that can be used.
+    """
+    if _anyone_can_listen(scheduler):
+        warn(
+            f"WARNING: {scheduler} is neither encrypted nor restricted to those who have a "
+            "certificate. Whoever reaches it can run code on your machines. Use tls://."
+        )
+    try:
+        client = Client(scheduler, name="autograder", set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise CourseError(
+            f"There is no Dask scheduler at {scheduler}: {error}\n"
+            "Start one with: python -m dask scheduler"
+        ) from error
+    with client:
+        check = Check(environment(), sandboxed)
+        client.subscribe_topic(_TOPIC, lambda event: warn(event[1]))
+        client.register_plugin(check, name=client.id)
+        _require_a_worker(client, check, scheduler)
+        try:
+            yield Workers(
+                make_executor=lambda: client.get_executor(pure=False, resources={check.token: 1}),
+                in_flight=lambda: 2 * max(1, len(client.nthreads())),
+            )
+        finally:
+            client.unregister_worker_plugin(client.id)
+
+
+def environment() -> dict[str, str]:
+    """What must be the same on all machines, so that all submissions are graded alike."""
+    code = hashlib.sha256()
+    for path in sorted([*_PROJECT.glob("autograder/**/*.py"), _PROJECT / "submission_rules.py"]):
+        code.update(path.relative_to(_PROJECT).as_posix().encode() + path.read_bytes())
+    return {
+        "Python": ".".join(platform.python_version_tuple()[:2]),
+        **{name: version(name) for name in ("numpy", "ipython", "nbformat")},
+        "the grader's code": code.hexdigest()[:12],
+    }
+
+
+class Check(WorkerPlugin):
+    """Lets a worker take submissions if it is fit for them.
+
+    Attributes
+    ----------
+    token : str
+        The Dask resource that fit workers have. Submissions ask for it.
+    problem : str
+        On a worker: why it is not fit; empty otherwise.
+    """
+
+    def __init__(self, expected: dict[str, str], sandboxed: bool) -> None:
+        self._expected = expected
+        self._sandboxed = sandboxed
+        self.token = f"autograder-{sandboxed}-{'-'.join(expected.values())}"
+        self.problem = ""
+
+    async def setup(self, worker: Worker) -> None:
+        self.problem = await asyncio.to_thread(self._look)
+        await worker.set_resources(**{self.token: 0 if self.problem else 1})
+        if self.problem:
+            worker.log_event(_TOPIC, f"{worker.address} is not used: {self.problem}")
+
+    def _look(self) -> str:
+        try:
+            from autograder import cluster, sandbox
+        except ImportError as error:
+            return (
+                f"it cannot import the grader ({error}). Start it in the project's folder, with "
+                "the packages of requirements-cluster.txt."
+            )
+        here = cluster.environment()
+        differences = [
+            f"{name} is {here.get(name)} there and {expected} here"
+            for name, expected in self._expected.items()
+            if here.get(name) != expected
+        ]
+        if differences:
+            return f"{', '.join(differences)}. Install the same on all machines."
+        if self._sandboxed:
+            try:
+                sandbox.check_sandbox()
+            except sandbox.SandboxUnavailable as error:
+                return str(error)
+        return ""
+
+
+# The check arrives on a worker together with its code, since it is about what is missing there.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+def _require_a_worker(client: Client, check: Check, scheduler: str) -> None:
+    name = client.id
+    problems = client.run(lambda dask_worker: dask_worker.plugins[name].problem)
+    if not problems:
+        raise CourseError(
+            f"No worker is connected to {scheduler}. Start one in the project's folder with: "
+            + _START_A_WORKER.format(scheduler=scheduler)
+        )
+    if all(problems.values()):
+        raise CourseError(f"None of the {len(problems)} workers at {scheduler} can be used.")
+
+
+def _anyone_can_listen(address: str) -> bool:
+    parts = urlsplit(address)
+    if parts.scheme == "tls":
+        return False
+    with contextlib.suppress(ValueError):
+        return not ipaddress.ip_address(parts.hostname or "").is_loopback
+    return parts.hostname != "localhost"

@@ -74,10 +74,13 @@ def _read_regular_file(path: Path, largest: int) -> bytes:
     except OSError as error:
         reason = "it is a link, and links are not followed" if path.is_symlink() else error.strerror
         raise Unreadable(f"{path.name} cannot be opened: {reason}.") from None
-    with open(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable(f"{path.name} is not a regular file.")
         if status.st_size > largest:
             raise Unreadable(f"{path.name} has {status.st_size:,} bytes, more than {largest:,}.")
-        return file.read(largest)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(largest)
+    finally:
+        os.close(descriptor)

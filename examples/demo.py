@@ -2,8 +2,8 @@
 
     python -m examples.demo [FOLDER]
 
-The folder, ``demo/`` unless another one is given, is made anew each time. The instructor's own ``submitted/`` and gradebook are
-not touched.
+The folder, ``demo/`` unless another one is given, is made anew each time. The instructor's own
+``submitted/`` and gradebook are not touched.
 """
 
 from __future__ import annotations

@@ -186,6 +186,12 @@ def test_loading_the_data_leaves_the_random_numbers_of_the_student_alone():
     assert np.random.randn() == expected
 
 
+def test_a_missing_scikit_learn_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ModuleNotFoundError, match="scikit-learn"):
+        load_dataset()
+
+
 def test_predict_prints_the_accuracy_and_agrees_with_predict_dec(capsys):
     X, Y, parameters = random_problem(4)
     predictions = predict(X, Y, parameters)

@@ -240,8 +240,18 @@ def load_dataset():
     test_Y : ndarray of shape (1, 100)
         Coordinates (no unit) and labels: 0 for the outer ring, 1 for the inner ring. In each
         set half of the labels are 0.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If scikit-learn is not installed.
     """
-    from sklearn.datasets import make_circles  # the only use of scikit-learn, and slow to import
+    try:
+        from sklearn.datasets import make_circles  # only here, because it is slow to import
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "load_dataset needs the package scikit-learn: pip install scikit-learn"
+        ) from None
 
     train_X, train_Y = make_circles(n_samples=300, noise=0.05, random_state=1)
     test_X, test_Y = make_circles(n_samples=100, noise=0.05, random_state=2)

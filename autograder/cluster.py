@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import hashlib
 import ipaddress
+import logging
 import platform
 import sys
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ import cloudpickle
 from distributed import Client, Worker, WorkerPlugin
 
 from autograder.course import CourseError
-from autograder.engine import Workers
+from autograder.engine import Workers, WorkersLost
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _TOPIC = "autograder"
@@ -61,6 +62,7 @@ def cluster_workers(
             f"WARNING: {scheduler} is neither encrypted nor restricted to those who have a "
             "certificate. Whoever reaches it can run code on your machines. Use tls://."
         )
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # problems arrive as exceptions
     try:
         client = Client(scheduler, name="autograder", set_as_default=False)
     except (OSError, ValueError) as error:
@@ -76,10 +78,11 @@ def cluster_workers(
         try:
             yield Workers(
                 make_executor=lambda: client.get_executor(pure=False, resources={check.token: 1}),
-                in_flight=lambda: 2 * max(1, len(client.nthreads())),
+                in_flight=lambda: 2 * _number_of_workers(client),
             )
         finally:
-            client.unregister_worker_plugin(client.id)
+            if client.status == "running":
+                client.unregister_worker_plugin(client.id)
 
 
 def environment() -> dict[str, str]:
@@ -155,6 +158,13 @@ def _require_a_worker(client: Client, check: Check, scheduler: str) -> None:
         )
     if all(problems.values()):
         raise CourseError(f"None of the {len(problems)} workers at {scheduler} can be used.")
+
+
+def _number_of_workers(client: Client) -> int:
+    try:
+        return max(1, len(client.nthreads()))  # if there is none now, there will be one again
+    except OSError as error:
+        raise WorkersLost from error
 
 
 def _anyone_can_listen(address: str) -> bool:

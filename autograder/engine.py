@@ -78,6 +78,16 @@ def new_submissions(
     return [found[name] for name in wanted if name not in recorded]
 
 
+class WorkersLost(CourseError):
+    """There is nobody left to do the work."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The connection to the workers was lost. What has been reported as graded is recorded; "
+            "run the same command again for the rest."
+        )
+
+
 @dataclass(frozen=True)
 class Workers:
     """Those who do the work.
@@ -126,6 +136,8 @@ def grade_course(
     ------
     CourseError
         If the assignment has not been generated, or the gradebook cannot be used.
+    WorkersLost
+        If the connection to the workers was lost.
     """
     outcomes = []
 
@@ -243,7 +255,9 @@ class _Pool:
         """
         suspects = []
         for submission, future in self._as_completed(submissions, self._workers.in_flight):
-            if not future.cancelled() and isinstance(future.exception(), BrokenExecutor):
+            if future.cancelled():
+                raise WorkersLost
+            if isinstance(future.exception(), BrokenExecutor):
                 suspects.append(submission)
             else:
                 yield submission, future

@@ -6,7 +6,6 @@ recorded completely, and the next run grades it again.
 
 from __future__ import annotations
 
-import glob
 import logging
 import shutil
 import traceback
@@ -60,8 +59,8 @@ class Writer:
         config = Config(course.config)
         config.CourseDirectory.submitted_directory = STAGING
         config.CourseDirectory.db_url = self._connection.db_url
-        self._directory = CourseDirectory(config=config, log=log)
-        self._autograde = _Recorder(coursedir=self._directory, config=config, log=log)
+        directory = CourseDirectory(config=config, log=log)
+        self._autograde = _Recorder(coursedir=directory, config=config, log=log)
 
     def __enter__(self) -> Writer:
         return self
@@ -80,12 +79,10 @@ class Writer:
         self._errors.last = ""
         try:
             staged = self._stage(submission)
-            self._directory.assignment_id = self._course.assignment_id
-            self._directory.student_id = glob.escape(submission.student)
-            self._autograde.notebook = notebook
+            self._autograde.staged, self._autograde.notebook = staged, notebook
             with self._connection.transaction():
                 self._autograde.start()
-            shutil.rmtree(staged)
+            shutil.rmtree(staged.parents[1])
         except NbGraderException as error:
             raise NotRecorded(self._errors.last or str(error)) from error
         except Exception as error:  # of the disk or the database
@@ -98,8 +95,9 @@ class Writer:
         if submission.timestamp:
             written = f"{submission.timestamp:%Y-%m-%d %H:%M:%S.%f} UTC\n"
             (folder / handed_in.TIMESTAMP).write_text(written)
-        (folder / f"{self._course.notebook_id}.ipynb").touch()  # for nbgrader to find
-        return folder.parent
+        notebook = folder / f"{self._course.notebook_id}.ipynb"
+        notebook.touch()
+        return notebook
 
 
 class _Exporter(NotebookExporter):
@@ -118,8 +116,10 @@ class _Recorder(Autograde):
 
     Attributes
     ----------
+    staged : Path
+        Where nbgrader believes the next notebook to be.
     notebook : NotebookNode
-        What to record next.
+        The notebook itself.
     """
 
     def __init__(self, **settings: object) -> None:
@@ -128,6 +128,10 @@ class _Recorder(Autograde):
         self.preprocessors = self.autograde_preprocessors
         self.pre_convert_hook = None
         self.force = True
+
+    def init_notebooks(self) -> None:
+        # nbgrader would search by patterns, and miss a student called [1-3].
+        self.assignments = {str(self.staged.parent): [str(self.staged)]}
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
         super(Autograde, self).convert_single_notebook(notebook_filename)

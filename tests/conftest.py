@@ -5,6 +5,9 @@ from pathlib import Path
 import courses
 import pytest
 
+from autograder.assignment import Assignment
+from autograder.grading import Graded, grade_submission
+
 
 @pytest.fixture(scope="session")
 def course_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -16,3 +19,11 @@ def course_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def course(course_template: Path, tmp_path: Path) -> Path:
     """A course folder of one's own, with the generated assignment and no submissions."""
     return courses.copy_of(course_template, tmp_path / "course")
+
+
+@pytest.fixture(scope="session")
+def right_result(course_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Graded:
+    """What grading says of a submission with right answers; copy it, do not change it."""
+    folder = courses.copy_of(course_template, tmp_path_factory.mktemp("right") / "course")
+    submission = courses.hand_in(folder, "right", courses.answers()).read_bytes()
+    return grade_submission(submission, Assignment.from_directory(folder / "source/Initialization"))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import nbformat
 from mistakes import EXERCISES, answer
 from nbgrader.api import Gradebook
 
+from autograder.engine import Workers
+from autograder.grading import Graded
 from examples.demo import make_course
 from examples.submissions import fill_in
 
@@ -60,6 +64,31 @@ def hand_in(folder: Path, student: str, answers: str) -> Path:
     path.parent.mkdir(parents=True)
     nbformat.write(fill_in(released(folder), answers), path)
     return path
+
+
+def hand_in_file(folder: Path, student: str, content: bytes) -> Path:
+    """Hand in any file under the name of the notebook."""
+    path = submission_path(folder, student)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+class Canned(Executor):
+    """Answers each task at once with a copy of a result that was made before."""
+
+    def __init__(self, graded: Graded) -> None:
+        self._graded = graded
+
+    def submit(self, *task: object, **options: object) -> Future[Graded]:
+        future: Future[Graded] = Future()
+        future.set_result(copy.deepcopy(self._graded))
+        return future
+
+
+def canned_workers(graded: Graded) -> Workers:
+    """Workers that have the same result for each submission."""
+    return Workers(make_executor=lambda: Canned(graded), in_flight=lambda: 2)
 
 
 def answers(**sources: str) -> str:

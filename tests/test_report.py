@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from nbgrader.api import Gradebook
 from test_feedback import active_parts, words
 
-from autograder.__main__ import main
+from autograder.cli import main
 from autograder.comments import Comment
 from autograder.course import Course
 from autograder.report import LMS_COLUMNS, read_report, write_csv

@@ -1,0 +1,218 @@
+"""The commands of ``python -m autograder``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from autograder.assignment import AssignmentError
+from autograder.course import Course, CourseError
+from autograder.engine import (
+    Outcome,
+    Workers,
+    grade_course,
+    local_workers,
+    new_submissions,
+    only_grader,
+)
+from autograder.sandbox import SandboxUnavailable, check_sandbox
+
+ALL_GRADED, SOME_UNREADABLE, NOT_STARTED = 0, 1, 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (AssignmentError, CourseError, SandboxUnavailable) as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        return NOT_STARTED
+    except KeyboardInterrupt:
+        print("autograder: interrupted; run the same command again to finish.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m autograder", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    grade = commands.add_parser("grade", help="grade everything in submitted/ that is new")
+    grade.add_argument("students", nargs="*", metavar="STUDENT", help="only these (default: all)")
+    grade.add_argument("--assignment", default="Initialization", help="(default: %(default)s)")
+    grade.add_argument("--course", default=".", help="course folder (default: this folder)")
+    grade.add_argument(
+        "--jobs",
+        type=_positive,
+        default=os.cpu_count(),
+        help="submissions at a time (default: one for each processor)",
+    )
+    grade.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="grade on the Dask cluster with this scheduler, such as tls://HOST:8786",
+    )
+    grade.add_argument("--force", action="store_true", help="grade again what has been graded")
+    grade.add_argument(
+        "--full",
+        action="store_true",
+        help="also run the cells tagged 'demonstration' (training and plots)",
+    )
+    grade.add_argument(
+        "--no-sandbox",
+        action="store_true",
+        help="run student code unprotected, as you: only if you trust your class",
+    )
+    grade.set_defaults(command=_grade)
+
+    report = commands.add_parser("report", help="summarize an assignment for the instructor")
+    report.add_argument("assignment", nargs="?", default="Initialization")
+    report.add_argument("--course", default=".", help="course folder (default: this folder)")
+    report.add_argument("--output", help="folder for the files (default: report/ of the course)")
+    report.add_argument(
+        "--lms",
+        choices=("moodle", "canvas", "blackboard"),
+        default="moodle",
+        help="whose column names the table has (default: %(default)s)",
+    )
+    report.set_defaults(command=_report)
+
+    check = commands.add_parser("check", help="check a saved notebook against the five rules")
+    check.add_argument("notebook", nargs="?", default="Initialization.ipynb")
+    check.set_defaults(command=_check)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _check(options: argparse.Namespace) -> int:
+    from submission_rules import report
+
+    return 1 if report(options.notebook) else 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from autograder.report import make_report  # Matplotlib takes its time, grading does without
+
+    course = Course(options.course, options.assignment)
+    output = Path(options.output) if options.output else course.root / "report"
+    for path in make_report(course, output, options.lms):
+        print(f"Written: {path}")
+    return 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    course = Course(options.course, options.assignment)
+    if options.no_sandbox:
+        print("autograder: WARNING: student code runs as you, without a sandbox.", file=sys.stderr)
+    elif not options.scheduler:
+        check_sandbox()
+    with only_grader(course):
+        submissions = new_submissions(course, options.students, options.force)
+        if not submissions:
+            print("Nothing to grade: all submissions have been graded (--force grades them again).")
+            return ALL_GRADED
+        with _workers(options, len(submissions)) as workers, _progress(len(submissions)) as report:
+            outcomes = grade_course(
+                course,
+                submissions,
+                workers,
+                full=options.full,
+                sandboxed=not options.no_sandbox,
+                report=report,
+            )
+    _print_table(course, outcomes)
+    return SOME_UNREADABLE if any(outcome.problem for outcome in outcomes) else ALL_GRADED
+
+
+def _workers(options: argparse.Namespace, submissions: int) -> AbstractContextManager[Workers]:
+    if not options.scheduler:
+        return nullcontext(local_workers(min(options.jobs, submissions)))
+    try:
+        from autograder.cluster import cluster_workers
+    except ModuleNotFoundError as error:
+        raise CourseError(
+            f"--scheduler needs a package that is not installed ({error.name}). Run: "
+            "pip install -r requirements-cluster.txt"
+        ) from error
+    return cluster_workers(
+        options.scheduler,
+        sandboxed=not options.no_sandbox,
+        warn=lambda text: print(f"autograder: {text}", file=sys.stderr),
+    )
+
+
+class _progress:
+    """A progress bar on a terminal, a plain line for each submission elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._count = 0
+        self._bar = None
+        if sys.stderr.isatty():
+            columns = [
+                TextColumn("grading"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+            ]
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+
+    def __enter__(self) -> Callable[[Outcome], None]:
+        if self._bar:
+            self._bar.start()
+            self._task = self._bar.add_task("grading", total=self._total)
+        return self._report
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def _report(self, outcome: Outcome) -> None:
+        self._count += 1
+        if self._bar:
+            self._bar.advance(self._task)
+        else:
+            line = f"[{self._count}/{self._total}] {outcome.student}: {_in_words(outcome)}"
+            print(line, flush=True)
+
+
+def _in_words(outcome: Outcome) -> str:
+    if outcome.problem:
+        return outcome.problem
+    passed = sum(verdict.passed for verdict in outcome.verdicts.values())
+    return f"{passed} of {len(outcome.verdicts)} exercises right"
+
+
+def _print_table(course: Course, outcomes: list[Outcome]) -> None:
+    points = course.assignment.points()
+    table = Table(title=f"{course.assignment_id}: {len(outcomes)} submissions")
+    table.add_column("student", overflow="fold")
+    for test in points:
+        table.add_column(test, justify="right")
+    table.add_column("sum", justify="right")
+    table.add_column("remarks", overflow="fold")
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.student):
+        scores = [points[test] * verdict.passed for test, verdict in outcome.verdicts.items()]
+        cells = [f"{score:g}" for score in scores] or ["-"] * len(points)
+        remarks = [outcome.problem] if outcome.problem else _remarks(outcome)
+        table.add_row(outcome.student, *cells, f"{sum(scores):g}", "; ".join(remarks))
+    Console(markup=False, emoji=False, highlight=False).print(table)
+
+
+def _remarks(outcome: Outcome) -> list[str]:
+    codes = [verdict.code for verdict in outcome.verdicts.values() if not verdict.passed]
+    return list(dict.fromkeys(codes)) + outcome.repairs

@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import GetGrades
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
+from pygments.lexers import PythonLexer, TextLexer
 from traitlets import default
 
 from autograder.assignment import Role, grade_id
@@ -178,7 +178,10 @@ def _concerns_student(cell: NotebookNode) -> bool:
 
 
 def _shown(cell: NotebookNode) -> Cell:
-    html = highlight(cell.source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
+    # Grading marks long code like this, because some of it would keep Pygments busy for minutes.
+    plain = cell.metadata.get("magics_language") == "text"
+    lexer = TextLexer(stripnl=False) if plain else PythonLexer(stripnl=False)
+    html = highlight(cell.source, lexer, HtmlFormatter(nowrap=True))
     # Pygments closes its elements at the end of each line, so that a line can be an element.
     lines = [f'<span class="line">{line}</span>' for line in html.removesuffix("\n").split("\n")]
     return Cell(Markup("\n".join(lines)), [_output(output) for output in cell.get("outputs", [])])

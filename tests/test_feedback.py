@@ -1,8 +1,8 @@
 """The feedback page and the comments: what students read, and what graders wrote."""
 
 import re
+import shutil
 
-import browser
 import courses
 import nbformat
 import pytest
@@ -12,9 +12,12 @@ from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
+from playwright.sync_api import sync_playwright
 
 from autograder.course import Course
+from autograder.feedback import _shown
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 XAVIER = next(m for m in MISTAKES if m.name == "xavier" and m.exercise == "he").source
 HOSTILE = """\
 def initialize_parameters_zeros(layers_dims):
@@ -123,6 +126,13 @@ def test_a_line_of_code_is_an_element_so_that_lines_can_be_counted(graded):
     assert len(section(class_="line")) == len(XAVIER.strip().split("\n"))
 
 
+def test_code_that_grading_marks_as_long_is_shown_without_colors():
+    cell = new_code_cell("x = 1 < 2\n", metadata={"magics_language": "text"})
+    assert _shown(cell).source == '<span class="line">x = 1 &lt; 2</span>'
+    del cell.metadata["magics_language"]
+    assert 'class="mi"' in _shown(cell).source
+
+
 def test_rule_findings_stand_with_their_exercise_and_cost_nothing(graded):
     section = page(graded, "prints").find(id="test-zeros")
     assert "initialize-zeros, line 2: No extra print calls" in words(section)
@@ -187,14 +197,21 @@ def test_a_graders_comment_is_markdown_without_html(graded):
     assert "set by a grader" in words(page(graded, "xavier").find(id="test-he"))
 
 
-@pytest.mark.skipif(not browser.CHROMIUM, reason=browser.MISSING)
+@pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
 @pytest.mark.parametrize("student", ["xavier", "hostile"])
 def test_a_page_fits_a_phone_and_runs_nothing_in_a_browser(graded, student):
-    with browser.window(viewport={"width": 390, "height": 844}) as window:
-        window.page.goto(path(graded, student).as_uri())
-        assert window.page.evaluate("document.documentElement.scrollWidth") == 390
-        assert window.page.title() == f"Initialization: feedback for {student}"
-        assert window.complaints == []
+    address = path(graded, student).as_uri()
+    asked, complaints = [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        view = browser.new_page(viewport={"width": 390, "height": 844})
+        view.on("request", lambda request: asked.append(request.url))
+        view.on("console", lambda message: complaints.append(message.text))
+        view.goto(address)
+        assert view.evaluate("document.documentElement.scrollWidth") == 390
+        assert view.title() == f"Initialization: feedback for {student}"
+        browser.close()
+    assert (asked, complaints) == ([address], [])
 
 
 def test_formgrader_makes_the_same_page(graded, tmp_path):

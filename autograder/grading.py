@@ -154,10 +154,11 @@ def _annotate(graded: Graded, assignment: Assignment) -> None:
 
 
 def _leave_long_code_plain(notebook: NotebookNode) -> None:
-    """Tell nbconvert to show long cells without colors, by the setting that it has for this.
+    """Tell nbconvert to show long cells without colors.
 
     Pygments takes minutes for 20,000 characters of some codes; it would hold up all pages.
     """
+    notebook.metadata.language_info["pygments_lexer"] = "ipython3"  # only then cells have a say
     characters = 0
     for cell in notebook.cells:
         if cell.cell_type == "code":

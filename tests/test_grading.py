@@ -1,0 +1,308 @@
+"""What one submission gets: points, messages, and an executed notebook that is safe to show."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import attacks
+import courses
+import hard_to_parse
+import nbformat
+import numpy as np
+import pytest
+import small
+from mistakes import EXERCISES, answer
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from autograder import grading
+from autograder.examiner import examine, readable
+from autograder.grading import grade_submission
+from autograder.inert import is_inert
+from autograder.sandbox import StudentError
+
+NOISE = """\
+import logging, os, sys, warnings
+print("a line")
+print("a line on stderr", file=sys.stderr)
+warnings.warn("careful")
+logging.warning("careful")
+os.write(1, b"below Python\\n")
+os.write(2, b"below Python\\n")
+os.system("echo from a program; echo from a program >&2")
+np.log(0)"""
+
+
+@pytest.fixture(scope="module")
+def assignment():
+    return small.make_assignment()
+
+
+@pytest.fixture(scope="module")
+def honest(assignment):
+    return small.grade(small.submission(assignment), assignment)
+
+
+def student_cell(source):
+    return new_code_cell(source, id="mine")
+
+
+# Right answers
+
+
+def test_a_right_answer_gets_its_points_whatever_it_prints(assignment):
+    noisy = {exercise: f"{NOISE}\n{answer(exercise, start=NOISE)}" for exercise in EXERCISES}
+    graded = small.grade(small.submission(assignment, **noisy), assignment)
+    assert small.passed(graded) == [True, True, True]
+    shown = "".join(map(small.text_of, small.cell_of(graded, "initialize-he").outputs))
+    for line in ("a line\n", "a line on stderr", "careful", "below Python", "from a program"):
+        assert line in shown
+    for exercise in EXERCISES:
+        (output,) = small.cell_of(graded, f"test-{exercise}").outputs
+        assert (output.name, output.text) == ("stdout", "All tests passed.\n")
+
+
+def test_grading_again_gives_the_same(assignment, honest):
+    again = small.grade(small.submission(assignment), assignment)
+    assert again.verdicts == honest.verdicts
+    assert again.notebook == honest.notebook
+
+
+def test_the_executed_notebook_is_the_release_with_answers_and_outputs(assignment, honest):
+    assert small.passed(honest) == [True, True, True]
+    for executed, released in zip(honest.notebook.cells, assignment.released_cells(), strict=True):
+        if not executed.id.startswith("initialize"):
+            assert executed.source == released.source
+        assert executed.metadata.nbgrader == released.metadata.nbgrader
+
+
+def test_an_answer_that_only_knows_the_sandbox_is_right_there(assignment):
+    source = "import os\nif os.getpid() < 10:\n    " + answer("he").replace("\n", "\n    ")
+    graded = small.grade(small.submission(assignment, he=source.rstrip()), assignment)
+    assert small.passed(graded) == [True, True, True]
+
+
+# Demonstrations
+
+
+@pytest.mark.parametrize(("full", "shown"), [(False, 0), (True, 2)])
+def test_demonstrations_run_only_if_asked_for(full, shown):
+    settings = {"grade": False, "solution": False, "locked": True, "schema_version": 3}
+    demonstration = new_code_cell(
+        "print('shown')",
+        id="show",
+        metadata={"tags": ["demonstration"], "nbgrader": {**settings, "grade_id": "show"}},
+    )
+    playground = new_code_cell("1", id="play", metadata={"tags": ["demonstration", "playground"]})
+    assignment = small.make_assignment(demonstration, playground)
+    notebook = small.submission(assignment)
+    notebook.cells[-1].source = "print('played')"
+    graded = small.grade(notebook, assignment, full=full)
+    outputs = [output for cell in graded.notebook.cells[-2:] for output in cell.outputs]
+    assert len(outputs) == shown
+    assert small.passed(graded) == [True, True, True]
+
+
+# What goes wrong costs one exercise
+
+
+def test_each_failure_costs_its_own_exercise_and_says_why(assignment):
+    proof = attacks.PROOF.format(course="", port=0, outside=__file__)
+    failures = {
+        "zeros": ("os._exit(3)", "ended its Python process (exit code 3)"),
+        "random": ("while True: pass", "ran longer than 1.5 s and was stopped"),
+        "he": ("bytearray(10**9)", "raised a MemoryError"),
+    }
+    answers = {name: proof + answer(name, start=code) for name, (code, _) in failures.items()}
+    graded = small.grade(small.submission(assignment, **answers), assignment)
+    assert small.passed(graded) == [False, False, False]
+    for exercise, (_, reason) in failures.items():
+        assert "this is not a sandbox" not in graded.verdicts[f"test-{exercise}"].message
+        (output,) = small.cell_of(graded, f"test-{exercise}").outputs
+        assert output.output_type == "error"
+        assert reason in output.evalue
+
+
+def test_a_cell_that_never_ends_is_stopped_and_the_others_count(assignment):
+    proof = attacks.PROOF.format(course="", port=0, outside=__file__)
+    limits = dataclasses.replace(small.LIMITS, cell_seconds=4)
+    endless = small.submission(assignment, zeros=proof + "while True: pass")
+    graded = small.grade(endless, assignment, limits)
+    assert small.passed(graded) == [False, True, True]
+    assert "cannot be tested, because its cell failed. Stopped: this code ran longer than" in (
+        graded.verdicts["test-zeros"].message
+    )
+
+
+def test_a_notebook_that_uses_up_its_time_keeps_its_right_answers(assignment):
+    proof = attacks.PROOF.format(course="", port=0, outside=__file__)
+    notebook = small.submission(assignment)
+    notebook.cells += [new_code_cell(proof + "os._exit(0)", id=f"mine-{n}") for n in range(50)]
+    limits = dataclasses.replace(small.LIMITS, total_seconds=3)
+    graded = small.grade(notebook, assignment, limits)
+    assert small.passed(graded) == [True, True, True]
+    assert "time for this submission was used up" in small.text_of(
+        graded.notebook.cells[-1].outputs[0]
+    )
+
+
+def test_without_the_second_chance_one_answer_could_spoil_another(assignment, monkeypatch):
+    spoiled = "np.zeros = np.ones\n" + answer("random")
+    notebook = small.submission(assignment, random=spoiled)
+    assert small.passed(small.grade(notebook, assignment)) == [True, False, True]
+    monkeypatch.setattr(grading, "is_inert", lambda source: True)
+    assert small.passed(small.grade(notebook, assignment)) == [False, False, False]
+
+
+# Hidden tests
+
+
+def test_no_cell_can_show_with_what_the_hidden_tests_call(assignment):
+    remembers = {
+        exercise: "seen = []\n" + answer(exercise, start="seen.append(list(layers_dims))")
+        for exercise in EXERCISES
+    }
+    notebook = small.submission(assignment, **remembers)
+    for number in range(len(notebook.cells), 0, -1):
+        notebook.cells.insert(number, new_code_cell("print(seen)\nraise ValueError(seen)"))
+    graded = small.grade(notebook, assignment)
+    assert small.passed(graded) == [True, True, True]
+    shown = nbformat.writes(small.without_answers(graded.notebook))
+    assert shown.count("[]") > 3
+    assert not any(secret in shown for secret in small.SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "mistake"),
+    [
+        ("zeros", "parameters['W1'][-1, -1] = 0.123"),
+        ("random", "parameters['W1'][-1, -1] += 1"),
+        ("random", "parameters['W1'] *= 1.1"),
+        ("random", "parameters['W1'] = parameters['W1'].T"),
+        ("he", "raise ValueError('oh')"),
+        ("he", "return str(len(layers_dims))"),
+    ],
+)
+def test_a_hidden_check_says_in_words_what_is_wrong(assignment, exercise, mistake):
+    public = "(4, 3, 5, 1), (3, 4, 3, 4, 1), (5, 3)"
+    end = f"if tuple(layers_dims) not in ({public}): {mistake}\nreturn parameters"
+    wrong = answer(exercise, end=end)
+    graded = small.grade(small.submission(assignment, **{exercise: wrong}), assignment)
+    verdict = graded.verdicts[f"test-{exercise}"]
+    assert not verdict.passed
+    assert verdict.message.startswith("A hidden check with other layer sizes failed: ")
+    assert "\nHint: " in verdict.message
+    shown = nbformat.writes(small.without_answers(graded.notebook))
+    assert not any(secret in shown for secret in small.SECRETS)
+    assert not any(number in shown for number in numbers_of_the_hidden_tests(exercise))
+
+
+def numbers_of_the_hidden_tests(exercise):
+    """What is expected there and not in the public tests, to the digits that messages show."""
+    factor = {"zeros": 1, "random": 10, "he": np.sqrt(2 / 64)}[exercise]
+    numbers = np.random.RandomState(3).randn(64 * 33)[40:] * factor
+    return {f"{number:.{digits}g}" for number in numbers for digits in (6, 10)}
+
+
+# What pages show
+
+
+def test_all_outputs_of_a_notebook_together_have_a_size(assignment):
+    notebook = small.submission(assignment)
+    notebook.cells += [new_code_cell("print('x' * 1900)", id=f"mine-{n}") for n in range(30)]
+    graded = small.grade(notebook, assignment)
+    assert len(json.dumps(list(small.outputs_of(graded)))) < 30_000
+    assert "more than 20000 bytes" in small.text_of(graded.notebook.cells[-1].outputs[0])
+    assert small.passed(graded) == [True, True, True]
+
+
+def test_text_cells_of_students_are_plain_and_ours_are_as_they_were(assignment):
+    ours = new_markdown_cell("Our *text* with $x$", id="ours")
+    assignment = small.make_assignment(ours)
+    notebook = small.submission(assignment)
+    notebook.cells[-1].source = "<script>alert(1)</script>"
+    notebook.cells.append(new_markdown_cell("<script>alert(2)</script> $x$ ```", id="mine"))
+    graded = small.grade(notebook, assignment)
+    assert [cell.source for cell in graded.notebook.cells[-2:]] == [
+        "Our *text* with $x$",
+        "````\n<script>alert(2)</script> $x$ ```\n````",
+    ]
+
+
+def test_long_code_is_shown_without_colors(assignment):
+    notebook = small.submission(assignment)
+    notebook.cells += [student_cell("x = 1\n" * 1_000)]
+    notebook = small.grade(notebook, assignment).notebook
+    in_color = '<span class="o">=</span> <span class="mi">1</span>'
+    page, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
+    assert page.count(in_color) < 1_000
+    notebook.cells[-1].metadata.pop("magics_language")
+    page, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
+    assert page.count(in_color) >= 1_000
+
+
+class FailingStudent:
+    """Stands for a student's process whose functions raise a given error."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def defines(self, name):
+        return True
+
+    def call(self, name, arguments, seconds):
+        raise self.error
+
+
+EVIL = "\x1b]0;title\x07\x1b[2J\x00\u202e<script>alert(1)</script>\n\r"
+
+
+@pytest.mark.parametrize("name", [EVIL, "KeyError", "x" * 10**6, "WrongAnswer", ""])
+def test_an_error_of_a_student_makes_a_short_harmless_message(assignment, name):
+    error = StudentError(name, EVIL * 30_000, [(1, EVIL * 30_000), (10**9, "")])
+    verdict = examine(assignment, "test-he", FailingStudent(error), lambda: 1)
+    assert not verdict.passed
+    assert verdict.code in ("missing-key", "raises-exception")
+    assert len(verdict.message) < 2_000
+    assert verdict.message.count("\n") <= 3
+    assert all(c.isprintable() or c == "\n" for c in verdict.message)
+
+
+def test_a_long_message_is_cut():
+    assert readable("a\tb\x1b[31mc") == "a\N{REPLACEMENT CHARACTER}bc"
+    assert len(readable(EVIL * 30_000)) < 4_100
+    assert readable("x" * 5_000).endswith(" (cut off)")
+
+
+# What cannot be read
+
+
+def test_what_cannot_be_read_says_so_in_each_test_cell(assignment):
+    graded = grade_submission(b"no notebook", assignment, small.LIMITS)
+    assert small.passed(graded) == [False, False, False]
+    assert graded.unreadable == graded.notebook.metadata.autograder.unreadable != ""
+    for exercise in EXERCISES:
+        (output,) = small.cell_of(graded, f"test-{exercise}").outputs
+        assert graded.unreadable in output.evalue
+
+
+# What only analyzing a submission could do
+
+
+def test_no_source_crashes_or_stalls_the_analysis():
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", hard_to_parse.__file__],
+        env=os.environ | {"PYTHONPATH": str(courses.PROJECT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
+    assert len(hard_to_parse.SOURCES) >= 50
+
+
+def test_long_code_is_never_taken_for_inert():
+    assert is_inert("def f():\n    return 0" + " + 0" * 100)
+    assert not is_inert("def f():\n    return 0" + " + 0" * 5_000)

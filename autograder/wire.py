@@ -77,10 +77,15 @@ def parse(message: bytes, limits: Limits) -> dict:
     Malformed
         If it is no JSON object, has too many items or too much nesting.
     """
+    # Each string has two quotes, of which a backslash can stand before the second one only.
+    strings = message.count(b'"') - message.count(b'\\"')
+    most = 20 * (limits.result_items + _OUTPUTS)
+    if strings > most:
+        raise Malformed("too many strings")
     # The last quote is optional so that each character is looked at once, whatever the message.
     bare = re.sub(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', b"", message, flags=re.DOTALL)
     items = bare.count(b",") + bare.count(b"[") + bare.count(b"{")
-    if items > 20 * (limits.result_items + _OUTPUTS):
+    if items > most:
         raise Malformed("too many items")
     try:
         content = json.loads(message)

@@ -179,6 +179,8 @@ def test_what_is_no_json_object_is_malformed(message):
 def test_many_small_objects_are_refused_before_they_are_made():
     with pytest.raises(wire.Malformed, match="too many items"):
         wire.parse(b'{"a":[' + b"[]," * 100_000 + b"[]]}", LIMITS)
+    with pytest.raises(wire.Malformed, match="too many strings"):
+        wire.parse(b'""' * 1_000_000, LIMITS)
 
 
 def test_commas_and_brackets_inside_strings_do_not_count():

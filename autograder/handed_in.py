@@ -13,6 +13,7 @@ from autograder.intake import Unreadable
 
 LARGEST_SUBMISSION = 64_000_000  # bytes; saved outputs can make an honest notebook large
 TIMESTAMP = "timestamp.txt"
+SECRET = "submission_secret.txt"
 
 
 def read_notebook(path: Path) -> bytes:
@@ -31,6 +32,14 @@ def read_timestamp(directory: Path) -> datetime | None:
     try:
         return parse_utc(_read_regular_file(directory / TIMESTAMP, 100).decode().strip() or None)
     except (Unreadable, ValueError, OverflowError):
+        return None
+
+
+def read_secret(directory: Path) -> bytes | None:
+    """What nbgrader's submit made up, so that only this student can fetch the feedback."""
+    try:
+        return _read_regular_file(directory / SECRET, 1000)
+    except Unreadable:
         return None
 
 

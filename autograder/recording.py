@@ -95,6 +95,8 @@ class Writer:
         if submission.timestamp:
             written = f"{submission.timestamp:%Y-%m-%d %H:%M:%S.%f} UTC\n"
             (folder / handed_in.TIMESTAMP).write_text(written)
+        if secret := handed_in.read_secret(submission.folder):
+            (folder / handed_in.SECRET).write_bytes(secret)
         notebook = folder / f"{self._course.notebook_id}.ipynb"
         notebook.touch()
         return notebook

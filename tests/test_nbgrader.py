@@ -107,7 +107,8 @@ def test_odd_names_of_folders_and_students_work(course_template, tmp_path, folde
     assert len(list(course.glob("feedback/*/Initialization/Initialization.html"))) == len(students)
 
 
-def test_the_exchange_carries_the_assignment_there_and_the_feedback_back(course, tmp_path):
+@pytest.mark.parametrize("grader", [courses.grade, autograde])
+def test_the_exchange_carries_the_assignment_there_and_the_feedback_back(course, tmp_path, grader):
     def nbgrader(folder, *arguments, user="instructor"):
         environment = courses.without(["JUPYTERHUB_USER"]) | {
             "HOME": str(tmp_path / user),
@@ -142,7 +143,7 @@ def test_the_exchange_carries_the_assignment_there_and_the_feedback_back(course,
     nbgrader(course, "collect", "Initialization", "--ExchangeCollect.check_owner=False")
     collected = sorted(path.name for path in (course / "submitted").iterdir())
     assert collected == sorted(desks)
-    nbgrader(course, "autograde", "Initialization")
+    grader(course)
     assert courses.scores(course) == {"right": [10, 10, 10], "wrong": [10, 10, 0]}
     nbgrader(course, "generate_feedback", "Initialization")
     nbgrader(course, "release_feedback", "Initialization")
@@ -150,5 +151,3 @@ def test_the_exchange_carries_the_assignment_there_and_the_feedback_back(course,
         nbgrader(desk, "fetch_feedback", "Initialization", user=student)
         pages = list(desk.glob("Initialization/feedback/*/Initialization.html"))
         assert len(pages) == 1
-
-

@@ -12,7 +12,10 @@ import pytest
 SOURCE = courses.PROJECT / "source" / "Initialization"
 RELEASE = courses.PROJECT / "release" / "Initialization"
 STUDENT_NOTEBOOK = courses.PROJECT / "Initialization.ipynb"
-SECRETS = ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "he_scale", "_reference", "check_hidden")
+SECRETS = (
+    *("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS"),
+    *("he_scale", "_reference", "check_hidden"),
+)
 GRADED = {"test-zeros": 10, "test-random": 10, "test-he": 10}
 
 

@@ -121,6 +121,7 @@ def grade_submission(
 
 def unreadable(assignment: Assignment, reason: str) -> Graded:
     """Grade what cannot be read: no points, and the reason in each test cell."""
+    reason = readable(reason)  # it may quote the name of a file
     notebook = rebuild(assignment, NotebookNode(cells=[], metadata=NotebookNode())).notebook
     verdicts = {}
     for cell in notebook.cells:

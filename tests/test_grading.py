@@ -17,10 +17,11 @@ from mistakes import EXERCISES, answer
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from autograder import grading
+from autograder import grading, handed_in
 from autograder.examiner import examine, readable
 from autograder.grading import grade_submission
 from autograder.inert import is_inert
+from autograder.intake import Unreadable
 from autograder.sandbox import StudentError
 
 NOISE = """\
@@ -286,6 +287,29 @@ def test_what_cannot_be_read_says_so_in_each_test_cell(assignment):
     for exercise in EXERCISES:
         (output,) = small.cell_of(graded, f"test-{exercise}").outputs
         assert graded.unreadable in output.evalue
+
+
+def test_the_name_of_a_file_cannot_do_harm(assignment):
+    graded = grading.unreadable(assignment, "There is no \x1b[2J\udcff\u202e.ipynb.")
+    assert graded.unreadable == "There is no \ufffd[2J\ufffd\ufffd.ipynb."
+    nbformat.writes(graded.notebook).encode()
+
+
+def test_a_linked_folder_is_neither_read_nor_changed_nor_kept(tmp_path):
+    secret = tmp_path / "elsewhere" / "Initialization"
+    secret.mkdir(parents=True)
+    (secret / "Initialization.ipynb").write_text("{}")
+    (secret / "link").symlink_to("Initialization.ipynb")
+    submitted = tmp_path / "submitted"
+    submitted.mkdir()
+    (submitted / "bob").symlink_to(secret.parent)
+    notebook = submitted / "bob" / "Initialization" / "Initialization.ipynb"
+    with pytest.raises(Unreadable, match="links are not followed"):
+        handed_in.read_notebook(notebook)
+
+    handed_in.make_harmless("Initialization", "bob", [str(notebook)])
+    assert (secret / "link").is_symlink()
+    assert [path.name for path in notebook.parent.iterdir()] == ["link.txt"]
 
 
 # What only analyzing a submission could do

@@ -29,7 +29,6 @@ from autograder.course import CourseError
 from autograder.engine import Workers, WorkersLost
 
 _PROJECT = Path(__file__).resolve().parents[1]
-_TOPIC = "autograder"
 _START_A_WORKER = "python -m dask worker {scheduler} --nthreads 1"
 
 
@@ -62,20 +61,21 @@ def cluster_workers(
             f"WARNING: {scheduler} is neither encrypted nor restricted to those who have a "
             "certificate. Whoever reaches it can run code on your machines. Use tls://."
         )
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # problems arrive as exceptions
+    # Dask would print how it tries in vain to reach a lost scheduler; we say it in one sentence.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         client = Client(scheduler, name="autograder", set_as_default=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:  # TypeError: tls:// without certificates
         raise CourseError(
             f"There is no Dask scheduler at {scheduler}: {error}\n"
             "Start one with: python -m dask scheduler"
         ) from error
     with client:
-        check = Check(environment(), sandboxed)
-        client.subscribe_topic(_TOPIC, lambda event: warn(event[1]))
-        client.register_plugin(check, name=client.id)
-        _require_a_worker(client, check, scheduler)
+        check = Check(ENVIRONMENT, sandboxed, topic=client.id)
+        client.subscribe_topic(check.topic, lambda event: warn(event[1]))
         try:
+            client.register_plugin(check, name=client.id)
+            _require_a_worker(client, scheduler)
             yield Workers(
                 make_executor=lambda: client.get_executor(pure=False, resources={check.token: 1}),
                 in_flight=lambda: 2 * _number_of_workers(client),
@@ -85,8 +85,7 @@ def cluster_workers(
                 client.unregister_worker_plugin(client.id)
 
 
-def environment() -> dict[str, str]:
-    """What must be the same on all machines, so that all submissions are graded alike."""
+def _environment() -> dict[str, str]:
     code = hashlib.sha256()
     for path in sorted([*_PROJECT.glob("autograder/**/*.py"), _PROJECT / "submission_rules.py"]):
         code.update(path.relative_to(_PROJECT).as_posix().encode() + path.read_bytes())
@@ -97,6 +96,10 @@ def environment() -> dict[str, str]:
     }
 
 
+ENVIRONMENT = _environment()
+"""What must be the same on all machines, so that all submissions are graded alike."""
+
+
 class Check(WorkerPlugin):
     """Lets a worker take submissions if it is fit for them.
 
@@ -104,13 +107,16 @@ class Check(WorkerPlugin):
     ----------
     token : str
         The Dask resource that fit workers have. Submissions ask for it.
+    topic : str
+        Under which Dask passes on what a worker says.
     problem : str
         On a worker: why it is not fit; empty otherwise.
     """
 
-    def __init__(self, expected: dict[str, str], sandboxed: bool) -> None:
+    def __init__(self, expected: dict[str, str], sandboxed: bool, topic: str) -> None:
         self._expected = expected
         self._sandboxed = sandboxed
+        self.topic = topic
         self.token = f"autograder-{sandboxed}-{'-'.join(expected.values())}"
         self.problem = ""
 
@@ -118,7 +124,7 @@ class Check(WorkerPlugin):
         self.problem = await asyncio.to_thread(self._look)
         await worker.set_resources(**{self.token: 0 if self.problem else 1})
         if self.problem:
-            worker.log_event(_TOPIC, f"{worker.address} is not used: {self.problem}")
+            worker.log_event(self.topic, f"{worker.address} is not used: {self.problem}")
 
     def _look(self) -> str:
         try:
@@ -128,14 +134,14 @@ class Check(WorkerPlugin):
                 f"it cannot import the grader ({error}). Start it in the project's folder, with "
                 "the packages of requirements-cluster.txt."
             )
-        here = cluster.environment()
+        found = cluster.ENVIRONMENT
         differences = [
-            f"{name} is {here.get(name)} there and {expected} here"
+            f"{name} is {found.get(name)} there and {expected} here"
             for name, expected in self._expected.items()
-            if here.get(name) != expected
+            if found.get(name) != expected
         ]
         if differences:
-            return f"{', '.join(differences)}. Install the same on all machines."
+            return f"{', '.join(differences)}. Install the same everywhere and start it again."
         if self._sandboxed:
             try:
                 sandbox.check_sandbox()
@@ -148,7 +154,7 @@ class Check(WorkerPlugin):
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
-def _require_a_worker(client: Client, check: Check, scheduler: str) -> None:
+def _require_a_worker(client: Client, scheduler: str) -> None:
     name = client.id
     problems = client.run(lambda dask_worker: dask_worker.plugins[name].problem)
     if not problems:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sys
 import traceback
 from pathlib import Path
 from typing import IO
@@ -145,11 +146,10 @@ class _Errors(logging.Handler):
     last = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage().strip()
-        if text.startswith("Traceback"):
-            self.last = text.splitlines()[-1]
+        if error := sys.exc_info()[1]:
+            self.last = summary(error)
 
 
 def summary(error: BaseException) -> str:
-    """Type and message of an exception."""
-    return "".join(traceback.format_exception_only(error)).strip()
+    """Type and message of an exception in one line."""
+    return traceback.format_exception_only(error)[-1].splitlines()[0]

@@ -96,24 +96,25 @@ def answers(**sources: str) -> str:
     return "\n\n\n".join(sources.get(exercise) or answer(exercise) for exercise in EXERCISES)
 
 
-def scores(folder: Path) -> dict[str, list[float | None]]:
+def scores(folder: Path, db_url: str | None = None) -> dict[str, list[float | None]]:
     """Automatic scores of each student in the gradebook, in the order zeros, random, He."""
     return {
         student: [grades[f"test-{exercise}"].auto_score for exercise in EXERCISES]
-        for student, grades in _entries(folder, "grades").items()
+        for student, grades in _entries(folder, db_url, "grades").items()
     }
 
 
-def comments(folder: Path) -> dict[str, list[str | None]]:
+def comments(folder: Path, db_url: str | None = None) -> dict[str, list[str | None]]:
     """Automatic comments of each student in the gradebook, in the order zeros, random, He."""
     return {
         student: [comments[f"initialize-{exercise}"].auto_comment for exercise in EXERCISES]
-        for student, comments in _entries(folder, "comments").items()
+        for student, comments in _entries(folder, db_url, "comments").items()
     }
 
 
-def _entries(folder: Path, kind: str) -> dict[str, dict]:
-    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}", "initialization") as gradebook:
+def _entries(folder: Path, db_url: str | None, kind: str) -> dict[str, dict]:
+    db_url = db_url or f"sqlite:///{folder / 'gradebook.db'}"
+    with Gradebook(db_url, "initialization") as gradebook:
         return {
             submission.student.id: {entry.name: entry for entry in getattr(notebook, kind)}
             for submission in gradebook.assignment_submissions(ASSIGNMENT)

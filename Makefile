@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test lab assignment lint clean
+.PHONY: help setup demo test lab assignment screenshots lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -10,6 +10,7 @@ help:
 	@echo 'make demo        grade example submissions and show what each of them gets'
 	@echo 'make assignment  make release/ and Initialization.ipynb from source/'
 	@echo 'make test        run all tests'
+	@echo 'make screenshots renew the pictures in docs/images/'
 	@echo 'make lint        check style, without changing anything'
 	@echo 'make setup       install what the others need (they do it themselves)'
 	@echo 'make clean       remove what can be made again; keeps submissions and grades'
@@ -17,10 +18,12 @@ help:
 setup: .venv/installed
 	@sh tools/debian-package.sh bubblewrap bwrap 'grading (make demo)' || true
 
-.venv/installed: requirements.txt tools/check-python.py
+# The settings keep JupyterLab from asking about news and from looking for updates.
+.venv/installed: requirements.txt tools/check-python.py tools/jupyterlab-settings.json
 	@$(PYTHON) tools/check-python.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@install -D -m 644 tools/jupyterlab-settings.json .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed
@@ -40,6 +43,10 @@ lab: .venv/installed
 assignment: .venv/installed
 	$(BIN)/nbgrader generate_assignment Initialization --force
 	cp release/Initialization/Initialization.ipynb Initialization.ipynb
+
+screenshots: setup .venv/installed-dev
+	@sh tools/debian-package.sh chromium chromium 'screenshots'
+	PYTHONPATH=tests $(BIN)/python -m tools.screenshots
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -34,6 +34,10 @@ if not EXCHANGE.exists():  # nbgrader would make it, too, but with a warning
 # What students find in place of a solution.
 c.ClearSolutions.code_stub = {"python": CODE_STUB}
 
+# The Validate button and `nbgrader validate` run the tests and leave out the training and the
+# pictures, which no test needs: an answer within seconds instead of a minute.
+c.Execute.skip_cells_with_tag = "demonstration"
+
 # Submissions are executed in a sandbox and examined from outside it, never by nbgrader itself.
 # Without the following lines nbgrader grades in its own way.
 c.Autograde.exporter_class = "autograder.preprocessors.SubmissionExporter"

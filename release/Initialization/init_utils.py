@@ -16,6 +16,8 @@ from matplotlib.colors import ListedColormap
 # lightness, and the markers in shape, so that nobody needs to tell the two hues apart.
 RED, BLUE = "#D7301F", "#08519C"
 PALE_RED, PALE_BLUE = "#FDD5C8", "#BDD7EE"
+# Cost curves: marker and line style say the same as the color (from the palette of Okabe & Ito).
+CURVES = {"zeros": ("s:", "#0072B2"), "random": ("^--", "#D55E00"), "he": ("o-", "#009E73")}
 
 
 def sigmoid(x):
@@ -370,8 +372,11 @@ def plot_costs(costs, learning_rate, label=None, ax=None):
     costs = np.asarray(costs, dtype=float)
     thousands = np.arange(len(costs))
     finite = np.isfinite(costs)
-    style = {"zeros": "s:", "random": "^--", "he": "o-"}.get(label, "o-")
-    (line,) = ax.plot(thousands, np.where(finite, costs, np.nan), style, markersize=4, label=label)
+    style, color = CURVES.get(label, ("o-", None))
+    drawn = np.where(finite, costs, np.nan)
+    (line,) = ax.plot(thousands, drawn, style, color=color, markersize=4, label=label)
+    if not finite.all():
+        ax.margins(y=0.15)  # room above the curve for the remark
     for missing in thousands[~finite]:
         ax.annotate(
             "infinite: not drawn",

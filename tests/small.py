@@ -21,7 +21,7 @@ from autograder.limits import MEGABYTE, Limits
 
 LIMITS = Limits(
     cell_seconds=20,
-    call_seconds=1.5,
+    call_seconds=1.0,
     total_seconds=60,
     memory_bytes=500 * MEGABYTE,
     processes=12,

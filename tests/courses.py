@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -15,6 +17,7 @@ import nbformat
 from mistakes import EXERCISES, answer
 from nbgrader.api import Gradebook
 
+from autograder.course import STAGING
 from autograder.engine import Workers
 from autograder.grading import Graded
 from examples.demo import make_course
@@ -120,6 +123,17 @@ def _entries(folder: Path, db_url: str | None, kind: str) -> dict[str, dict]:
             for submission in gradebook.assignment_submissions(ASSIGNMENT)
             for notebook in submission.notebooks
         }
+
+
+def assert_sound(folder: Path) -> None:
+    """Assert that nothing in a course folder is broken or half done."""
+    assert set(os.listdir(folder / STAGING)) <= {"lock"}
+    with contextlib.closing(sqlite3.connect(folder / "gradebook.db")) as gradebook:
+        assert gradebook.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        counted = gradebook.execute(
+            "SELECT count(*) FROM submitted_assignment GROUP BY student_id, assignment_id"
+        )
+        assert {count for (count,) in counted} <= {1}
 
 
 def copy_of(template: Path, folder: Path) -> Path:

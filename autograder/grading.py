@@ -114,7 +114,7 @@ def grade_submission(
         findings=check_cells(submitted),
         seconds=seconds,
     )
-    _annotate(graded, assignment)
+    _annotate(graded)
     _leave_long_code_plain(rebuilt.notebook)
     return graded
 
@@ -130,28 +130,17 @@ def unreadable(assignment: Assignment, reason: str) -> Graded:
             verdicts[grade_id(cell)] = verdict
             _show(cell, verdict)
     graded = Graded(notebook, verdicts, unreadable=reason)
-    _annotate(graded, assignment)
+    _annotate(graded)
     return graded
 
 
-def _annotate(graded: Graded, assignment: Assignment) -> None:
-    """Write into the notebook what people should read beside the code."""
+def _annotate(graded: Graded) -> None:
+    """Write into the notebook what people should read about it as a whole."""
     graded.notebook.metadata.autograder = NotebookNode(
         unreadable=graded.unreadable,
         repairs=graded.repairs,
         findings=[str(finding) for finding in graded.findings],
     )
-    tested_by = {
-        answer: test for test in graded.verdicts for answer in answers_tested_by(assignment, test)
-    }
-    for cell in graded.notebook.cells:
-        if _role(cell) is Role.ANSWER:
-            remarks = [
-                str(finding) for finding in graded.findings if finding.cell == grade_id(cell)
-            ]
-            if verdict := graded.verdicts.get(tested_by.get(grade_id(cell))):
-                remarks.insert(0, verdict.message)
-            cell.metadata.autograder.comment = "\n\n".join(remarks)
 
 
 def _leave_long_code_plain(notebook: NotebookNode) -> None:

@@ -71,7 +71,7 @@ def cluster_workers(
             "Start one with: python -m dask scheduler"
         ) from error
     with client:
-        check = Check(ENVIRONMENT, sandboxed, topic=client.id)
+        check = Check(ENVIRONMENT, sandboxed, topic=f"autograder-{client.id}")
         client.subscribe_topic(check.topic, lambda event: warn(event[1]))
         try:
             client.register_plugin(check, name=client.id)

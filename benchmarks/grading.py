@@ -150,7 +150,7 @@ def memory(folder: Path, count: int) -> None:
     """Grade submissions and print the peak memory of the grader's own process."""
     hand_in_honest_submissions(folder / "course", count)
     program = (
-        "import sys; from autograder.__main__ import main; code = main(sys.argv[1:]); "
+        "import sys; from autograder.cli import main; code = main(sys.argv[1:]); "
         "print(open('/proc/self/status').read()); sys.exit(code)"
     )
     arguments = ["grade", "--course", str(folder / "course"), "--jobs", str(JOBS)]

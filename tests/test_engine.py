@@ -1,6 +1,8 @@
 """Grade whole courses: every kind of submission, interruptions, and the same as nbgrader alone."""
 
+import gc
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +17,7 @@ from nbgrader.api import Grade, Gradebook
 from autograder.cli import main
 from autograder.course import Course
 from autograder.engine import grade_course, new_submissions, only_grader
+from autograder.grading import Graded
 
 WRONG_HE = courses.answers(he="def initialize_parameters_he(layers_dims):\n    return {}")
 ODD_NAMES = ["o'brien", "nguyễn-văn-a", "a b", "[1-3]", "*", "100%"]
@@ -57,7 +60,18 @@ def graded(course_template, tmp_path_factory):
     """A course with everything in it after ``python -m autograder grade``, and what that said."""
     course = courses.copy_of(course_template, tmp_path_factory.mktemp("graded") / "course")
     hand_in_everything(course)
-    return course, courses.grade(course, "--jobs", "2")
+    program = (
+        "import sys; from autograder.cli import main; code = main(sys.argv[1:]); "
+        "print(open('/proc/self/status').read()); sys.exit(code)"
+    )
+    arguments = ["grade", "--course", str(course), "--jobs", "2"]
+    result = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=courses.PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    return course, result
 
 
 @pytest.fixture
@@ -70,6 +84,7 @@ def quick(course, right_result):
 
 
 def grade_quickly(folder, result, **options):
+    """Record the same result for each new submission."""
     course = Course(folder, courses.ASSIGNMENT)
     return grade_course(course, new_submissions(course), courses.canned_workers(result), **options)
 
@@ -315,6 +330,24 @@ def test_a_result_that_cannot_be_recorded_leaves_the_gradebook_as_it_was(
     assert is_new(course) == ["ada"]
     grade_quickly(course, right_result)
     assert is_new(course) == []
+
+
+def test_results_are_not_kept_in_memory(course, right_result):
+    for number in range(20):
+        courses.hand_in_file(course, f"s{number}", b"not looked at")
+    alive = []
+
+    def count(outcome):
+        alive.append(sum(isinstance(thing, Graded) for thing in gc.get_objects()))
+
+    outcomes = grade_quickly(course, right_result, report=count)
+    assert len(outcomes) == 20
+    assert max(alive) <= 4  # two in flight, the one just recorded, and the fixture
+
+
+def test_the_grader_itself_stays_small(graded):
+    (peak,) = re.findall(r"VmHWM:\s*(\d+) kB", graded[1].stdout)
+    assert int(peak) < 400_000
 
 
 class Running:

@@ -46,6 +46,7 @@ assignment: .venv/installed
 
 screenshots: setup .venv/installed-dev
 	@sh tools/debian-package.sh chromium chromium 'screenshots'
+	$(BIN)/python -m tools.overview
 	PYTHONPATH=tests $(BIN)/python -m tools.screenshots
 
 lint: .venv/installed-dev

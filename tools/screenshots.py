@@ -49,7 +49,7 @@ def show_notebook(folder: Path, window: Window) -> None:
         notebook.wait_until_usable()
         fold_away_files(window.page)
         notebook.run_all()
-        scroll_to(notebook.cell("initialize-he"))
+        scroll_to(notebook.cell("he-train"))
         take(window.page, "notebook")
         notebook.set_theme("JupyterLab Dark")
         scroll_to(notebook.cell("conclusions-costs"))

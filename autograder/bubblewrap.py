@@ -147,6 +147,7 @@ class Bubblewrap:
             command = [bwrap, "--args", str(listed), *_python_command(_PROGRAM, channel)]
             inherited = [channel, news_end, gate_end, passwd, source, rules, listed]
             self._process = _popen(command, inherited, errors)
+            self._init = None
             theirs.close()
             try:
                 self._pid = _child_pid(news)
@@ -155,11 +156,23 @@ class Bubblewrap:
                 if self.user is not None:
                     _map_users(self._pid, [os.geteuid(), self.user])
                     os.write(gate, b"1")
-            except (OSError, ValueError) as error:
-                self._process.kill()
-                self._process.wait()
-                self._resources.close()
-                raise CannotStart(self.said or str(error)) from error
+            except BaseException as error:
+                self._abandon()
+                if isinstance(error, OSError | ValueError):
+                    raise CannotStart(self.said or str(error)) from error
+                raise
+
+    def _abandon(self) -> None:
+        """End a sandbox that is not furnished yet.
+
+        Its first process waits for bubblewrap, and would wait for ever for one that has ended.
+        """
+        if self._init is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._init, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+        self._resources.close()
 
     def _keep_complaint(self, errors: int) -> None:
         self.said = os.pread(errors, 2_000, 0).decode(errors="replace").strip()

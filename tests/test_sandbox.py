@@ -8,6 +8,7 @@ import base64
 import dataclasses
 import os
 import resource
+import select
 import struct
 import subprocess
 import sys
@@ -350,6 +351,23 @@ def test_a_root_that_has_no_second_user_is_good_enough(monkeypatch):
             assert text_of(attack(process, FORKS)).endswith(" 11\n")
         except ProcessDied as death:
             assert "more than 12 processes" in str(death)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root furnishes a sandbox in two steps")
+def test_a_sandbox_that_could_not_be_furnished_leaves_no_process(monkeypatch):
+    refused = []
+
+    def refuse(pid, users):
+        refused.append(os.pidfd_open(pid))
+        raise PermissionError
+
+    monkeypatch.setattr(bubblewrap, "_map_users", refuse)
+    with StudentProcess({}, SMALL):
+        pass
+    ended = select.poll()
+    ended.register(refused[0], select.POLLIN)
+    assert ended.poll(10_000)  # milliseconds
+    os.close(refused[0])
 
 
 def test_a_folder_inside_the_python_environment_can_be_hidden():

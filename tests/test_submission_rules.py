@@ -552,10 +552,12 @@ def test_a_damaged_file_gives_one_finding_that_says_what_to_do(saved, content, t
 
 
 def test_a_file_that_is_not_there_says_where_it_was_looked_for(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "a folder whose name is longer than most" / "and another one inside of it"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
     [finding] = check_notebook("Initialization.ipynb")
     assert "no file Initialization.ipynb in" in finding.message
-    assert tmp_path.name in finding.message
+    assert str(folder) in finding.message
     assert "Ctrl+S" in finding.message
 
 

@@ -208,8 +208,8 @@ def _read(path: Path) -> dict:
         data = path.read_bytes()
     except FileNotFoundError:
         raise ValueError(
-            f"There is no file {_shown(path)} in {_shown(Path.cwd())}. Save the notebook with "
-            "Ctrl+S; if it has another name, give that name instead."
+            f"There is no file {_shown(path)} in {_shown(Path.cwd(), 300)}. Save the notebook "
+            "with Ctrl+S; if it has another name, give that name instead."
         ) from None
     except OSError as error:
         raise ValueError(

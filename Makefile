@@ -35,7 +35,7 @@ demo: setup
 
 test: setup .venv/installed-dev
 	@sh tools/debian-package.sh chromium chromium 'the browser tests' || true
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lab: .venv/installed
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) Initialization.ipynb

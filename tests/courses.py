@@ -96,7 +96,7 @@ def canned_workers(graded: Graded) -> Workers:
 
 def answers(**sources: str) -> str:
     """Source of all three functions: right ones, but for those given by exercise."""
-    return "\n\n\n".join(sources.get(exercise) or answer(exercise) for exercise in EXERCISES)
+    return "\n\n\n".join(sources.get(exercise, answer(exercise)) for exercise in EXERCISES)
 
 
 def scores(folder: Path, db_url: str | None = None) -> dict[str, list[float | None]]:

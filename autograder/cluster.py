@@ -17,6 +17,7 @@ import ipaddress
 import logging
 import platform
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -72,10 +73,11 @@ def cluster_workers(
         ) from error
     with client:
         check = Check(ENVIRONMENT, sandboxed, topic=f"autograder-{client.id}")
-        client.subscribe_topic(check.topic, lambda event: warn(event[1]))
+        warn_once = _once(warn)
+        client.subscribe_topic(check.topic, lambda event: warn_once(event[1]))
         try:
             client.register_plugin(check, name=client.id)
-            _require_a_worker(client, scheduler)
+            _require_a_worker(client, scheduler, warn_once)
             yield Workers(
                 make_executor=lambda: client.get_executor(pure=False, resources={check.token: 1}),
                 in_flight=lambda: 2 * _number_of_workers(client),
@@ -124,7 +126,7 @@ class Check(WorkerPlugin):
         self.problem = await asyncio.to_thread(self._look)
         await worker.set_resources(**{self.token: 0 if self.problem else 1})
         if self.problem:
-            worker.log_event(self.topic, f"{worker.address} is not used: {self.problem}")
+            worker.log_event(self.topic, _not_used(worker.address, self.problem))
 
     def _look(self) -> str:
         try:
@@ -154,9 +156,30 @@ class Check(WorkerPlugin):
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
-def _require_a_worker(client: Client, scheduler: str) -> None:
+def _not_used(worker: str, problem: str) -> str:
+    return f"{worker} is not used: {problem}"
+
+
+def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
+    """Pass each text on a single time, from whichever thread it comes."""
+    told: set[str] = set()
+    lock = threading.Lock()
+
+    def warn_once(text: str) -> None:
+        with lock:
+            if text not in told:
+                told.add(text)
+                warn(text)
+
+    return warn_once
+
+
+def _require_a_worker(client: Client, scheduler: str, warn: Callable[[str], None]) -> None:
     name = client.id
     problems = client.run(lambda dask_worker: dask_worker.plugins[name].problem)
+    for worker, problem in problems.items():
+        if problem:  # the worker says so, too, but may not be heard before this run ends
+            warn(_not_used(worker, problem))
     if not problems:
         raise CourseError(
             f"No worker is connected to {scheduler}. Start one in the project's folder with: "

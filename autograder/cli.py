@@ -26,6 +26,7 @@ from autograder.engine import (
 from autograder.sandbox import SandboxUnavailable, check_sandbox
 
 ALL_GRADED, SOME_UNREADABLE, NOT_STARTED = 0, 1, 2
+_NAME_CHARACTERS = 26  # of a student's name stay on one line, also where the terminal is narrow
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -198,18 +199,22 @@ def _in_words(outcome: Outcome) -> str:
 
 
 def _print_table(course: Course, outcomes: list[Outcome]) -> None:
-    points = course.assignment.points()
+    recorded = any(outcome.verdicts for outcome in outcomes)
+    in_gradebook = course.scores() if recorded else {}  # broken rules and manual scores count there
+    tests = list(course.assignment.points())
     table = Table(title=f"{course.assignment_id}: {len(outcomes)} submissions")
-    table.add_column("student", overflow="fold")
-    for test in points:
-        table.add_column(test, justify="right")
+    longest = max(len(outcome.student) for outcome in outcomes)
+    table.add_column("student", overflow="fold", min_width=min(longest, _NAME_CHARACTERS))
+    for test in tests:
+        table.add_column(test.removeprefix("test-"), justify="right")
     table.add_column("sum", justify="right")
     table.add_column("remarks", overflow="fold")
     for outcome in sorted(outcomes, key=lambda outcome: outcome.student):
-        scores = [points[test] * verdict.passed for test, verdict in outcome.verdicts.items()]
-        cells = [f"{score:g}" for score in scores] or ["-"] * len(points)
+        scores = in_gradebook.get(outcome.student, {}) if outcome.verdicts else {}
+        cells = [f"{scores[test]:g}" if scores else "-" for test in tests]
+        cells.append(f"{sum(scores.values()):g}" if scores else "-")
         remarks = [outcome.problem] if outcome.problem else _remarks(outcome)
-        table.add_row(outcome.student, *cells, f"{sum(scores):g}", "; ".join(remarks))
+        table.add_row(outcome.student, *cells, "; ".join(remarks))
     Console(markup=False, emoji=False, highlight=False).print(table)
 
 

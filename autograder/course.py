@@ -12,7 +12,6 @@ from nbgrader.api import Assignment as AssignmentEntry
 from nbgrader.api import BaseCell, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
 from nbgrader.apps.baseapp import NbGrader
 from nbgrader.coursedir import CourseDirectory
-from sqlalchemy import func
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
@@ -122,28 +121,30 @@ class Course:
 
     def recorded(self, submissions: Iterable[Submission]) -> set[str]:
         """Students whose submission stands in ``autograded/`` and, completely, in the gradebook."""
-        in_gradebook = self._students_with_all_scores()
+        in_gradebook = self.scores()
         return {
             submission.student
             for submission in submissions
             if submission.student in in_gradebook and self._stands_in_autograded(submission)
         }
 
-    def _students_with_all_scores(self) -> set[str]:
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Points in the gradebook, by student and grade id of the test; of all tests or none."""
         tests = self.assignment.points()
+        students: dict[str, dict[str, float]] = {}
         with self.gradebook() as gradebook:
             entries = (
-                gradebook.db.query(SubmittedAssignment.student_id)
+                gradebook.db.query(SubmittedAssignment.student_id, BaseCell.name, Grade.score)
                 .join(AssignmentEntry, AssignmentEntry.id == SubmittedAssignment.assignment_id)
                 .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
                 .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
                 .join(BaseCell, BaseCell.id == Grade.cell_id)
                 .filter(AssignmentEntry.name == self.assignment_id)
                 .filter(BaseCell.name.in_(tests), Grade.auto_score.is_not(None))
-                .group_by(SubmittedAssignment.student_id)
-                .having(func.count(Grade.id) == len(tests))
             )
-            return {student for (student,) in entries}
+            for student, test, score in entries:
+                students.setdefault(student, {})[test] = score
+        return {name: scores for name, scores in students.items() if len(scores) == len(tests)}
 
     def _stands_in_autograded(self, submission: Submission) -> bool:
         autograded = self.folder(self.directory.autograded_directory, submission.student)

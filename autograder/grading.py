@@ -285,7 +285,7 @@ class _Session:
         except ProcessDied as death:
             self._stop()
             code = _TIME_OUT if isinstance(death, _TimeUsedUp) else _DIED
-            return Verdict(False, f"While the tests ran: {death}", code)
+            return Verdict(False, f"While the tests ran: {death}.", code)
 
     def _why_missing(self, test: str, process: StudentProcess) -> Verdict | None:
         for answer, functions in answers_tested_by(self._assignment, test).items():
@@ -325,7 +325,7 @@ class _Session:
     def _time_for(self, limit: float) -> float:
         remaining = self._deadline - time.monotonic()
         if remaining <= 0:
-            raise _TimeUsedUp("the time for this submission was used up by earlier cells.")
+            raise _TimeUsedUp("the time for this submission was used up by earlier cells")
         return min(limit, remaining)
 
     @contextlib.contextmanager

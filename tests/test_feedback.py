@@ -244,7 +244,9 @@ def graded_again(request, graded, tmp_path_factory):
     config = folder / "nbgrader_config.py"
     config.write_text(config.read_text() + "\nc.SaveVerdicts.points_per_finding = 2.5\n")
     if request.param == "autograder":
-        assert courses.grade(folder, "prints", "xavier", "--force").returncode == 0
+        result = courses.grade(folder, "prints", "xavier", "--force")
+        assert result.returncode == 0
+        assert "27.5" in result.stdout  # the table shows the points that the gradebook holds
     else:
         for student in ("prints", "xavier"):
             arguments = ("Initialization", f"--student={student}", "--force")

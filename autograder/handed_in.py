@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from datetime import datetime
@@ -9,9 +10,8 @@ from pathlib import Path
 
 from nbgrader.utils import parse_utc
 
-from autograder.intake import Unreadable
+from autograder.intake import MAX_FILE_BYTES, Unreadable
 
-LARGEST_SUBMISSION = 64_000_000  # bytes; saved outputs can make an honest notebook large
 TIMESTAMP = "timestamp.txt"
 SECRET = "submission_secret.txt"
 
@@ -24,7 +24,7 @@ def read_notebook(path: Path) -> bytes:
     Unreadable
         If it is missing, a link, not a regular file, or too large.
     """
-    return _read_regular_file(path, LARGEST_SUBMISSION)
+    return _read_regular_file(path, MAX_FILE_BYTES)
 
 
 def read_timestamp(directory: Path) -> datetime | None:
@@ -48,6 +48,8 @@ def make_harmless(assignment: str, student: str, notebooks: list[str]) -> None:
 
     nbgrader copies every file beside a submitted notebook, and follows links when it does so.
     It calls this function before (``pre_convert_hook``), and passes the paths of the notebooks.
+    If this function failed, nbgrader would go on all the same: so whatever is to be removed is
+    removed first, and nothing that is written later may stop it.
     """
     for directory in {Path(notebook).parent for notebook in notebooks}:
         for folder in (directory.parent, directory):
@@ -55,22 +57,42 @@ def make_harmless(assignment: str, student: str, notebooks: list[str]) -> None:
                 target = os.readlink(folder)
                 folder.unlink()
                 directory.mkdir(parents=True)
-                (directory / "link.txt").write_text(f"This folder was a link to {target}.\n")
-        for parent, folders, files in os.walk(directory):
-            for name in folders + files:
-                _replace_by_note(Path(parent, name))
+                _write_note(directory / "link.txt", f"This folder was a link to {target!r}.")
+        for path, kind in _remove_all_but_files(directory):
+            note = path.with_name(f"{path.name}.note.txt")
+            _write_note(note, f"{path.name!r} was {kind}. It was removed.")
         timestamp = directory / TIMESTAMP
         if timestamp.exists() and read_timestamp(directory) is None:
             timestamp.rename(directory / "timestamp-not-understood.txt")
 
 
-def _replace_by_note(path: Path) -> None:
-    mode = path.lstat().st_mode
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
-        return
-    kind = f"a link to {os.readlink(path)}" if stat.S_ISLNK(mode) else "not a regular file"
-    path.unlink()
-    path.with_name(path.name + ".note.txt").write_text(f"{path.name} was {kind}. It was removed.\n")
+def _remove_all_but_files(directory: Path) -> list[tuple[Path, str]]:
+    """Remove what is neither a regular file nor a folder; return what it was."""
+    removed = []
+    _allow_changes(directory)
+    for parent, folders, files in os.walk(directory):
+        for path in (Path(parent, name) for name in folders + files):
+            mode = path.lstat().st_mode
+            if stat.S_ISDIR(mode):
+                _allow_changes(path)
+            elif stat.S_ISLNK(mode):
+                removed.append((path, f"a link to {os.readlink(path)!r}"))
+            elif not stat.S_ISREG(mode):
+                removed.append((path, "not a regular file"))
+    for path, _ in removed:
+        path.unlink()
+    return removed
+
+
+def _allow_changes(folder: Path) -> None:
+    with contextlib.suppress(PermissionError):  # if it is somebody else's, we may do so already
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | stat.S_IRWXU)
+
+
+def _write_note(path: Path, text: str) -> None:
+    """Write a note into a new file; do without if the name is taken or impossible."""
+    with contextlib.suppress(OSError), open(path, "x", encoding="utf-8") as file:
+        file.write(text + "\n")
 
 
 def _read_regular_file(path: Path, largest: int) -> bytes:

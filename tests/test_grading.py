@@ -312,6 +312,23 @@ def test_a_linked_folder_is_neither_read_nor_changed_nor_kept(tmp_path):
     assert [path.name for path in notebook.parent.iterdir()] == ["link.txt"]
 
 
+@pytest.mark.parametrize("odd", [b"x\xff", b"y" * 255, b"a"])
+def test_no_name_of_a_link_keeps_the_links_or_writes_elsewhere(tmp_path, odd):
+    private = tmp_path / "private"
+    private.write_text("mine")
+    notebook = tmp_path / "submitted" / "bob" / "Initialization" / "Initialization.ipynb"
+    locked = notebook.parent / "locked"
+    locked.mkdir(parents=True)
+    for name in (odd, b"a.note.txt", b"z", b"locked/b"):
+        os.symlink(private, os.fsencode(notebook.parent) + b"/" + name)
+    locked.chmod(0o500)
+    handed_in.make_harmless("Initialization", "bob", [str(notebook)])
+    kept = list(notebook.parent.rglob("*"))
+    assert not any(path.is_symlink() for path in kept)
+    assert "'z' was a link to" in (notebook.parent / "z.note.txt").read_text()
+    assert private.read_text() == "mine"
+
+
 # What only analyzing a submission could do
 
 

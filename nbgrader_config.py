@@ -25,11 +25,11 @@ c.CourseDirectory.root = str(COURSE)
 # The exchange stands inside the course folder, so that releasing, fetching, submitting and
 # collecting work on one machine with nothing else set up. On a shared server name a directory
 # that all users may read and write instead, for example "/usr/local/share/nbgrader/exchange".
-EXCHANGE = COURSE / "exchange"
-c.Exchange.root = str(EXCHANGE)
-if not EXCHANGE.exists():  # nbgrader would make it, too, but with a warning
-    EXCHANGE.mkdir()
-    EXCHANGE.chmod(0o777)
+exchange = COURSE / "exchange"
+c.Exchange.root = str(exchange)
+if not os.path.exists(exchange):  # nbgrader would make it, too, but with a warning
+    os.makedirs(exchange)
+    os.chmod(exchange, 0o777)
 
 # What students find in place of a solution.
 c.ClearSolutions.code_stub = {"python": CODE_STUB}

@@ -102,10 +102,6 @@ class Assignment:
             language_info=ours.get("language_info", {"name": "python"}),
         )
 
-    def release_form(self, cell: NotebookNode) -> str:
-        """Source of `cell` as students get it: no solution, no hidden test."""
-        return _release_form(cell, self.code_stub)
-
     def released_cells(self) -> tuple[NotebookNode, ...]:
         """Our cells as students get them, with nbgrader's checksum and the cell's role.
 

@@ -24,6 +24,7 @@ from autograder.engine import (
     only_grader,
 )
 from autograder.sandbox import SandboxUnavailable, check_sandbox
+from autograder.words import counted
 
 ALL_GRADED, SOME_UNREADABLE, NOT_STARTED = 0, 1, 2
 _NAME_CHARACTERS = 26  # of a student's name stay on one line, also where the terminal is narrow
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument(
         "--jobs",
         type=_positive,
-        default=os.cpu_count(),
+        default=len(os.sched_getaffinity(0)),
         help="submissions at a time (default: one for each processor)",
     )
     grade.add_argument(
@@ -93,10 +94,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -199,10 +199,12 @@ def _in_words(outcome: Outcome) -> str:
 
 
 def _print_table(course: Course, outcomes: list[Outcome]) -> None:
-    recorded = any(outcome.verdicts for outcome in outcomes)
-    in_gradebook = course.scores() if recorded else {}  # broken rules and manual scores count there
+    try:
+        in_gradebook = course.scores()  # broken rules and manual scores count there
+    except CourseError:  # somebody else has it now; what was recorded is recorded
+        in_gradebook = {}
     tests = list(course.assignment.points())
-    table = Table(title=f"{course.assignment_id}: {len(outcomes)} submissions")
+    table = Table(title=f"{course.assignment_id}: {counted(len(outcomes), 'submission')}")
     longest = max(len(outcome.student) for outcome in outcomes)
     table.add_column("student", overflow="fold", no_wrap=longest <= _NAME_CHARACTERS)
     for test in tests:

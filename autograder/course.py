@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,11 +18,16 @@ from traitlets.config import Config
 
 from autograder import handed_in
 from autograder.assignment import Assignment
-from autograder.examiner import readable
 from autograder.gradebook import patient
+from autograder.grading import digest
+from autograder.intake import Unreadable
+from autograder.words import readable, summary
 
 STAGING = ".grading"
 """Folder for what has not been recorded completely, laid out like ``submitted/``."""
+
+LOCK = ".lock"
+"""File in that folder that a grader at work has locked; no student's name begins with a dot."""
 
 
 class CourseError(Exception):
@@ -56,6 +62,13 @@ class Submission:
     def read(self) -> bytes:
         """Content of the notebook; raises `Unreadable`."""
         return handed_in.read_notebook(self.notebook)
+
+    def digest(self) -> str:
+        """What tells its content from another one."""
+        try:
+            return digest(self.read())
+        except Unreadable:
+            return digest(b"")
 
 
 class Course:
@@ -148,12 +161,13 @@ class Course:
 
     def _stands_in_autograded(self, submission: Submission) -> bool:
         autograded = self.folder(self.directory.autograded_directory, submission.student)
-        if not (autograded / f"{self.notebook_id}.ipynb").exists():
-            return False
-        if self.folder(STAGING, submission.student).exists():
+        notebook = autograded / f"{self.notebook_id}.ipynb"
+        if not notebook.exists() or self.folder(STAGING, submission.student).exists():
             return False
         # Not "is older": what was handed in last may look older after a clock was put right.
-        return handed_in.read_timestamp(autograded) == submission.timestamp
+        if handed_in.read_timestamp(autograded) != submission.timestamp:
+            return False
+        return submission.timestamp is not None or _digest_in(notebook) == submission.digest()
 
     def _submission(self, student: str, folder: Path) -> Submission:
         expected = folder / f"{self.notebook_id}.ipynb"
@@ -167,13 +181,25 @@ class Course:
         return Submission(student, folder, others[0], timestamp, note)
 
     def _load_config(self) -> Config:
-        app = NbGrader()
+        app = NbGrader(raise_config_file_errors=True)
         here = os.getcwd()
         os.chdir(self.root)  # nbgrader looks for its configuration in the working directory
         try:
             app.initialize([], root=str(self.root))
+        except Exception as error:  # whatever that file does wrong
+            raise CourseError(
+                f"nbgrader_config.py of {self.root} cannot be loaded: {summary(error)}"
+            ) from error
         finally:
             os.chdir(here)
         config = app.config.copy()
         config.CourseDirectory.root = str(self.root)
         return config
+
+
+def _digest_in(executed: Path) -> str:
+    """Digest of the submission that an executed notebook was made from; empty if not known."""
+    try:
+        return json.loads(executed.read_bytes())["metadata"]["autograder"]["submission"]
+    except (ValueError, KeyError):
+        return ""

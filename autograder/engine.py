@@ -18,12 +18,13 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 
-from autograder.course import STAGING, Course, CourseError, Submission
+from autograder.course import LOCK, STAGING, Course, CourseError, Submission
 from autograder.examiner import Verdict
 from autograder.grading import Graded, grade_submission, unreadable
 from autograder.intake import Unreadable
 from autograder.limits import Limits
-from autograder.recording import NotRecorded, Writer, summary
+from autograder.recording import NotRecorded, Writer
+from autograder.words import summary
 
 
 @dataclass(frozen=True)
@@ -217,11 +218,15 @@ def only_grader(course: Course) -> Iterator[None]:
     Raises
     ------
     CourseError
-        If another grader holds it.
+        If another grader holds it, or the folder cannot be written.
     """
     staging = course.root / STAGING
-    staging.mkdir(exist_ok=True)
-    with open(staging / "lock", "w") as lock:
+    try:
+        staging.mkdir(exist_ok=True)
+        lock = open(staging / LOCK, "w")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise CourseError(f"{staging} cannot be written: {error.strerror}.") from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

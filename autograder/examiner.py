@@ -12,7 +12,6 @@ import builtins
 import contextlib
 import functools
 import io
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,9 +20,7 @@ from typing import Any
 
 from autograder.assignment import Assignment, Role, role
 from autograder.sandbox import ProcessDied, StudentProcess
-
-MESSAGE_CHARACTERS = 4_000
-"""Length at which the message of a test is cut: student code may have a say in it."""
+from autograder.words import readable
 
 
 @dataclass(frozen=True)
@@ -100,13 +97,6 @@ def examine(
     if deaths:
         raise deaths[0]
     return verdict
-
-
-def readable(text: str) -> str:
-    """Text without colors and control characters, cut to a length that a page can show."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", text[: 2 * MESSAGE_CHARACTERS])
-    text = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return text if len(text) <= MESSAGE_CHARACTERS else text[:MESSAGE_CHARACTERS] + " (cut off)"
 
 
 def _code(error: Exception) -> str:

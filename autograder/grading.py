@@ -13,6 +13,7 @@ import ast
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -22,11 +23,12 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from autograder.assignment import Assignment, Role, function_names, grade_id, role
-from autograder.examiner import Verdict, examine, readable
+from autograder.examiner import Verdict, examine
 from autograder.inert import is_inert
 from autograder.intake import Unreadable, read_submission, rebuild
 from autograder.limits import Limits
 from autograder.sandbox import ProcessDied, StudentProcess
+from autograder.words import readable
 from submission_rules import Finding, check_cells
 
 
@@ -44,7 +46,8 @@ class Graded:
     repairs : list of str
         What had to be put right before the notebook could run.
     findings : list of Finding
-        Where the submission breaks the five rules. They cost no points.
+        Where the submission breaks the five rules. `SaveVerdicts.points_per_finding` says whether
+        they cost points.
     unreadable : str
         Why nothing could be graded; empty for a submission that was.
     seconds : dict of str to float
@@ -100,7 +103,7 @@ def grade_submission(
     try:
         submitted = read_submission(submission)
     except Unreadable as reason:
-        return unreadable(assignment, str(reason))
+        return unreadable(assignment, str(reason), submission)
     rebuilt = rebuild(assignment, submitted)
     seconds = {"intake": time.monotonic() - started, "start": 0.0, "cells": 0.0, "tests": 0.0}
     start_process = functools.partial(
@@ -114,12 +117,12 @@ def grade_submission(
         findings=check_cells(submitted),
         seconds=seconds,
     )
-    _annotate(graded)
+    _annotate(graded, submission)
     _leave_long_code_plain(rebuilt.notebook)
     return graded
 
 
-def unreadable(assignment: Assignment, reason: str) -> Graded:
+def unreadable(assignment: Assignment, reason: str, submission: bytes = b"") -> Graded:
     """Grade what cannot be read: no points, and the reason in each test cell."""
     reason = readable(reason)  # it may quote the name of a file
     notebook = rebuild(assignment, NotebookNode(cells=[], metadata=NotebookNode())).notebook
@@ -130,16 +133,22 @@ def unreadable(assignment: Assignment, reason: str) -> Graded:
             verdicts[grade_id(cell)] = verdict
             _show(cell, verdict)
     graded = Graded(notebook, verdicts, unreadable=reason)
-    _annotate(graded)
+    _annotate(graded, submission)
     return graded
 
 
-def _annotate(graded: Graded) -> None:
-    """Write into the notebook what people should read about it as a whole."""
+def digest(submission: bytes) -> str:
+    """What tells one submission from another; the executed notebook holds it in its metadata."""
+    return hashlib.sha256(submission).hexdigest()
+
+
+def _annotate(graded: Graded, submission: bytes) -> None:
+    """Write into the notebook what is to be known about it as a whole."""
     graded.notebook.metadata.autograder = NotebookNode(
         unreadable=graded.unreadable,
         repairs=graded.repairs,
         findings=[str(finding) for finding in graded.findings],
+        submission=digest(submission),
     )
 
 

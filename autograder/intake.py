@@ -2,8 +2,9 @@
 
 Nothing is executed here, and nothing of the submission is trusted. `read_submission` keeps the
 text of its cells and what is needed to recognize them; `rebuild` puts the answers and the
-student's own cells into our notebook. The student's text is never parsed as Python: deep or
-large programs can exhaust or crash the parser, and this runs in the grader's process.
+student's own cells into our notebook. The student's text is not parsed as Python here: deep or
+large programs can exhaust or crash the parser. Where that is needed, `submission_rules.py` and
+`inert.py` do it, with limits.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from autograder.assignment import Assignment, Role, function_names, grade_id, role
+from autograder.words import counted
 
 MAX_FILE_BYTES = 64 * 2**20
 MAX_TOKENS = 4_000_000  # strings and brackets in the file: a few seconds of scanning
@@ -132,11 +134,11 @@ def read_submission(data: bytes) -> NotebookNode:
             )
     unknown = sum(entry.get("cell_type") not in _CELL_TYPES for entry in objects)
     if unknown:
-        repairs.append(f"{_counted(unknown, 'cell')} had an unknown type; read as code.")
+        repairs.append(f"{counted(unknown, 'cell')} had an unknown type; read as code.")
     uses = Counter(cell.id for cell in cells)
     bad_ids = sum(uses[cell.id] > 1 or not _CELL_ID.fullmatch(cell.id) for cell in cells)
     if bad_ids:
-        repairs.append(f"{_counted(bad_ids, 'cell')} had a missing, equal or illegal cell id.")
+        repairs.append(f"{counted(bad_ids, 'cell')} had a missing, equal or illegal cell id.")
 
     metadata = _dict(document.get("metadata"))
     kernelspec = _dict(metadata.get("kernelspec"))
@@ -495,7 +497,7 @@ def _describe(
             found[_SETTINGS_CHANGED].append(name)
 
     repairs = [
-        f"{_counted(len(names), noun)} {rest}: {_listed(names)}."
+        f"{counted(len(names), noun)} {rest}: {_listed(names)}."
         for (noun, rest), names in found.items()
     ]
     indices = [match[position] for position in sorted(match)]
@@ -519,10 +521,6 @@ def _bare(source: str) -> str:
 
 def _same_text(one: NotebookNode, other: NotebookNode) -> bool:
     return _bare(one.source) == _bare(other.source)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _listed(names: list[str], shown: int = 6) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from autograder.words import counted
+
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "form-action 'none'"
@@ -26,11 +28,6 @@ def render(template: str, **values: object) -> str:
 def with_code(text: str) -> Markup:
     """Plain text, with what stands between backticks set as code."""
     return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun, such as 1 student or 2 students."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 _ENVIRONMENT = Environment(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
-import traceback
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +23,7 @@ from traitlets.config import Config
 from autograder import handed_in
 from autograder.course import STAGING, Course, CourseError, Submission
 from autograder.gradebook import SharedConnection, patient
+from autograder.words import summary
 
 
 class NotRecorded(Exception):
@@ -50,8 +50,8 @@ class Writer:
                 gradebook.find_notebook(course.notebook_id, course.assignment_id)
             except MissingEntry:
                 raise CourseError(
-                    f"The gradebook does not know {course.assignment_id} yet. Run "
-                    f"'nbgrader generate_assignment {course.assignment_id}' first."
+                    f"The gradebook does not know {course.assignment_id} yet. First run: "
+                    f"nbgrader generate_assignment {course.assignment_id} --force"
                 ) from None
         self._connection = SharedConnection(patient(course.directory.db_url))
         self._errors = _Errors()
@@ -148,8 +148,3 @@ class _Errors(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if error := sys.exc_info()[1]:
             self.last = summary(error)
-
-
-def summary(error: BaseException) -> str:
-    """Type and message of an exception in one line."""
-    return traceback.format_exception_only(error)[-1].splitlines()[0]

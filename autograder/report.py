@@ -45,7 +45,8 @@ from autograder.comments import Comment
 from autograder.course import Course, CourseError
 from autograder.feedback import headings
 from autograder.grading import answers_tested_by
-from autograder.pages import counted, render
+from autograder.pages import render
+from autograder.words import counted
 from submission_rules import RULES
 
 BLUE = "#0072B2"  # of Okabe and Ito's palette for color-blind readers
@@ -309,6 +310,8 @@ def _read(session: Session, course: Course) -> tuple[dict[str, Student], dict[st
         if row.name in test_of:
             result, comment = results[row.student], Comment.parse(row.auto_comment)
             result.comments[test_of[row.name]] = comment
+            if comment.penalty and not comment.code:  # right, but a broken rule took all points
+                result.passed.add(test_of[row.name])
             if result.for_grader and comment.code == "unreadable":
                 result.for_grader = comment.message
     return students, results

@@ -356,7 +356,8 @@ def _matplotlib_cache(sandboxed: bool) -> dict[str, bytes]:
     with process:
         process.run_cell(_FIND_FONTS, _START_SECONDS)
         files = process.call("font_files", [], _START_SECONDS)
-    return {name: content.encode() for name, content in files.items()}
+    # A list of very many fonts does not pass the gate; then matplotlib makes its own.
+    return {name: content.encode() for name, content in files.items() if type(content) is str}
 
 
 def _as_base64(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -41,6 +41,8 @@ def main(folder: Path) -> int:
     """Make a course in `folder`, grade it, and show what each student gets."""
     if shutil.which("bwrap") is None:
         sys.exit("demo: bubblewrap is missing. Please run: sudo apt-get install bubblewrap")
+    if folder.exists() and not is_ours(folder):
+        sys.exit(f"demo: {folder} exists, and is not a demonstration. Please name another folder.")
     make_course(folder)
     run(folder, "nbgrader", "generate_assignment", ASSIGNMENT, "--log-level=WARN")
     answers = example_answers()
@@ -50,6 +52,14 @@ def main(folder: Path) -> int:
     run(folder, "nbgrader", "generate_feedback", ASSIGNMENT, "--log-level=WARN")
     show(folder, answers)
     return 0
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder is empty or was made here, so that it may be made anew."""
+    config = folder / "nbgrader_config.py"
+    if config.is_file():
+        return config.read_text(encoding="utf-8").startswith(CONFIG.splitlines()[0])
+    return folder.is_dir() and not any(folder.iterdir())
 
 
 def make_course(folder: Path) -> None:

@@ -38,21 +38,6 @@ LOCAL = re.compile(r"(http://(localhost|127\.0\.0\.1):\d+/|file:|data:|blob:|abo
 expect.set_options(timeout=PATIENCE)
 
 
-# Tests come with the environment they run in: make need not look whether it is complete.
-MAKE_LAB = ["make", "--old-file=.venv/installed", "lab"]
-_NOT_COPIED = shutil.ignore_patterns(
-    *(".*", "__pycache__", "demo", "exchange", "gradebook.db*", "submitted", "autograded"),
-    *("feedback", "report"),
-)
-
-
-def copy_project(folder: Path) -> Path:
-    """Copy the project, as people have it after cloning it and ``make setup``."""
-    shutil.copytree(PROJECT, folder, symlinks=True, ignore=_NOT_COPIED)
-    (folder / ".venv").symlink_to(sys.prefix)
-    return folder
-
-
 def jupyter(program: str, *arguments: str) -> list[str]:
     """Command that starts a Jupyter program and opens its page."""
     as_root = ["--allow-root"] if os.geteuid() == 0 else []

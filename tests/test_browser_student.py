@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import browser
+import courses
 import nbformat
 import pytest
 from browser import Notebook, Window, expect
@@ -40,7 +41,7 @@ FAULT_OF_JUPYTER_NOTEBOOK = "Cannot read properties of undefined (reading 'schem
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project, as a student has it after cloning and ``make setup``."""
-    return browser.copy_project(tmp_path_factory.mktemp("student") / "project")
+    return courses.copy_of_project(tmp_path_factory.mktemp("student") / "project")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def open_window() -> Iterator[Callable[[], Window]]:
 @pytest.fixture(scope="module")
 def lab(project: Path, open_window: Callable[[], Window]) -> Iterator[Window]:
     """The window that ``make lab`` opens."""
-    with browser.server(browser.MAKE_LAB, project, project.parent / "home") as address:
+    with browser.server([*courses.MAKE, "lab"], project, project.parent / "home") as address:
         window = open_window()
         window.page.goto(address)
         yield window

@@ -1,6 +1,7 @@
-"""The demonstration grades its examples as their descriptions say."""
+"""The demonstration grades its examples as their descriptions say, and deletes nothing else."""
 
 import courses
+import pytest
 
 POINTS = {
     "ada": [10, 10, 10],
@@ -36,3 +37,12 @@ def test_the_demonstration_gives_each_example_the_points_that_it_deserves(tmp_pa
     for student in POINTS:
         page = folder / "feedback" / student / "Initialization" / "Initialization.html"
         assert page.exists()
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "nbgrader_config.py"])
+def test_the_demonstration_leaves_the_folders_of_others_alone(tmp_path, name):
+    (tmp_path / name).write_text("precious")
+    result = courses.run(courses.PROJECT, "examples.demo", str(tmp_path))
+    assert result.returncode == 1
+    assert "name another folder" in result.stderr
+    assert (tmp_path / name).read_text() == "precious"

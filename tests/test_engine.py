@@ -235,6 +235,22 @@ def test_a_time_stamp_that_cannot_be_read_is_as_good_as_none(course, right_resul
     assert is_new(course) == []
 
 
+def test_what_was_dropped_in_by_hand_is_new_when_its_content_is(quick, right_result):
+    courses.submission_path(quick, "bela").write_bytes(b"another version")
+    courses.hand_in_file(quick, "chidi", b"").unlink()
+    assert is_new(quick) == ["bela", "chidi"]
+    grade_quickly(quick, right_result)
+    assert is_new(quick) == []
+
+
+def test_a_configuration_that_does_not_load_stops_grading(quick, capsys):
+    with open(quick / "nbgrader_config.py", "a") as config:
+        config.write('"/srv/exchange".mkdir()\n')
+    assert main(["grade", "--course", str(quick)]) == 2
+    said = capsys.readouterr().err
+    assert "nbgrader_config.py of" in said and "has no attribute 'mkdir'" in said
+
+
 def test_a_deleted_gradebook_is_filled_again(quick, right_result):
     assert is_new(quick) == []
     (quick / "gradebook.db").unlink()
@@ -294,7 +310,8 @@ def test_an_ungenerated_assignment_is_not_graded(course, capsys):
     courses.hand_in_file(course, "ada", b"[]")
     (course / "gradebook.db").unlink()
     assert main(["grade", "--course", str(course)]) == 2
-    assert "Run 'nbgrader generate_assignment Initialization' first" in capsys.readouterr().err
+    advice = "First run: nbgrader generate_assignment Initialization --force"
+    assert advice in capsys.readouterr().err
 
 
 def test_a_folder_without_configuration_is_not_a_course(tmp_path, capsys):

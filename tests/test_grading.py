@@ -18,11 +18,12 @@ from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder import grading, handed_in
-from autograder.examiner import examine, readable
+from autograder.examiner import examine
 from autograder.grading import grade_submission
 from autograder.inert import is_inert
 from autograder.intake import Unreadable
 from autograder.sandbox import StudentError
+from autograder.words import readable
 
 NOISE = """\
 import logging, os, sys, warnings

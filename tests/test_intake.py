@@ -7,7 +7,7 @@ import pickle
 import subprocess
 import sys
 import tracemalloc
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import nbformat
 import pytest
@@ -694,8 +694,10 @@ def test_each_cell_of_the_instructor_has_a_role(assignment):
 
 
 def test_a_solution_cell_without_markers_is_replaced_as_a_whole(assignment):
-    cell = new_code_cell("x = 1", metadata=nbgrader("x", solution=True))
-    assert assignment.release_form(cell) == CODE_STUB
+    notebook = nbformat.reads(assignment.notebook.decode(), as_version=4)
+    notebook.cells.append(new_code_cell("x = 1", metadata=nbgrader("x", solution=True)))
+    changed = replace(assignment, notebook=nbformat.writes(notebook).encode())
+    assert changed.released_cells()[-1].source == CODE_STUB
 
 
 def test_a_folder_without_exactly_one_notebook_is_no_assignment(tmp_path):

@@ -3,6 +3,7 @@
 import filecmp
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import courses
@@ -87,6 +88,16 @@ def test_a_duplicate_grade_id_stops_the_generation(course):
     result = courses.run(course, "nbgrader", "generate_assignment", "Initialization", "--force")
     assert result.returncode == 1
     assert "Duplicate grade id: test-zeros" in result.stderr
+
+
+def test_in_a_fresh_clone_make_assignment_makes_a_gradebook_and_changes_no_file(tmp_path):
+    clone = courses.copy_of_project(tmp_path / "clone")
+    made = subprocess.run([*courses.MAKE, "assignment"], cwd=clone)
+    assert made.returncode == 0
+    fresh = clone / "release" / "Initialization"
+    assert differences(RELEASE, fresh, clone / "Initialization.ipynb") == []
+    courses.hand_in(clone, "ada", courses.answers())
+    assert courses.grade(clone).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["init_utils.py", "public_tests.py", "submission_rules.py"])

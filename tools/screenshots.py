@@ -40,10 +40,10 @@ def main() -> int:
 
 def show_notebook(folder: Path, window: Window) -> None:
     """Take the pictures of a solved notebook, in the light and in the dark theme."""
-    project = browser.copy_project(folder / "project")
+    project = courses.copy_of_project(folder / "project")
     path = project / "Initialization.ipynb"
     nbformat.write(fill_in(path, example_answers()["ada"]), path)
-    with browser.server(browser.MAKE_LAB, project, folder / "home") as address:
+    with browser.server([*courses.MAKE, "lab"], project, folder / "home") as address:
         window.page.goto(address)
         notebook = Notebook(window.page, path)
         notebook.wait_until_usable()

@@ -1,0 +1,26 @@
+"""Text for people: of what students wrote, of errors, of numbers."""
+
+from __future__ import annotations
+
+import re
+import traceback
+
+MESSAGE_CHARACTERS = 4_000
+"""Length at which a text is cut in which student code may have a say."""
+
+
+def readable(text: str) -> str:
+    """Text without colors and control characters, cut to a length that a page can show."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text[: 2 * MESSAGE_CHARACTERS])
+    text = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text if len(text) <= MESSAGE_CHARACTERS else text[:MESSAGE_CHARACTERS] + " (cut off)"
+
+
+def summary(error: BaseException) -> str:
+    """Type and message of an exception in one line."""
+    return traceback.format_exception_only(error)[-1].splitlines()[0]
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, such as 1 student or 2 students."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

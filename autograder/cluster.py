@@ -24,12 +24,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import cloudpickle
+import dask
 from distributed import Client, Worker, WorkerPlugin
 
 from autograder.course import CourseError
 from autograder.engine import Workers, WorkersLost
 
 _PROJECT = Path(__file__).resolve().parents[1]
+# Dask remembers the last 1,000 messages of each connection, with the submissions in them.
+_FEW_MESSAGES = {"distributed.admin.low-level-log-length": 10}
 _START_A_WORKER = "python -m dask worker {scheduler} --nthreads 1"
 
 
@@ -65,7 +68,8 @@ def cluster_workers(
     # Dask would print how it tries in vain to reach a lost scheduler; we say it in one sentence.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
-        client = Client(scheduler, name="autograder", set_as_default=False)
+        with dask.config.set(_FEW_MESSAGES):
+            client = Client(scheduler, name="autograder", set_as_default=False)
     except (OSError, ValueError, TypeError) as error:  # TypeError: tls:// without certificates
         raise CourseError(
             f"There is no Dask scheduler at {scheduler}: {error}\n"

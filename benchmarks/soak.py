@@ -186,6 +186,11 @@ def cluster(temporary: Path) -> Iterator[tuple[str, dict[str, psutil.Process]]]:
     """A scheduler and workers as processes of this machine."""
     address = "tcp://127.0.0.1:28786"
     scratch = str(temporary.with_name("dask"))
+    settings = {
+        "TMPDIR": str(temporary),
+        "DASK_TEMPORARY_DIRECTORY": scratch,
+        "DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH": "10",  # as docs/scale.md says
+    }
     host = ["--host", "127.0.0.1", "--port", "28786"]
     parts = {"scheduler": ["scheduler", *host]}
     for number in range(1, WORKERS + 1):
@@ -196,7 +201,7 @@ def cluster(temporary: Path) -> Iterator[tuple[str, dict[str, psutil.Process]]]:
             process = subprocess.Popen(
                 [sys.executable, "-m", "dask", *command, "--no-dashboard"],
                 cwd=PROJECT,
-                env=os.environ | {"TMPDIR": str(temporary), "DASK_TEMPORARY_DIRECTORY": scratch},
+                env=os.environ | settings,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )

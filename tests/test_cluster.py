@@ -198,6 +198,19 @@ def test_a_cluster_gives_the_same_results(cluster, certificates, submitted, caps
     assert_all_graded(submitted)
 
 
+def test_what_was_sent_does_not_stay_in_memory(cluster, certificates):
+    address, _ = cluster
+    with (
+        dask_config.set(certificates),
+        cluster_workers(address, True, print) as workers,
+        workers.make_executor() as executor,
+    ):
+        before = psutil.Process().memory_info().rss
+        for _ in range(300):
+            assert executor.submit(len, os.urandom(300_000)).result() == 300_000
+        assert psutil.Process().memory_info().rss - before < 50_000_000
+
+
 def test_a_cluster_does_not_talk_to_those_without_a_certificate(cluster, submitted, capsys):
     address, _ = cluster
     assert main(["grade", "--course", str(submitted), "--scheduler", address]) == 2

@@ -31,6 +31,12 @@ if not os.path.exists(exchange):  # nbgrader would make it, too, but with a warn
     os.makedirs(exchange)
     os.chmod(exchange, 0o777)
 
+# A web page that stands beside a submission must not be taken for feedback and handed out.
+c.CourseDirectory.ignore = [
+    *(".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback"),  # as nbgrader does
+    *("*.html", "*.htm"),
+]
+
 # What students find in place of a solution.
 c.ClearSolutions.code_stub = {"python": CODE_STUB}
 

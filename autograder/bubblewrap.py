@@ -19,6 +19,7 @@ SCRATCH = "/tmp"
 _SHARED_MEMORY = "/dev/shm"
 _PROGRAM = "/run/program.py"
 _STUDENT = 61184  # the first of the user numbers that systemd keeps for such purposes
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")  # those of bubblewrap's --dev
 _PASSWD = f"student:x:{_STUDENT}:{_STUDENT}::/tmp/home:/bin/sh\n"
 _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -111,8 +112,13 @@ class Bubblewrap:
                 raise
             # Root of a container that lacks a second user or the right to use one: the way of
             # ordinary users works. Where this root is the machine's, the kernel keeps no limit on
-            # its processes; the look at `usage` does.
+            # its processes; the look at `usage` does. And root owns the devices and the settings
+            # in /proc.
             self.user = None
+            owned = [f"/dev/{name}" for name in _DEVICES]
+            if "--proc" in mounts:
+                owned.append("/proc")
+            mounts += [word for path in owned for word in ("--remount-ro", path)]
             self._start(bwrap, program, channel, mounts)
 
     def _start(self, bwrap: str, program: Path, channel: int, mounts: list) -> None:

@@ -24,7 +24,7 @@ from autograder.engine import (
     only_grader,
 )
 from autograder.sandbox import SandboxUnavailable, check_sandbox
-from autograder.words import counted
+from autograder.words import counted, readable
 
 ALL_GRADED, SOME_UNREADABLE, NOT_STARTED = 0, 1, 2
 _NAME_CHARACTERS = 26  # of a student's name stay on one line, also where the terminal is narrow
@@ -123,9 +123,16 @@ def _grade(options: argparse.Namespace) -> int:
         check_sandbox()
     with only_grader(course):
         submissions = new_submissions(course, options.students, options.force)
+        misplaced = [] if options.students else course.misplaced()
+        for path in misplaced:
+            print(
+                f"autograder: {_in_line(str(path.relative_to(course.root)))} is not where a "
+                f"submission belongs. Move it to submitted/STUDENT/{course.assignment_id}/.",
+                file=sys.stderr,
+            )
         if not submissions:
             print("Nothing to grade: all submissions have been graded (--force grades them again).")
-            return ALL_GRADED
+            return SOME_UNREADABLE if misplaced else ALL_GRADED
         with _workers(options, len(submissions)) as workers, _progress(len(submissions)) as report:
             outcomes = grade_course(
                 course,
@@ -136,7 +143,8 @@ def _grade(options: argparse.Namespace) -> int:
                 report=report,
             )
     _print_table(course, outcomes)
-    return SOME_UNREADABLE if any(outcome.problem for outcome in outcomes) else ALL_GRADED
+    problems = misplaced or any(outcome.problem for outcome in outcomes)
+    return SOME_UNREADABLE if problems else ALL_GRADED
 
 
 def _workers(options: argparse.Namespace, submissions: int) -> AbstractContextManager[Workers]:
@@ -187,8 +195,13 @@ class _progress:
         if self._bar:
             self._bar.advance(self._task)
         else:
-            line = f"[{self._count}/{self._total}] {outcome.student}: {_in_words(outcome)}"
-            print(line, flush=True)
+            count = f"[{self._count}/{self._total}]"
+            print(f"{count} {_in_line(outcome.student)}: {_in_words(outcome)}", flush=True)
+
+
+def _in_line(name: str) -> str:
+    """The name of a file or folder as it can be shown on a terminal."""
+    return readable(name).replace("\n", "\N{REPLACEMENT CHARACTER}")
 
 
 def _in_words(outcome: Outcome) -> str:
@@ -216,7 +229,7 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
         cells = [f"{scores[test]:g}" if scores else "-" for test in tests]
         cells.append(f"{sum(scores.values()):g}" if scores else "-")
         remarks = [outcome.problem] if outcome.problem else _remarks(outcome)
-        table.add_row(outcome.student, *cells, "; ".join(remarks))
+        table.add_row(_in_line(outcome.student), *cells, "; ".join(remarks))
     Console(markup=False, emoji=False, highlight=False).print(table)
 
 

@@ -61,7 +61,10 @@ class Submission:
 
     def read(self) -> bytes:
         """Content of the notebook; raises `Unreadable`."""
-        return handed_in.read_notebook(self.notebook)
+        try:
+            return handed_in.read_notebook(self.notebook)
+        except Unreadable as reason:
+            raise Unreadable(f"{reason} {self.note}".strip()) from None
 
     def digest(self) -> str:
         """What tells its content from another one."""
@@ -108,16 +111,36 @@ class Course:
 
     def submissions(self) -> list[Submission]:
         """Everything in ``submitted/``, in the order of the students' names."""
+        folders = {name: self._submitted(name) for name in self._names_in_submitted()}
+        return [
+            self._submission(name, folder) for name, folder in folders.items() if _exists(folder)
+        ]
+
+    def misplaced(self) -> list[Path]:
+        """What stands in ``submitted/`` where no submission is looked for, but looks like one."""
+        found = []
+        for name in self._names_in_submitted():
+            folder = self._submitted(name)
+            if folder.parent.is_file():
+                found.append(folder.parent)
+            elif not _exists(folder):
+                found += sorted(folder.parent.glob("*.ipynb"))
+                found += [
+                    other
+                    for other in sorted(folder.parent.glob("*/"))
+                    if other.name.lower() == folder.name.lower()
+                ]
+        return found
+
+    def _names_in_submitted(self) -> list[str]:
         submitted = self.root / self.directory.submitted_directory
         if not submitted.is_dir():
             raise CourseError(f"There is nothing to grade: {submitted} does not exist.")
-        students = sorted(entry.name for entry in submitted.iterdir())
-        folders = {name: self.folder(self.directory.submitted_directory, name) for name in students}
-        return [
-            self._submission(name, folder)
-            for name, folder in folders.items()
-            if not name.startswith(".") and os.path.lexists(folder)
-        ]
+        names = sorted(entry.name for entry in submitted.iterdir())
+        return [name for name in names if not name.startswith(".")]
+
+    def _submitted(self, student: str) -> Path:
+        return self.folder(self.directory.submitted_directory, student)
 
     def gradebook(self) -> Gradebook:
         """Open the gradebook.
@@ -172,11 +195,13 @@ class Course:
     def _submission(self, student: str, folder: Path) -> Submission:
         expected = folder / f"{self.notebook_id}.ipynb"
         timestamp = handed_in.read_timestamp(folder)
-        if os.path.lexists(expected) or folder.is_symlink() or not folder.is_dir():
+        if _exists(expected) or os.path.islink(folder) or not os.path.isdir(folder):
             return Submission(student, folder, expected, timestamp)
-        others = sorted(path for path in folder.glob("*.ipynb") if path.is_file())
+        others = sorted(path for path in folder.glob("*.ipynb") if os.path.isfile(path))
         if len(others) != 1:
-            return Submission(student, folder, expected, timestamp)
+            names = ", ".join(readable(path.name) for path in others)
+            note = f"The folder holds several notebooks of other names: {names}." if names else ""
+            return Submission(student, folder, expected, timestamp, note)
         note = f"The notebook had the name {readable(others[0].name)} instead of {expected.name}."
         return Submission(student, folder, others[0], timestamp, note)
 
@@ -195,6 +220,17 @@ class Course:
         config = app.config.copy()
         config.CourseDirectory.root = str(self.root)
         return config
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is anything, if only a link or a folder that we may not look into."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _digest_in(executed: Path) -> str:

@@ -172,7 +172,7 @@ def _record(writer: Writer, submission: Submission, future: Future[Graded]) -> O
         graded = future.result()
     except Exception as error:
         return Outcome(submission.student, f"grading failed: {summary(error)}")
-    if submission.note:
+    if submission.note and not graded.unreadable:
         graded.repairs.insert(0, submission.note)
         graded.notebook.metadata.autograder.repairs = graded.repairs
     try:

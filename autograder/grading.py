@@ -15,6 +15,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -162,11 +163,17 @@ def _leave_long_code_plain(notebook: NotebookNode) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             characters += len(cell.source)
-            if len(cell.source) > _COLORED_CELL or characters > _COLORED_NOTEBOOK:
+            lines = cell.source.count("\n")
+            if (
+                len(cell.source) > _COLORED_CELL
+                or lines > _COLORED_LINES
+                or characters > _COLORED_NOTEBOOK
+            ):
                 cell.metadata.magics_language = "text"
 
 
 _COLORED_CELL, _COLORED_NOTEBOOK = 3_000, 30_000  # characters
+_COLORED_LINES = 300  # in a cell
 
 
 @dataclass
@@ -181,8 +188,17 @@ class _Run:
     seconds: dict[str, float]
 
     def grade(self) -> dict[str, Verdict]:
-        cells = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
-        ran = [cell for cell in cells if self._is_to_run(cell)]
+        code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+        skipped = [] if self.full else [cell for cell in code if _role(cell) in _SKIPPED]
+        verdicts = self._grade(code, skipped)
+        if not all(verdict.passed for verdict in verdicts.values()):
+            needed = _cells_that_define(_unknown_names(code, verdicts), skipped)
+            if needed:  # an answer may use the dataset, say
+                verdicts = self._grade(code, _without(needed, skipped))
+        return verdicts
+
+    def _grade(self, code: list[NotebookNode], skipped: list[NotebookNode]) -> dict[str, Verdict]:
+        ran = [cell for cell in _without(skipped, code) if _role(cell) is not Role.TEST]
         verdicts = {}
         with self._session(self.limits.total_seconds) as session:
             bytes_left = self.limits.notebook_bytes
@@ -193,19 +209,15 @@ class _Run:
                     cell.outputs = [_left_out(self.limits.notebook_bytes)]
             # The tests come last, so that no cell can show with what the hidden ones have called
             # its function.
-            for cell in cells:
-                if _role(cell) is Role.TEST:
-                    verdict = session.examine(grade_id(cell))
+            for position, test in enumerate(code):
+                if _role(test) is Role.TEST:
+                    verdict = session.examine(grade_id(test))
                     if not verdict.passed:
-                        verdict = self._second_chance(cell, ran, verdict)
-                    verdicts[grade_id(cell)] = verdict
-                    _show(cell, verdict)
+                        before = _without(code[position:], ran)
+                        verdict = self._second_chance(test, ran, before, verdict)
+                    verdicts[grade_id(test)] = verdict
+                    _show(test, verdict)
         return verdicts
-
-    def _is_to_run(self, cell: NotebookNode) -> bool:
-        if _role(cell) in (Role.DEMONSTRATION, Role.PLAYGROUND):
-            return self.full
-        return _role(cell) is not Role.TEST
 
     def _session(self, total_seconds: float) -> _Session:
         return _Session(
@@ -213,22 +225,69 @@ class _Run:
         )
 
     def _second_chance(
-        self, test: NotebookNode, ran: list[NotebookNode], verdict: Verdict
+        self,
+        test: NotebookNode,
+        ran: list[NotebookNode],
+        before: list[NotebookNode],
+        verdict: Verdict,
     ) -> Verdict:
-        """Test an exercise once more where only our cells and its own answer have run."""
+        """Test an exercise again without cells that may be to blame.
+
+        The first time only our cells and its own answer run, then those `before` the test, as they
+        do in JupyterLab, then these without the other answers.
+        """
         own = answers_tested_by(self.assignment, grade_id(test))
-        alone = [cell for cell in ran if _role(cell) is Role.OURS or grade_id(cell) in own]
-        others = [cell for cell in ran if not any(cell is one for one in alone)]
-        sandbox_failed = verdict.code in (_DIED, _TIME_OUT)
-        if not sandbox_failed and all(is_inert(cell.source) for cell in others):
-            return verdict
-        with self._session(self.limits.cell_seconds + self.limits.call_seconds) as session:
-            for cell in alone:
-                session.run(cell)
-            second = session.examine(grade_id(test))
-        # The first message comes from the notebook as the student knows it: unless the sandbox
-        # failed there, it explains better, for instance where a helper stands in another cell.
-        return second if second.passed or sandbox_failed else verdict
+        others = [cell for cell in ran if _role(cell) is Role.ANSWER and grade_id(cell) not in own]
+        extra = [cell for cell in ran if _role(cell) not in (Role.ANSWER, Role.OURS)]
+        tried = [ran]
+        for cells in (_without(others + extra, ran), before, _without(others, before)):
+            # The first message comes from the notebook as the student knows it: unless the sandbox
+            # failed there, it explains better, for instance where a helper stands in another cell.
+            sandbox_failed = verdict.code in (_DIED, _TIME_OUT)
+            left_out = _without(cells, ran)
+            if cells in tried or (not sandbox_failed and all(map(self._is_inert, left_out))):
+                continue
+            tried.append(cells)
+            with self._session(self.limits.cell_seconds + self.limits.call_seconds) as session:
+                for cell in cells:
+                    session.run(cell)
+                second = session.examine(grade_id(test))
+            if second.passed or sandbox_failed:
+                verdict = second
+            if second.passed or second.code in (_DIED, _TIME_OUT):
+                break
+        return verdict
+
+    def _is_inert(self, cell: NotebookNode) -> bool:
+        ours = {grade_id(one): one for one in self.assignment.cells}.get(grade_id(cell))
+        return is_inert(cell.source, function_names(ours) if ours else ())
+
+
+_SKIPPED = (Role.DEMONSTRATION, Role.PLAYGROUND)
+
+
+def _without(left_out: list[NotebookNode], cells: list[NotebookNode]) -> list[NotebookNode]:
+    """The other cells. Two cells may be equal, so they are told apart by identity."""
+    left = {id(cell) for cell in left_out}
+    return [cell for cell in cells if id(cell) not in left]
+
+
+def _unknown_names(code: list[NotebookNode], verdicts: dict[str, Verdict]) -> set[str]:
+    """Names of which Python said that they are not defined, in a cell or in a test."""
+    said = [verdict.message for verdict in verdicts.values()]
+    said += [out.evalue for cell in code for out in cell.outputs if out.output_type == "error"]
+    return {name for text in said for name in re.findall(r"name '(\w+)' is not defined", text)}
+
+
+def _cells_that_define(names: set[str], cells: list[NotebookNode]) -> list[NotebookNode]:
+    """Those of the cells that give a value to one of the names, and those that these need."""
+    found = []
+    for cell in reversed(cells):
+        first_words = re.findall(r"^[\w, ]++(?=[=(:])", cell.source, re.M)
+        if names.intersection(re.findall(r"\w+", " ".join(first_words))):
+            found.append(cell)
+            names = names.union(re.findall(r"\w+", cell.source))
+    return found
 
 
 _DIED = "process-died"
@@ -271,12 +330,12 @@ class _Session:
         except ProcessDied as death:
             self._stop()
             outputs = [_error("Stopped", str(death))]
+            self._failures[grade_id(cell)] = _how_it_failed(outputs)
         else:
             self._completed.append(cell)
             outputs = [NotebookNode(output) for output in result.outputs]
-        for output in outputs:
-            if output.output_type == "error" and grade_id(cell):
-                self._failures[grade_id(cell)] = readable(f"{output.ename}: {output.evalue}")
+            if result.failed:
+                self._failures[grade_id(cell)] = _how_it_failed(outputs)
         return outputs
 
     def examine(self, test: str) -> Verdict:
@@ -373,6 +432,16 @@ def _show(cell: NotebookNode, verdict: Verdict) -> None:
         cell.outputs = [new_output("stream", name="stdout", text=verdict.message + "\n")]
     else:
         cell.outputs = [_error("WrongAnswer", verdict.message)]
+
+
+def _how_it_failed(outputs: list[NotebookNode]) -> str:
+    """In one line: the error, or what IPython wrote on stderr, as it does of a wrong magic."""
+    for output in reversed(outputs):
+        if output.output_type == "error":
+            return readable(f"{output.ename}: {output.evalue}")
+        if output.output_type == "stream" and output.name == "stderr" and output.text.strip():
+            return readable(output.text.strip().splitlines()[-1])
+    return "It gave no reason."
 
 
 def _left_out(size: int) -> NotebookNode:

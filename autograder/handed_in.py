@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import stat
 from datetime import datetime
 from pathlib import Path
@@ -38,9 +40,10 @@ def read_timestamp(directory: Path) -> datetime | None:
 def read_secret(directory: Path) -> bytes | None:
     """What nbgrader's submit made up, so that only this student can fetch the feedback."""
     try:
-        return _read_regular_file(directory / SECRET, 1000)
+        secret = _read_regular_file(directory / SECRET, 1000)
     except Unreadable:
         return None
+    return secret if re.fullmatch(rb"[!-~]+\s*", secret) else None  # nbgrader reads it as text
 
 
 def make_harmless(assignment: str, student: str, notebooks: list[str]) -> None:
@@ -96,14 +99,15 @@ def _write_note(path: Path, text: str) -> None:
 
 
 def _read_regular_file(path: Path, largest: int) -> bytes:
-    if path.parent.is_symlink() or path.parent.parent.is_symlink():
+    if os.path.islink(path.parent) or os.path.islink(path.parent.parent):
         raise Unreadable("the folder of the submission is a link, and links are not followed.")
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         raise Unreadable(f"there is no file {path.name}.") from None
     except OSError as error:
-        reason = "it is a link, and links are not followed" if path.is_symlink() else error.strerror
+        is_link = error.errno == errno.ELOOP
+        reason = "it is a link, and links are not followed" if is_link else error.strerror
         raise Unreadable(f"{path.name} cannot be opened: {reason}.") from None
     try:
         status = os.fstat(descriptor)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-import builtins
+import warnings
+from collections.abc import Collection
 
 _HARMLESS_BUILTINS = frozenset(
     "abs bool dict enumerate float int isinstance len list max min pow print range reversed round "
@@ -29,8 +30,8 @@ _HARMLESS_NODES = (
 _LONGEST = 10_000
 
 
-def is_inert(source: str) -> bool:
-    """Whether a cell only defines functions that work on their own variables and on NumPy.
+def is_inert(source: str, functions: Collection[str] = ()) -> bool:
+    """Whether a cell only defines `functions`, which work on their own variables and on NumPy.
 
     The answer True is a promise: neither the cell nor a call of its functions changes anything
     that another exercise can notice, except the state of NumPy's random numbers, which every
@@ -39,18 +40,37 @@ def is_inert(source: str) -> bool:
     if len(source) > _LONGEST:
         return False
     try:
-        tree = ast.parse(source)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes in strings, say
+            tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    if not all(isinstance(node, ast.FunctionDef) for node in tree.body):
-        return False
-    functions = {node.name for node in tree.body}
-    if "np" in functions or functions & _HARMLESS_BUILTINS:
-        return False
-    return all(_is_harmless(node, functions) for node in ast.walk(tree))
+    return all(
+        isinstance(node, ast.FunctionDef)
+        and node.name in functions
+        and _keeps_to_itself(node, functions)
+        for node in tree.body
+    )
 
 
-def _is_harmless(node: ast.AST, functions: set[str]) -> bool:
+def _keeps_to_itself(function: ast.FunctionDef, functions: Collection[str]) -> bool:
+    nodes = list(ast.walk(function))
+    own = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    own |= {node.id for node in nodes if isinstance(node, ast.Name) and _is_stored(node)}
+    known = own | _HARMLESS_BUILTINS | {*functions, "np"}
+    # A default value is made once and lives as long as the function: it must not change.
+    arguments = function.args
+    defaults = filter(None, [*arguments.defaults, *arguments.kw_defaults])
+    return all(isinstance(default, ast.Constant) for default in defaults) and all(
+        _is_harmless(node, known, functions) for node in nodes
+    )
+
+
+def _is_stored(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Store)
+
+
+def _is_harmless(node: ast.AST, known: Collection[str], functions: Collection[str]) -> bool:
     match node:
         case ast.FunctionDef(decorator_list=[_, *_]):
             return False
@@ -58,12 +78,10 @@ def _is_harmless(node: ast.AST, functions: set[str]) -> bool:
             return attribute in _HARMLESS_ATTRIBUTES and isinstance(context, ast.Load)
         case ast.Subscript(value=value, ctx=ast.Store()):
             return isinstance(value, ast.Name)
-        case ast.Name(id=name, ctx=ast.Store()):
-            return name not in functions
         case ast.Name(id=name):
-            return name in functions | _HARMLESS_BUILTINS or not hasattr(builtins, name)
+            return name in known and not (_is_stored(node) and name in functions)
         case ast.Call(func=ast.Name(id=name)):
-            return name in functions | _HARMLESS_BUILTINS
+            return name in functions or name in _HARMLESS_BUILTINS
         case ast.Call(func=function):
             return isinstance(function, ast.Attribute)
     return isinstance(node, _HARMLESS_NODES)

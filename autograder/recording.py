@@ -94,8 +94,7 @@ class Writer:
         shutil.rmtree(folder, ignore_errors=True)  # left by a run that did not come to its end
         folder.mkdir(parents=True)
         if submission.timestamp:
-            written = f"{submission.timestamp:%Y-%m-%d %H:%M:%S.%f} UTC\n"
-            (folder / handed_in.TIMESTAMP).write_text(written)
+            (folder / handed_in.TIMESTAMP).write_text(f"{submission.timestamp} UTC\n")
         if secret := handed_in.read_secret(submission.folder):
             (folder / handed_in.SECRET).write_bytes(secret)
         notebook = folder / f"{self._course.notebook_id}.ipynb"

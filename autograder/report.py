@@ -46,7 +46,7 @@ from autograder.course import Course, CourseError
 from autograder.feedback import headings
 from autograder.grading import answers_tested_by
 from autograder.pages import render
-from autograder.words import counted
+from autograder.words import counted, readable
 from submission_rules import RULES
 
 BLUE = "#0072B2"  # of Okabe and Ito's palette for color-blind readers
@@ -68,7 +68,7 @@ class Student:
     def name(self) -> str:
         """What a person reads: the name with the id, or the id alone."""
         name = f"{self.first_name} {self.last_name}".strip()
-        return f"{name} ({self.id})" if name else self.id
+        return readable(f"{name} ({self.id})" if name else self.id)
 
 
 @dataclass

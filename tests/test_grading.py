@@ -154,8 +154,97 @@ def test_without_the_second_chance_one_answer_could_spoil_another(assignment, mo
     spoiled = "np.zeros = np.ones\n" + answer("random")
     notebook = small.submission(assignment, random=spoiled)
     assert small.passed(small.grade(notebook, assignment)) == [True, False, True]
-    monkeypatch.setattr(grading, "is_inert", lambda source: True)
+    monkeypatch.setattr(grading, "is_inert", lambda source, functions: True)
     assert small.passed(small.grade(notebook, assignment)) == [False, False, False]
+
+
+# In JupyterLab each test runs right below its answer
+
+
+def with_helper(exercise, factor):
+    """An answer with a helper of its own; both exercises call theirs by the same name."""
+    helper = (
+        f"def weights(rows, columns):\n    return np.random.randn(rows, columns) * {factor}\n\n"
+    )
+    return helper + answer(exercise, "weights(layers_dims[l], layers_dims[l - 1])")
+
+
+def insert(notebook, before, source):
+    """Insert a cell of the student before the answer to an exercise."""
+    (position,) = [n for n, c in enumerate(notebook.cells) if c.id == f"initialize-{before}"]
+    notebook.cells.insert(position, new_code_cell(source))
+
+
+def test_two_answers_may_have_helpers_of_the_same_name(assignment):
+    answers = {
+        "random": with_helper("random", "10"),
+        "he": with_helper("he", "np.sqrt(2 / columns)"),
+    }
+    graded = small.grade(small.submission(assignment, **answers), assignment)
+    assert small.passed(graded) == [True, True, True]
+
+
+def test_cells_between_the_exercises_may_give_a_name_another_value(assignment):
+    weights = "np.random.randn(layers_dims[l], layers_dims[l - 1]) * scale(layers_dims[l - 1])"
+    answers = {exercise: answer(exercise, weights) for exercise in ("random", "he")}
+    notebook = small.submission(assignment, **answers)
+    insert(notebook, "random", "def scale(n):\n    return 10")
+    insert(notebook, "he", "def scale(n):\n    return np.sqrt(2 / n)")
+    assert small.passed(small.grade(notebook, assignment)) == [True, True, True]
+
+
+def test_a_helper_in_a_cell_of_its_own_works_beside_an_answer_that_spoils_numpy(assignment):
+    answers = {"random": "np.zeros = None", "he": answer("he", biases="column(layers_dims[l])")}
+    notebook = small.submission(assignment, **answers)
+    insert(notebook, "he", "def column(n):\n    return np.zeros((n, 1))")
+    assert small.passed(small.grade(notebook, assignment)) == [True, False, True]
+
+
+@pytest.mark.parametrize("last", ["def initialize_parameters_he(x):\n    return {}", "1"])
+def test_an_experiment_at_the_end_costs_nothing(assignment, last):
+    notebook = small.submission(assignment)
+    notebook.cells.append(new_code_cell(last))
+    assert small.passed(small.grade(notebook, assignment)) == [True, True, True]
+
+
+def test_a_copied_function_that_was_not_renamed_costs_its_own_exercise_only(assignment):
+    notebook = small.submission(
+        assignment, random=answer("random", name="initialize_parameters_zeros")
+    )
+    assert small.passed(small.grade(notebook, assignment)) == [True, False, True]
+
+
+def test_an_answer_may_use_what_the_cells_define_that_grading_skips():
+    skipped = [
+        new_code_cell(source, id=name, metadata={"tags": ["demonstration"]})
+        for name, source in {
+            "dataset": "train_X, train_Y = np.ones((2, 3)), np.ones((1, 3))",
+            "sizes": "sizes = [train_X.shape[0]]",
+            "training": "raise RuntimeError('needless')",
+        }.items()
+    ]
+    assignment = small.make_assignment(*skipped)
+    notebook = small.submission(assignment, he="inputs = sizes[0]\n" + answer("he"))
+    graded = small.grade(notebook, assignment)
+    assert small.passed(graded) == [True, True, False]  # here the cells stand below the answer
+    notebook.cells[1:1] = [notebook.cells.pop() for _ in skipped][::-1]
+    assignment = dataclasses.replace(assignment, notebook=reordered(assignment, skipped))
+    graded = small.grade(notebook, assignment)
+    assert small.passed(graded) == [True, True, True]
+    assert small.cell_of(graded, "training").outputs == []
+
+
+def reordered(assignment, moved):
+    """Our notebook with these cells, which are the last, in second place."""
+    ours = nbformat.reads(assignment.notebook.decode(), as_version=4)
+    ours.cells[1:1] = [ours.cells.pop() for _ in moved][::-1]
+    return nbformat.writes(ours).encode()
+
+
+def test_a_wrong_magic_above_an_answer_is_named(assignment):
+    notebook = small.submission(assignment, he="%notamagic\n" + answer("he"))
+    message = small.grade(notebook, assignment).verdicts["test-he"].message
+    assert "its cell failed. UsageError: Line magic function `%notamagic` not found" in message
 
 
 # Hidden tests
@@ -313,6 +402,14 @@ def test_a_linked_folder_is_neither_read_nor_changed_nor_kept(tmp_path):
     assert [path.name for path in notebook.parent.iterdir()] == ["link.txt"]
 
 
+@pytest.mark.parametrize("secret", [b"\xff\xfe", b"two words", b"\x1b[2J", b""])
+def test_a_secret_that_nbgrader_cannot_read_is_none(tmp_path, secret):
+    (tmp_path / "submission_secret.txt").write_bytes(secret)
+    assert handed_in.read_secret(tmp_path) is None
+    (tmp_path / "submission_secret.txt").write_bytes(b"0d91-a8\n")
+    assert handed_in.read_secret(tmp_path) == b"0d91-a8\n"
+
+
 @pytest.mark.parametrize("odd", [b"x\xff", b"y" * 255, b"a"])
 def test_no_name_of_a_link_keeps_the_links_or_writes_elsewhere(tmp_path, odd):
     private = tmp_path / "private"
@@ -346,5 +443,5 @@ def test_no_source_crashes_or_stalls_the_analysis():
 
 
 def test_long_code_is_never_taken_for_inert():
-    assert is_inert("def f():\n    return 0" + " + 0" * 100)
-    assert not is_inert("def f():\n    return 0" + " + 0" * 5_000)
+    assert is_inert("def f():\n    return 0" + " + 0" * 100, ["f"])
+    assert not is_inert("def f():\n    return 0" + " + 0" * 5_000, ["f"])

@@ -3,8 +3,9 @@
 import pytest
 
 from autograder.inert import is_inert
-from tests.mistakes import RIGHT_ANSWERS
+from tests.mistakes import EXERCISES, RIGHT_ANSWERS
 
+FUNCTIONS = [f"initialize_parameters_{exercise}" for exercise in EXERCISES]
 ANSWER = """
 def initialize_parameters_zeros(layers_dims):
     parameters = {{}}
@@ -24,7 +25,7 @@ def initialize_parameters_zeros(layers_dims):
     ],
 )
 def test_an_ordinary_answer_is_inert(line):
-    assert is_inert(ANSWER.format(line=line))
+    assert is_inert(ANSWER.format(line=line), FUNCTIONS)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +53,12 @@ def test_an_ordinary_answer_is_inert(line):
         "getattr(np, 'x')",
         "f = exec; f('1')",
         "np.random.mtrand",
+        "hoard.append(1)",
+        "_dh.append(np.ones(30000))",
     ],
 )
 def test_code_that_could_reach_further_is_not(line):
-    assert not is_inert(ANSWER.format(line=line))
+    assert not is_inert(ANSWER.format(line=line), FUNCTIONS)
 
 
 @pytest.mark.parametrize(
@@ -65,12 +68,22 @@ def test_a_cell_that_does_more_than_define_functions_is_not(source):
     assert not is_inert(source)
 
 
-def test_a_decorated_or_shadowing_function_is_not():
-    assert not is_inert("@print\ndef f(): pass")
-    assert not is_inert("def len(x): return 3")
-    assert not is_inert("def np(): pass")
+@pytest.mark.parametrize(
+    "source",
+    [
+        "@print\ndef f(): pass",
+        "def f(hoard=[]): hoard.append(1)",
+        "def f(*, hoard=[]): hoard.append(1)",
+        "def g(): pass",
+        "def f(): pass\ndef map(*a): return 0",
+        "def __builtins__(*a): return 0",
+    ],
+)
+def test_a_function_that_is_decorated_or_not_asked_for_or_remembers_is_not(source):
+    assert is_inert("def f(x=3): return x", ["f"])
+    assert not is_inert(source, ["f"])
 
 
 def test_right_answers_are_mostly_recognized():
-    answers = [is_inert(source) for source in RIGHT_ANSWERS.values()]
+    answers = [is_inert(source, FUNCTIONS) for source in RIGHT_ANSWERS.values()]
     assert sum(answers) > len(answers) / 2

@@ -338,6 +338,18 @@ def test_a_container_that_masks_parts_of_proc_is_good_enough(monkeypatch):
     assert text_of(result) == "[]\n"
 
 
+OWNED_BY_ROOT = """
+def error_of(change, *arguments):
+    try:
+        change(*arguments)
+    except OSError as error:
+        return error.errno
+
+mode = os.stat("/dev/full").st_mode
+print(error_of(os.chmod, "/dev/full", mode), error_of(open, "/proc/sys/vm/swappiness", "a"))
+"""
+
+
 def test_a_root_that_has_no_second_user_is_good_enough(monkeypatch):
     def refuse(pid, users):
         raise PermissionError
@@ -346,6 +358,7 @@ def test_a_root_that_has_no_second_user_is_good_enough(monkeypatch):
     limits = dataclasses.replace(SMALL, memory_bytes=3_000 * MEGABYTE)
     with StudentProcess({}, limits) as process:
         assert text_of(attack(process, "print(os.getuid())")) == "61184\n"
+        assert text_of(attack(process, OWNED_BY_ROOT)) == "30 30\n"  # read-only file system
         # The limit on processes is kept by the kernel (error 11), or else by the grader.
         try:
             assert text_of(attack(process, FORKS)).endswith(" 11\n")

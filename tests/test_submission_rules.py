@@ -56,7 +56,7 @@ def marked(grade_id, source, **marks):
     return cell
 
 
-def notebook(he=HE, extra=(), cells=None):
+def notebook(he=HE, extra=()):
     """Return a solved notebook; `he` is the student's third answer, `extra` cells come last."""
     packages = "import numpy as np\nfrom init_utils import predict\n%matplotlib inline\n"
     dataset = "train_X, train_Y = load_dataset()\nlayers = [2, 4, 1]\nprint(train_X.shape)\n"
@@ -437,6 +437,13 @@ def test_a_copied_cell_is_found_with_both_places():
     [finding] = check_cells(notebook(extra=[cell_of(notebook(), "test-he")]))
     assert finding.cell == "test-he"
     assert "code cell 8 and code cell 10" in finding.message
+
+
+def test_of_several_copies_the_one_is_checked_that_is_graded():
+    draft = marked("initialize-he", HE.replace("return", "print(1)\n    return"), solution=True)
+    built = notebook()
+    built["cells"].insert(0, draft)
+    assert [f.rule for f in check_cells(built)] == ["changed-locked-cell"]
 
 
 def test_text_from_the_notebook_is_short_and_cannot_steer_a_terminal():

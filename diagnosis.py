@@ -786,7 +786,7 @@ def _large_weights(call: Callable[[list[int]], object]) -> dict[str, np.ndarray]
     except (Exception, SystemExit):
         return None
     shapes = {"W1": (200, 300), "W2": (100, 200)}
-    if type(found) is not dict or not all(
+    if not isinstance(found, dict) or not all(
         type(found.get(key)) is np.ndarray
         and found[key].dtype == np.float64
         and found[key].shape == shape

@@ -507,6 +507,9 @@ RIGHT_ANSWERS: dict[str, str] = {
             }.items()
         },
     ),
+    "ordered-dictionary": _three(
+        start="from collections import OrderedDict", end="return OrderedDict(parameters)"
+    ),
     "zip-and-enumerate": """\
 def initialize_parameters_zeros(layers_dims):
     parameters = {}

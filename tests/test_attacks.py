@@ -195,6 +195,9 @@ def test_a_batch_with_attacks_is_graded_to_the_end(course):
 def test_nbgrader_grades_a_batch_with_attacks_to_the_end(course):
     names = ["writes-into-the-course", "input-transformer"]
     hand_in_attacks(course, names)
+    beside = courses.submission_path(course, names[1])
+    for name in ("page.html", "page.ipynb"):
+        beside.with_name(name).write_text("<script>alert(1)</script>")
     solution = fingerprint(course / "source")
     result = courses.run(course, "nbgrader", "autograde", courses.ASSIGNMENT)
     assert result.returncode == 0, result.stderr
@@ -203,3 +206,4 @@ def test_nbgrader_grades_a_batch_with_attacks_to_the_end(course):
     assert courses.scores(course) == expected_scores(names)
     kept = {path.name for path in course.glob(f"autograded/*/{courses.ASSIGNMENT}/*")}
     assert "stolen.db" not in kept and "stolen.db.note.txt" in kept
+    assert "page.html" not in kept  # it would be handed out as feedback

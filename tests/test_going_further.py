@@ -428,7 +428,7 @@ def test_every_code_cell_of_section_8_runs_in_order(section, rings, monkeypatch,
     for cell in section:
         if cell.cell_type == "code":
             exec(compile(cell.source, cell.id, "exec"), names)
-            assert "To be seen:" in capsys.readouterr().out, cell.id
+            assert "What you see:" in capsys.readouterr().out, cell.id
 
 
 def test_importing_the_module_needs_numpy_and_matplotlib_only():

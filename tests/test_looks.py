@@ -142,7 +142,7 @@ def test_a_figure_with_something_missing_would_be_noticed(spoil, flaw):
 def test_each_figure_is_followed_by_words_that_say_what_is_to_be_seen(shown):
     for cell_id in FIGURES:
         _, printed = shown[cell_id]
-        assert "To be seen: " in printed, cell_id
+        assert "What you see: " in printed, cell_id
 
 
 def test_what_is_infinite_is_marked_above_the_curve_and_covers_nothing():

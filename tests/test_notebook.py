@@ -113,7 +113,7 @@ def test_the_parameters_are_printed_as_published(results, kind):
 
 def test_zeros_predict_red_for_everything(results):
     printed = results["printed"]["zeros-boundary"]
-    assert set(re.findall(r"\b[01]\b", printed.split("To be seen")[0])) == {"0"}
+    assert set(re.findall(r"\b[01]\b", printed.split("What you see")[0])) == {"0"}
 
 
 def test_all_three_tests_pass(results):

@@ -39,11 +39,11 @@ MESSAGES = {
     ),
     "argument-count": (
         "{where} A function was called with too many or too few arguments.",
-        "Compare the call in this line with the definition or the manual of the function.",
+        "Compare the call in this line with the definition or the documentation of the function.",
     ),
     "text-plus-number": (
-        "{where} A text and a number cannot be joined with +.",
-        "A key is made of a letter and a number; turn the number into text first.",
+        "{where} A string and a number cannot be joined with +.",
+        "A key is made of a letter and a number; turn the number into a string first.",
     ),
     "not-callable": (
         "{where} Round brackets follow something that is not a function.",
@@ -63,7 +63,7 @@ MESSAGES = {
     ),
     "unknown-name": (
         "{where} It uses a name that has no value at this point.",
-        "Look for a typing error; everything that the function needs comes in as its argument.",
+        "Look for a typo; everything that the function needs comes in as its argument.",
     ),
     "missing-key": (
         "{where} It reads a key that the dictionary does not have.",
@@ -71,7 +71,7 @@ MESSAGES = {
     ),
     "unknown-attribute": (
         "{where} What stands before the dot has nothing of the name that stands after it.",
-        "Look for a typing error after the dot.",
+        "Look for a typo after the dot.",
     ),
     "shapes-do-not-fit": (
         "{where} The shapes of two arrays do not fit together.",
@@ -82,7 +82,7 @@ MESSAGES = {
         "Which number in this line can be zero?",
     ),
     "endless-recursion": (
-        "{where} The function calls itself without an end.",
+        "{where} The function calls itself without end.",
         "A loop over the layers is enough; the function need not call itself.",
     ),
     "exits": (
@@ -144,8 +144,8 @@ MESSAGES = {
         "Each layer has two arrays: W and b.",
     ),
     "keys-not-text": (
-        "The keys must be texts such as 'W1', and some of them are not.",
-        "A key is made of the letter and the number of the layer, joined into one text.",
+        "The keys must be strings (str) such as 'W1', and some of them are not.",
+        "A key is made of the letter and the number of the layer, joined into one string.",
     ),
     "keys-case": (
         "Capital and small letters of the keys are mixed up.",

@@ -178,7 +178,7 @@ def _attempt(target: Callable, layers_dims: list[int], expected: dict[str, np.nd
 
 def _snapshot(found: object) -> object:
     """A copy that later calls cannot change, should they fill the same dictionary again."""
-    if type(found) is not dict:
+    if not isinstance(found, dict):
         return found
     return {
         key: value.copy() if type(value) is np.ndarray else value for key, value in found.items()

@@ -380,9 +380,15 @@ def _cells(notebook: dict) -> list[_Cell]:
 
 
 def _solutions(cells: list[_Cell]) -> dict[str, _Cell]:
-    """Return the solution cell of each exercise; of several, the first."""
-    first = {cell.grade_id: cell for cell in reversed(cells)}
-    return {grade_id: first[grade_id] for grade_id in GRADED_FUNCTIONS if grade_id in first}
+    """Return the solution cell of each exercise; of several, the one that is graded.
+
+    That is the last one in which something was changed.
+    """
+    graded: dict[str, _Cell] = {}
+    for cell in cells:
+        if cell.grade_id not in graded or not cell.is_as_released():
+            graded[cell.grade_id] = cell
+    return {grade_id: graded[grade_id] for grade_id in GRADED_FUNCTIONS if grade_id in graded}
 
 
 def _as(kind: type, value: object):

@@ -62,6 +62,7 @@ class Soak:
         self.options = options
         self.expected: dict[str, list[int]] = {}
         self.times: list[float] = []  # of each line that reports a result
+        self.memory: list[dict[str, int]] = []  # of each part, whenever a hundred more are done
         self.fault = FAULTS.get(options.fault)
 
     def run(self) -> int:
@@ -86,7 +87,7 @@ class Soak:
         kinds = drawn.choices(list(SHARES), SHARES.values(), k=self.options.count)
         print("Submissions:", ", ".join(f"{n} {kind}" for kind, n in Counter(kinds).items()))
         for number, kind in enumerate(track(kinds, "handing in")):
-            student = f"{kind}-{number:05}"
+            student = f"{number:05}-{kind}"
             self.expected[student] = hand_in(self.course, student, kind, drawn)
 
     def start_grader(self) -> subprocess.Popen[str]:
@@ -106,6 +107,8 @@ class Soak:
         for line in self.grader.stdout:
             if line.startswith("["):
                 self.times.append(time.monotonic())
+                if len(self.times) % 100 == 0:
+                    self.memory.append(dict(self.watch.now))
                 if len(self.times) == self.options.count // 2 and self.fault:
                     self.fault(self)
             elif "WARNING" in line or "Traceback" in line or line.startswith("autograder:"):
@@ -132,10 +135,13 @@ class Soak:
         return found
 
     def report(self, before: dict, after: dict, runs: int) -> None:
-        print(f"\nGraded in {runs} run(s). Submissions per minute, by hundreds:")
+        print(f"\nGraded in {runs} run(s). By hundreds: submissions per minute, then memory in MB:")
         for first in range(0, len(self.times) - 1, 100):
             part = self.times[first : first + 101]
-            print(f"  {first:>6} {60 * (len(part) - 1) / (part[-1] - part[0]):7.1f}")
+            speed = 60 * (len(part) - 1) / (part[-1] - part[0])
+            memory = self.memory[first // 100] if first // 100 < len(self.memory) else {}
+            shown = "  ".join(f"{name} {used / 1e6:4.0f}" for name, used in memory.items())
+            print(f"  {first:>6} {speed:7.1f}   {shown}")
         print("Peak memory in MB:")
         for name, peak in self.watch.peaks.items():
             print(f"  {name:<12} {peak / 1e6:7.0f}")
@@ -230,6 +236,7 @@ class Watch:
         self._processes = dict(processes)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
+        self.now: dict[str, int] = {}
         self.peaks: Counter[str] = Counter()
 
     def __enter__(self) -> Watch:
@@ -249,6 +256,7 @@ class Watch:
                 with contextlib.suppress(psutil.Error):
                     family = [process, *process.children()]
                     memory = sum(one.memory_info().rss for one in family)
+                    self.now[name] = memory
                     self.peaks[name] = max(self.peaks[name], memory)
 
 

@@ -61,4 +61,7 @@ c.SaveVerdicts.points_per_finding = 0
 
 # The page that a student gets: our own, because nbgrader's needs the network and runs scripts.
 c.GenerateFeedback.exporter_class = "autograder.feedback.FeedbackExporter"
-c.GenerateFeedback.preprocessors = ["autograder.feedback.ReadGradebook"]
+c.GenerateFeedback.preprocessors = [
+    "autograder.feedback.ReadGradebook",
+    "autograder.feedback.MakeReleasable",
+]

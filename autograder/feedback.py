@@ -10,15 +10,18 @@ would search for its own pages too.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import mistune
 from markupsafe import Markup
 from nbconvert.exporters import Exporter
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbgrader.preprocessors import GetGrades
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer, TextLexer
@@ -26,6 +29,7 @@ from traitlets import default
 
 from autograder.assignment import Role, grade_id
 from autograder.comments import Comment
+from autograder.handed_in import SECRET, TIMESTAMP
 from autograder.pages import render
 
 # A grader writes Markdown, but perhaps around words of the student: HTML in it stays text.
@@ -49,6 +53,28 @@ class ReadGradebook(GetGrades):
             grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
         )
         cell.metadata.nbgrader.manual_score = grade.manual_score is not None
+
+
+class MakeReleasable(NbGraderPreprocessor):
+    """Puts beside a page what ``nbgrader release_feedback`` asks for, where that is missing.
+
+    A submission that did not come through the exchange has no time stamp and no secret by which
+    its student can fetch the page. Without them nbgrader would stop, and release no other page.
+    """
+
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        course: CourseDirectory = self.parent.parent.coursedir
+        names = resources["nbgrader"]
+        folder = Path(
+            course.format_path(course.feedback_directory, names["student"], names["assignment"])
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in ((TIMESTAMP, ""), (SECRET, uuid.uuid4().hex)):
+            if not (folder / name).exists():
+                (folder / name).write_text(content)
+        return nb, resources
 
 
 class FeedbackExporter(Exporter):

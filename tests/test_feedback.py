@@ -12,6 +12,7 @@ from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import notebook_hash
 from playwright.sync_api import sync_playwright
 
 from autograder.course import Course
@@ -227,13 +228,15 @@ def test_formgrader_makes_the_same_page(graded, tmp_path):
 
 def test_nbgrader_releases_the_page(graded, tmp_path):
     folder = courses.copy_of(graded, tmp_path / "course")
-    # nbgrader's submit writes this file, and its release_feedback asks for it.
+    # nbgrader's submit writes this file. The others were dropped in by hand, and have none.
     (folder / "autograded/xavier/Initialization/submission_secret.txt").write_text("secret")
-    generate_feedback(folder, "--force", "--student=xavier")
-    arguments = ("Initialization", "--student=xavier")
-    result = courses.run(folder, "nbgrader", "release_feedback", *arguments)
+    generate_feedback(folder, "--force")
+    result = courses.run(folder, "nbgrader", "release_feedback", "Initialization")
     assert result.returncode == 0, result.stderr
-    (released,) = (folder / "exchange").rglob("*.html")
+    pages = {page.read_bytes() for page in folder.glob("feedback/*/*/*.html")}
+    assert {page.read_bytes() for page in (folder / "exchange").rglob("*.html")} == pages
+    fetched_with = notebook_hash(secret="secret", notebook_id="Initialization")
+    (released,) = (folder / "exchange").rglob(f"{fetched_with}.html")
     assert released.read_bytes() == path(folder, "xavier").read_bytes()
 
 

@@ -25,6 +25,9 @@ from autograder.course import STAGING, Course, CourseError, Submission
 from autograder.gradebook import SharedConnection, patient
 from autograder.words import summary
 
+# Where nbgrader's Gradebook writes a traceback of each error, before it raises one of its own.
+_GRADEBOOK_LOG = logging.getLogger("tornado.application")
+
 
 class NotRecorded(Exception):
     """A result could not be recorded; the message says why."""
@@ -56,7 +59,9 @@ class Writer:
         self._connection = SharedConnection(patient(course.directory.db_url))
         self._errors = _Errors()
         log = logging.Logger("nbgrader")
-        log.addHandler(self._errors)
+        for source in (log, _GRADEBOOK_LOG):
+            source.addHandler(self._errors)
+        _GRADEBOOK_LOG.propagate = False
         config = Config(course.config)
         config.CourseDirectory.submitted_directory = STAGING
         config.CourseDirectory.db_url = self._connection.db_url
@@ -67,6 +72,8 @@ class Writer:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        _GRADEBOOK_LOG.propagate = True
+        _GRADEBOOK_LOG.removeHandler(self._errors)
         self._connection.close()
 
     def record(self, submission: Submission, notebook: NotebookNode) -> None:

@@ -15,6 +15,7 @@ import time
 import courses
 import pytest
 from sqlalchemy import Engine, event
+from tornado.log import app_log
 
 from autograder import gradebook
 from autograder.__main__ import main
@@ -22,6 +23,7 @@ from autograder.assignment import Assignment
 from autograder.course import Course
 from autograder.engine import grade_course, new_submissions
 from autograder.grading import grade_submission
+from autograder.recording import Writer
 
 STUDENTS = [f"s{number}" for number in range(8)]
 
@@ -95,6 +97,14 @@ def test_a_gradebook_that_stays_locked_is_reported_and_the_next_run_records(
     grade_quickly(submitted, right_result)
     assert len(courses.scores(submitted)) == len(STUDENTS)
     courses.assert_sound(submitted)
+
+
+def test_tracebacks_that_nbgrader_logs_do_not_reach_the_terminal(submitted, caplog):
+    with Writer(Course(submitted, courses.ASSIGNMENT)):
+        app_log.error("Rolling back session due to database error")
+        assert caplog.records == []
+    app_log.error("somebody else's")
+    assert len(caplog.records) == 1
 
 
 def test_a_gradebook_that_is_locked_from_the_start_is_reported(submitted, capsys, monkeypatch):

@@ -21,7 +21,7 @@ from examples.submissions import example_answers, fill_in
 
 IMAGES = browser.PROJECT / "docs" / "images"
 LARGEST = 150_000  # bytes
-STUDENTS = ("ada", "emil", "hana")
+STUDENTS = {"ada": "Okafor", "emil": "Lind", "hana": "Sato"}
 
 
 def main() -> int:
@@ -59,8 +59,10 @@ def show_notebook(folder: Path, window: Window) -> None:
 def show_grading(folder: Path, window: Window) -> None:
     """Take the pictures of a graded course."""
     course = courses.generate(folder / "course")
-    for student in STUDENTS:
+    for student, last_name in STUDENTS.items():
         courses.hand_in(course, student, example_answers()[student])
+        names = (f"--first-name={student.title()}", f"--last-name={last_name}")
+        courses.run(course, "nbgrader", "db", "student", "add", student, *names)
     for command in ("autograde", "generate_feedback"):
         result = courses.run(course, "nbgrader", command, "Initialization")
         if result.returncode:
@@ -75,7 +77,7 @@ def show_grading(folder: Path, window: Window) -> None:
         formgrader.locator(".num-submissions a").click()
         expect(formgrader.locator("#main-table .score")).to_have_count(len(STUDENTS))
         take(page, "formgrader")
-    page.goto((course / f"feedback/{STUDENTS[-1]}/Initialization/Initialization.html").as_uri())
+    page.goto((course / "feedback/hana/Initialization/Initialization.html").as_uri())
     take(page, "feedback")
 
 

@@ -13,7 +13,8 @@ class Limits:
     ----------
     cell_seconds, call_seconds, total_seconds : float
         Time for one cell, for one call of a student's function, and for all cells and tests
-        together. Each exercise that is tested again has the time of one cell and one call more.
+        together. Whenever an exercise is tested again, which happens three times at most, it has
+        the time of one cell and one call for that.
     memory_bytes : int
         Memory of all processes of the sandbox together, files in its scratch space included.
     processes : int

@@ -121,7 +121,7 @@ class Course:
         found = []
         for name in self._names_in_submitted():
             folder = self._submitted(name)
-            if folder.parent.is_file():
+            if not os.path.isdir(folder.parent):
                 found.append(folder.parent)
             elif not _exists(folder):
                 found += sorted(folder.parent.glob("*.ipynb"))

@@ -1,7 +1,5 @@
 """``python -m autograder COMMAND``: see that all is there, then run the command."""
 
-import contextlib
-import os
 import sys
 
 if sys.version_info < (3, 11):
@@ -16,8 +14,4 @@ except ModuleNotFoundError as missing:
     )
 
 if __name__ == "__main__":
-    code = main()
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.flush()
-    # At exit Python waits for its pool of processes: before 3.11.5 for ever, if one was killed.
-    os._exit(code)
+    sys.exit(main())

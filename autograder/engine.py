@@ -14,7 +14,6 @@ import itertools
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -197,9 +196,6 @@ def local_workers(jobs: int) -> Workers:
 
 class _LocalExecutor(ProcessPoolExecutor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        if self._broken and self._call_queue and sys.version_info < (3, 11, 5):
-            # Newer ones do this themselves. Else they wait for ever to send to a killed worker.
-            self._call_queue._reader.close()
         if not wait:  # nor let Python wait for them when it exits
             for worker in multiprocessing.active_children():
                 worker.kill()

@@ -21,6 +21,7 @@ setup: .venv/installed
 # The settings keep JupyterLab from asking about news and from looking for updates.
 .venv/installed: requirements.txt tools/check-python.py tools/jupyterlab-settings.json
 	@$(PYTHON) tools/check-python.py
+	@echo 'Installing Python packages into .venv, a few minutes the first time ...'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@install -D -m 644 tools/jupyterlab-settings.json .venv/share/jupyter/lab/settings/overrides.json
@@ -42,7 +43,7 @@ lab: .venv/installed
 
 assignment: .venv/installed
 	$(BIN)/nbgrader generate_assignment Initialization --force
-	cp release/Initialization/Initialization.ipynb Initialization.ipynb
+	@sh tools/replace.sh release/Initialization/Initialization.ipynb Initialization.ipynb
 
 screenshots: setup .venv/installed-dev
 	@sh tools/debian-package.sh chromium chromium 'screenshots'

@@ -104,7 +104,8 @@ MESSAGES = {
     ),
     "nothing-stored": (
         "The function returned an empty dictionary, expected the arrays W1, b1, W2, b2, ...",
-        "Is the marked part of the cell filled in, and does it store each array under its key?",
+        "Is the marked part of the cell filled in, has the cell been run since then, and does it "
+        "store each array under its key?",
     ),
     "dims-ignored": (
         "Whatever layers_dims is, the function returns arrays of the same shapes.",

@@ -126,7 +126,7 @@ def _grade(options: argparse.Namespace) -> int:
         misplaced = [] if options.students else course.misplaced()
         for path in misplaced:
             print(
-                f"autograder: {_in_line(str(path.relative_to(course.root)))} is not where a "
+                f"autograder: {_in_line(os.path.relpath(path, course.root))} is not where a "
                 f"submission belongs. Move it to submitted/STUDENT/{course.assignment_id}/.",
                 file=sys.stderr,
             )

@@ -87,8 +87,10 @@ def cluster_workers(
                 in_flight=lambda: 2 * _number_of_workers(client),
             )
         finally:
-            if client.status == "running":
-                client.unregister_worker_plugin(client.id)
+            # The client may not know yet that the scheduler is gone, and the plugin with it.
+            with contextlib.suppress(OSError):
+                if client.status == "running":
+                    client.unregister_worker_plugin(client.id)
 
 
 def _environment() -> dict[str, str]:

@@ -121,7 +121,8 @@ class Course:
         found = []
         for name in self._names_in_submitted():
             folder = self._submitted(name)
-            if not os.path.isdir(folder.parent):
+            exchanged = name == self.assignment_id  # with the name of the student
+            if not os.path.isdir(folder.parent) or (exchanged and not _exists(folder)):
                 found.append(folder.parent)
             elif not _exists(folder):
                 found += sorted(folder.parent.glob("*.ipynb"))
@@ -237,5 +238,5 @@ def _digest_in(executed: Path) -> str:
     """Digest of the submission that an executed notebook was made from; empty if not known."""
     try:
         return json.loads(executed.read_bytes())["metadata"]["autograder"]["submission"]
-    except (ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return ""

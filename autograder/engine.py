@@ -14,6 +14,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -199,6 +200,10 @@ class _LocalExecutor(ProcessPoolExecutor):
         if not wait:  # nor let Python wait for them when it exits
             for worker in multiprocessing.active_children():
                 worker.kill()
+        if (self._broken or not wait) and self._call_queue and sys.version_info < (3, 11, 5):
+            # Newer Pythons do this themselves. Without it, a thread of the pool tries for ever to
+            # send a submission to a worker that has been killed.
+            self._call_queue._reader.close()
         super().shutdown(wait, cancel_futures=cancel_futures)
 
 

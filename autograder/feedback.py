@@ -29,7 +29,7 @@ from traitlets import default
 
 from autograder.assignment import Role, grade_id
 from autograder.comments import Comment
-from autograder.handed_in import SECRET, TIMESTAMP
+from autograder.handed_in import SECRET, TIMESTAMP, read_secret
 from autograder.pages import render
 
 # A grader writes Markdown, but perhaps around words of the student: HTML in it stays text.
@@ -71,9 +71,10 @@ class MakeReleasable(NbGraderPreprocessor):
             course.format_path(course.feedback_directory, names["student"], names["assignment"])
         )
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in ((TIMESTAMP, ""), (SECRET, uuid.uuid4().hex)):
-            if not (folder / name).exists():
-                (folder / name).write_text(content)
+        if not (folder / TIMESTAMP).exists():
+            (folder / TIMESTAMP).write_text("")
+        if read_secret(folder) is None:
+            (folder / SECRET).write_text(uuid.uuid4().hex)
         return nb, resources
 
 

@@ -193,9 +193,14 @@ class _Run:
         verdicts = self._grade(code, skipped)
         all_passed = all(verdict.passed for verdict in verdicts.values())
         if not all_passed and sum(self.seconds.values()) < self.limits.cell_seconds:
-            needed = _cells_that_define(_unknown_names(code, verdicts), skipped)
+            needed = _cells_that_use(_unknown_names(code, verdicts), skipped)
             if needed:  # an answer may use the dataset, say
-                verdicts = self._grade(code, _without(needed, skipped))
+                again = self._grade(code, _without(needed, skipped))
+                # These cells may also do harm: what has passed without them has passed.
+                verdicts = {t: v if v.passed else again[t] for t, v in verdicts.items()}
+        for test in code:
+            if _role(test) is Role.TEST:
+                _show(test, verdicts[grade_id(test)])
         return verdicts
 
     def _grade(self, code: list[NotebookNode], skipped: list[NotebookNode]) -> dict[str, Verdict]:
@@ -217,7 +222,6 @@ class _Run:
                         before = _without(code[position:], ran)
                         verdict = self._second_chance(test, ran, before, verdict)
                     verdicts[grade_id(test)] = verdict
-                    _show(test, verdict)
         return verdicts
 
     def _session(self, total_seconds: float) -> _Session:
@@ -280,15 +284,17 @@ def _unknown_names(code: list[NotebookNode], verdicts: dict[str, Verdict]) -> se
     return {name for text in said for name in re.findall(r"name '(\w+)' is not defined", text)}
 
 
-def _cells_that_define(names: set[str], cells: list[NotebookNode]) -> list[NotebookNode]:
-    """Those of the cells that give a value to one of the names, and those that these need."""
-    found = []
-    for cell in reversed(cells):
-        first_words = re.findall(r"^[\w, ]++(?=[=(:])", cell.source, re.M)
-        if names.intersection(re.findall(r"\w+", " ".join(first_words))):
-            found.append(cell)
-            names = names.union(re.findall(r"\w+", cell.source))
-    return found
+def _cells_that_use(names: set[str], cells: list[NotebookNode]) -> list[NotebookNode]:
+    """The cells up to those in which each of the names occurs first.
+
+    Python has many ways to give a name a value, and an earlier cell may be needed for it.
+    """
+    needed = 0
+    for position, cell in enumerate(cells, start=1):
+        if found := names.intersection(re.findall(r"\w+", cell.source)):
+            names = names - found
+            needed = position
+    return cells[:needed]
 
 
 _DIED = "process-died"

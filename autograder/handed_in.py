@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import stat
@@ -64,9 +65,12 @@ def make_harmless(assignment: str, student: str, notebooks: list[str]) -> None:
         for path, kind in _remove_all_but_files(directory):
             note = path.with_name(f"{path.name}.note.txt")
             _write_note(note, f"{path.name!r} was {kind}. It was removed.")
-        timestamp = directory / TIMESTAMP
-        if timestamp.exists() and read_timestamp(directory) is None:
-            timestamp.rename(directory / "timestamp-not-understood.txt")
+        for name, read in ((TIMESTAMP, read_timestamp), (SECRET, read_secret)):
+            if (directory / name).exists() and read(directory) is None:
+                _set_aside(directory / name)
+        for path in directory.glob("*.py"):
+            if path.is_dir():  # nbgrader puts a file of the assignment there
+                _set_aside(path)
 
 
 def _remove_all_but_files(directory: Path) -> list[tuple[Path, str]]:
@@ -82,14 +86,25 @@ def _remove_all_but_files(directory: Path) -> list[tuple[Path, str]]:
                 removed.append((path, f"a link to {os.readlink(path)!r}"))
             elif not stat.S_ISREG(mode):
                 removed.append((path, "not a regular file"))
+            else:
+                _allow_changes(path)
     for path, _ in removed:
         path.unlink()
     return removed
 
 
-def _allow_changes(folder: Path) -> None:
+def _set_aside(path: Path) -> None:
+    """Give what nbgrader could not cope with another name, one that is free."""
+    names = (path.with_name(f"{path.name}.not-understood-{number}") for number in itertools.count())
+    path.rename(next(name for name in names if not name.exists()))
+
+
+def _allow_changes(path: Path) -> None:
+    """Let the owner of a file or folder read and change it."""
+    mode = path.stat().st_mode
+    wanted = stat.S_IRWXU if stat.S_ISDIR(mode) else stat.S_IRUSR | stat.S_IWUSR
     with contextlib.suppress(PermissionError):  # if it is somebody else's, we may do so already
-        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | stat.S_IRWXU)
+        path.chmod(stat.S_IMODE(mode) | wanted)
 
 
 def _write_note(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ never starts.
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -106,7 +107,14 @@ class SaveVerdicts(SaveAutoGrades):
         self._unreadable = bool(nb.metadata.autograder.unreadable)
         self._taken_off: Counter[str] = Counter()  # points by the grade id of the test
         self._write_comments(nb, assignment)
-        return super().preprocess(nb, resources)
+        nb, resources = super().preprocess(nb, resources)
+        # nbgrader would keep the page about the result before, unless it is told --force.
+        names = resources["nbgrader"]
+        shutil.rmtree(
+            course.format_path(course.feedback_directory, names["student"], names["assignment"]),
+            ignore_errors=True,
+        )
+        return nb, resources
 
     def _write_comments(self, nb: NotebookNode, assignment: Assignment) -> None:
         tests = _by_grade_id(nb, Role.TEST)

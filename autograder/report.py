@@ -440,7 +440,7 @@ def write_csv(report: Report, path: Path, lms: str = "moodle") -> None:
             scores = [result.score, *map(result.scores.get, exercises)] if result else []
             writer.writerow(
                 [_harmless(value(student)) for value in columns.values()]
-                + [f"{score:g}" for score in scores]
+                + ["" if score is None else f"{score:g}" for score in scores]
                 + [""] * (1 + len(exercises) - len(scores))
             )
 

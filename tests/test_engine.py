@@ -243,6 +243,21 @@ def test_what_was_dropped_in_by_hand_is_new_when_its_content_is(quick, right_res
     assert is_new(quick) == []
 
 
+@pytest.mark.parametrize("damaged", [b"[]", b"null", b'{"metadata": null}', b"\xff"])
+def test_a_damaged_result_is_made_again(quick, right_result, damaged):
+    (quick / "autograded/bela/Initialization/Initialization.ipynb").write_bytes(damaged)
+    assert is_new(quick) == ["bela"]
+
+
+def test_an_outdated_feedback_page_is_removed(quick, right_result):
+    page = quick / "feedback/bela/Initialization/Initialization.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("30 of 30 points")
+    courses.submission_path(quick, "bela").write_bytes(b"another version")
+    grade_quickly(quick, right_result)
+    assert not page.exists()
+
+
 def test_a_configuration_that_does_not_load_stops_grading(quick, capsys):
     with open(quick / "nbgrader_config.py", "a") as config:
         config.write('"/srv/exchange".mkdir()\n')

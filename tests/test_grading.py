@@ -234,6 +234,32 @@ def test_an_answer_may_use_what_the_cells_define_that_grading_skips():
     assert small.cell_of(graded, "training").outputs == []
 
 
+@pytest.mark.parametrize(
+    "binding", ["import math", "import os, math", "for math in [__import__('math')]: pass"]
+)
+def test_an_answer_may_use_what_a_playground_defines_in_any_way(binding):
+    playground = new_code_cell(binding, id="play", metadata={"tags": ["playground"]})
+    assignment = small.make_assignment(playground)
+    he = answer(
+        "he", "np.random.randn(layers_dims[l], layers_dims[l-1]) * math.sqrt(2 / layers_dims[l-1])"
+    )
+    notebook = small.submission(assignment, he=he)
+    assert small.passed(small.grade(notebook, assignment)) == [True, True, True]
+
+
+def test_what_has_passed_without_the_skipped_cells_has_passed():
+    playground = new_code_cell("", id="play", metadata={"tags": ["playground"]})
+    assignment = small.make_assignment(playground)
+    notebook = small.submission(assignment, zeros="rate\n" + answer("zeros", end="return {}"))
+    root = "def root(x):\n    return np.sqrt(x)"
+    weights = "np.random.randn(layers_dims[l], layers_dims[l - 1]) * root(2 / layers_dims[l - 1])"
+    (he,) = [cell for cell in notebook.cells if cell.id == "initialize-he"]
+    he.source = answer("he", weights)
+    notebook.cells[-1].source = "root = 3; rate = 1.0"
+    insert(notebook, "zeros", root)
+    assert small.passed(small.grade(notebook, assignment)) == [False, True, True]
+
+
 def reordered(assignment, moved):
     """Our notebook with these cells, which are the last, in second place."""
     ours = nbformat.reads(assignment.notebook.decode(), as_version=4)
@@ -408,6 +434,21 @@ def test_a_secret_that_nbgrader_cannot_read_is_none(tmp_path, secret):
     assert handed_in.read_secret(tmp_path) is None
     (tmp_path / "submission_secret.txt").write_bytes(b"0d91-a8\n")
     assert handed_in.read_secret(tmp_path) == b"0d91-a8\n"
+
+
+def test_side_files_that_nbgrader_could_not_cope_with_are_set_aside(tmp_path):
+    folder = tmp_path / "submitted" / "bob" / "Initialization"
+    for name in ("public_tests.py", "timestamp.txt.not-understood-0", "submission_secret.txt"):
+        (folder / name / "inside").mkdir(parents=True)
+    (folder / "timestamp.txt").write_text("garbage")
+    (folder / "notes.txt").write_text("mine")
+    (folder / "notes.txt").chmod(0)
+    handed_in.make_harmless("Initialization", "bob", [str(folder / "Initialization.ipynb")])
+    assert {path.name for path in folder.iterdir()} == {
+        *("public_tests.py.not-understood-0", "submission_secret.txt.not-understood-0"),
+        *("timestamp.txt.not-understood-0", "timestamp.txt.not-understood-1", "notes.txt"),
+    }
+    assert (folder / "notes.txt").stat().st_mode & 0o600 == 0o600
 
 
 @pytest.mark.parametrize("odd", [b"x\xff", b"y" * 255, b"a"])

@@ -402,10 +402,10 @@ def scale_slider(references: Mapping[str, tuple[np.ndarray, np.ndarray]]):
     import ipywidgets
 
     slider = ipywidgets.FloatLogSlider(value=HE, min=-1, max=1, step=0.01, description="scale c")
-    slider.layout.width = "600px"
+    slider.layout = {"width": "600px", "max_width": "100%"}
     # More pixels than are shown, so that the picture stays sharp when zoomed.
     picture = ipywidgets.Image(format="png", layout={"width": "900px", "max_width": "100%"})
-    sentence = ipywidgets.Label()
+    sentence = ipywidgets.HTML()  # unlike a label, it wraps where there is little room
     # Not plt.subplots: a notebook shows every figure that pyplot knows once more below the cell.
     canvas = FigureCanvasAgg(Figure(figsize=(10, 4), dpi=120, layout="constrained"))
     axes = canvas.figure.subplots(1, 2, sharey=True)

@@ -190,13 +190,13 @@ def _same_list(found: object, expected: list[int]) -> bool:
 
 
 def _green(text: str) -> str:
-    """The text in green, where the output shows color."""
+    """The text in green, where the output shows color; readable on white and on black."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     in_notebook = getattr(shell, "kernel", None) is not None
     if os.environ.get("NO_COLOR") or not (in_notebook or sys.stdout.isatty()):
         return text
-    return f"\033[92m{text}\033[0m"
+    return f"\033[38;2;0;140;60m{text}\033[0m"
 
 
 # ------------------------------------------------------------------------------- expected numbers

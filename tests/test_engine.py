@@ -1,5 +1,6 @@
 """Grade whole courses: every kind of submission, interruptions, and the same as nbgrader alone."""
 
+import functools
 import gc
 import os
 import re
@@ -397,6 +398,8 @@ class Running:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # What a shell has started in the background ignores Ctrl-C, and so would the grader.
+            preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
         assert self.process.stdout.readline().startswith("[1/"), self.process.stderr.read()
         self.children = psutil.Process(self.process.pid).children(recursive=True)

@@ -250,13 +250,15 @@ def test_an_answer_may_use_what_a_playground_defines_in_any_way(binding):
 def test_what_has_passed_without_the_skipped_cells_has_passed():
     playground = new_code_cell("", id="play", metadata={"tags": ["playground"]})
     assignment = small.make_assignment(playground)
-    notebook = small.submission(assignment, zeros="rate\n" + answer("zeros", end="return {}"))
-    root = "def root(x):\n    return np.sqrt(x)"
+    assignment = dataclasses.replace(assignment, notebook=reordered(assignment, [playground]))
     weights = "np.random.randn(layers_dims[l], layers_dims[l - 1]) * root(2 / layers_dims[l - 1])"
-    (he,) = [cell for cell in notebook.cells if cell.id == "initialize-he"]
-    he.source = answer("he", weights)
-    notebook.cells[-1].source = "root = 3; rate = 1.0"
-    insert(notebook, "zeros", root)
+    he = answer("he", weights)
+    notebook = small.submission(
+        assignment, zeros="rate\n" + answer("zeros", end="return {}"), he=he
+    )
+    (cell,) = [cell for cell in notebook.cells if cell.id == "play"]
+    cell.source = "root = 3\nrate = 1.0"
+    notebook.cells.insert(0, new_code_cell("def root(x):\n    return np.sqrt(x)"))
     assert small.passed(small.grade(notebook, assignment)) == [False, True, True]
 
 

@@ -36,6 +36,7 @@ demo: setup
 
 test: setup .venv/installed-dev
 	@sh tools/debian-package.sh chromium chromium 'the browser tests' || true
+	@sh tools/debian-package.sh libatomic1 libatomic.so.1 'Playwright in the browser tests' || true
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lab: .venv/installed
@@ -47,6 +48,7 @@ assignment: .venv/installed
 
 screenshots: setup .venv/installed-dev
 	@sh tools/debian-package.sh chromium chromium 'screenshots'
+	@sh tools/debian-package.sh libatomic1 libatomic.so.1 'Playwright in screenshots'
 	$(BIN)/python -m tools.overview
 	PYTHONPATH=tests $(BIN)/python -m tools.screenshots
 

@@ -6,6 +6,7 @@ JupyterLab's objects. Every wait is for something that happens, never for time t
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import select
@@ -31,7 +32,11 @@ from playwright.sync_api import (
 
 PROJECT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-MISSING = "Chromium is not installed. To run these tests: sudo apt-get install chromium"
+MISSING = "To run these tests: sudo apt-get install chromium libatomic1"
+try:
+    ctypes.CDLL("libatomic.so.1")  # Playwright drives the browser with a program that needs it
+except OSError:
+    CHROMIUM = None
 PATIENCE = 600_000  # milliseconds: far more than anything takes, even on a very busy machine
 LOCAL = re.compile(r"(http://(localhost|127\.0\.0\.1):\d+/|file:|data:|blob:|about:)")
 

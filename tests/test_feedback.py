@@ -1,8 +1,8 @@
 """The feedback page and the comments: what students read, and what graders wrote."""
 
 import re
-import shutil
 
+import browser
 import courses
 import nbformat
 import pytest
@@ -13,12 +13,10 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import notebook_hash
-from playwright.sync_api import sync_playwright
 
 from autograder.course import Course
 from autograder.feedback import _shown
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 XAVIER = next(m for m in MISTAKES if m.name == "xavier" and m.exercise == "he").source
 HOSTILE = """\
 def initialize_parameters_zeros(layers_dims):
@@ -198,21 +196,20 @@ def test_a_graders_comment_is_markdown_without_html(graded):
     assert "set by a grader" in words(page(graded, "xavier").find(id="test-he"))
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
+@pytest.mark.skipif(browser.CHROMIUM is None, reason=browser.MISSING)
 @pytest.mark.parametrize("student", ["xavier", "hostile"])
 def test_a_page_fits_a_phone_and_runs_nothing_in_a_browser(graded, student):
     address = path(graded, student).as_uri()
     asked, complaints = [], []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        view = browser.new_page(viewport={"width": 390, "height": 844})
+    with browser.chromium() as open_window:
+        window = open_window(viewport={"width": 390, "height": 844})
+        view = window.page
         view.on("request", lambda request: asked.append(request.url))
         view.on("console", lambda message: complaints.append(message.text))
         view.goto(address)
         assert view.evaluate("document.documentElement.scrollWidth") == 390
         assert view.title() == f"Initialization: feedback for {student}"
-        browser.close()
-    assert (asked, complaints) == ([address], [])
+    assert (asked, complaints, window.complaints) == ([address], [], [])
 
 
 def test_formgrader_makes_the_same_page(graded, tmp_path):

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Install a Debian package if its command is missing and this user may do so without a password;
-# otherwise say how. Usage: debian-package.sh PACKAGE COMMAND PURPOSE
-package=$1 command=$2 purpose=$3
-command -v "$command" >/dev/null 2>&1 && exit 0
+# Install a Debian package if what it brings is missing and this user may do so without a password;
+# otherwise say how. Usage: debian-package.sh PACKAGE COMMAND-OR-SHARED-LIBRARY PURPOSE
+package=$1 brings=$2 purpose=$3
+command -v "$brings" >/dev/null 2>&1 && exit 0
+/sbin/ldconfig -p 2>/dev/null | grep -q "^[[:space:]]*$brings " && exit 0
 
 install="apt-get install -y --no-install-recommends $package"
 if [ "$(id -u)" -eq 0 ]; then

@@ -50,7 +50,7 @@ screenshots: setup .venv/installed-dev
 	@sh tools/debian-package.sh chromium chromium 'screenshots'
 	@sh tools/debian-package.sh libatomic1 libatomic.so.1 'Playwright in screenshots'
 	$(BIN)/python -m tools.overview
-	PYTHONPATH=tests $(BIN)/python -m tools.screenshots
+	$(BIN)/python -m tools.screenshots
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -46,11 +46,11 @@ c.Execute.skip_cells_with_tag = "demonstration"
 
 # Submissions are executed in a sandbox and examined from outside it, never by nbgrader itself.
 # Without the following lines nbgrader grades in its own way.
-c.Autograde.exporter_class = "autograder.preprocessors.SubmissionExporter"
-c.Autograde.pre_convert_hook = "autograder.handed_in.make_harmless"
-c.Autograde.sanitize_preprocessors = ["autograder.preprocessors.Grade"]
+c.Autograde.exporter_class = "autograder.plugins.autograde.SubmissionExporter"
+c.Autograde.pre_convert_hook = "autograder.submission.files.make_harmless"
+c.Autograde.sanitize_preprocessors = ["autograder.plugins.autograde.Grade"]
 c.Autograde.autograde_preprocessors = [
-    "autograder.preprocessors.SaveVerdicts",
+    "autograder.plugins.autograde.SaveVerdicts",
     "nbgrader.preprocessors.AssignLatePenalties",
 ]
 
@@ -60,8 +60,8 @@ c.Autograde.autograde_preprocessors = [
 c.SaveVerdicts.points_per_finding = 0
 
 # The page that a student gets: our own, because nbgrader's needs the network and runs scripts.
-c.GenerateFeedback.exporter_class = "autograder.feedback.FeedbackExporter"
+c.GenerateFeedback.exporter_class = "autograder.plugins.feedback.FeedbackExporter"
 c.GenerateFeedback.preprocessors = [
-    "autograder.feedback.ReadGradebook",
-    "autograder.feedback.MakeReleasable",
+    "autograder.plugins.feedback.ReadGradebook",
+    "autograder.plugins.feedback.MakeReleasable",
 ]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from diagnosis import (
+from lesson.diagnosis import (
     Attempt,
     Finding,
     check_structure,

@@ -49,7 +49,7 @@ class Assignment:
     notebook
         The instructor's notebook (nbformat 4 JSON) with solutions and hidden tests.
     files
-        Name and content of the public Python files that students get beside the notebook.
+        Path and content of the public Python files that students get beside the notebook.
     code_stub
         The text that replaced the solutions when the assignment was released.
 
@@ -77,7 +77,10 @@ class Assignment:
                 f"{directory} must hold exactly one notebook, the instructor's; found: {found}."
             )
         try:
-            files = {path.name: path.read_bytes() for path in sorted(directory.glob("*.py"))}
+            files = {
+                path.relative_to(directory).as_posix(): path.read_bytes()
+                for path in sorted(directory.rglob("*.py"))
+            }
             assignment = cls(notebooks[0].read_bytes(), files, code_stub)
         except OSError as error:
             raise AssignmentError(

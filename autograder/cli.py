@@ -14,8 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from autograder.assignment import AssignmentError
-from autograder.course import Course, CourseError
-from autograder.engine import (
+from autograder.course.batch import (
     Outcome,
     Workers,
     grade_course,
@@ -23,8 +22,9 @@ from autograder.engine import (
     new_submissions,
     only_grader,
 )
-from autograder.sandbox import SandboxUnavailable, check_sandbox
-from autograder.words import counted, readable
+from autograder.course.folder import Course, CourseError
+from autograder.sandbox.process import SandboxUnavailable, check_sandbox
+from autograder.text import counted, readable
 
 ALL_GRADED, SOME_UNREADABLE, NOT_STARTED = 0, 1, 2
 _NAME_CHARACTERS = 26  # of a student's name stay on one line, also where the terminal is narrow
@@ -100,13 +100,15 @@ def _positive(text: str) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from submission_rules import report
+    from lesson.rules import report
 
     return 1 if report(options.notebook) else 0
 
 
 def _report(options: argparse.Namespace) -> int:
-    from autograder.report import make_report  # Matplotlib takes its time, grading does without
+    from autograder.report.data import (
+        make_report,  # Matplotlib takes its time, grading does without
+    )
 
     course = Course(options.course, options.assignment)
     output = Path(options.output) if options.output else course.root / "report"
@@ -151,7 +153,7 @@ def _workers(options: argparse.Namespace, submissions: int) -> AbstractContextMa
     if not options.scheduler:
         return nullcontext(local_workers(min(options.jobs, submissions)))
     try:
-        from autograder.cluster import cluster_workers
+        from autograder.course.cluster import cluster_workers
     except ModuleNotFoundError as error:
         raise CourseError(
             f"--scheduler needs a package that is not installed ({error.name}). Run: "

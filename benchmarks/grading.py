@@ -24,19 +24,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
+sys.path.insert(0, str(PROJECT))
 
-import courses
 import nbformat
-from mistakes import MISTAKES, RIGHT_ANSWERS
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from autograder.course import STAGING, Course
-from autograder.engine import grade_course, local_workers
-from autograder.grading import Graded, grade_submission
-from autograder.recording import Writer
+from autograder.course.batch import grade_course, local_workers
+from autograder.course.folder import STAGING, Course
+from autograder.course.writer import Writer
+from autograder.grading.run import Graded, grade_submission
+from tests.support import courses
+from tests.support.mistakes import MISTAKES, RIGHT_ANSWERS
 
 JOBS = 2
 

@@ -14,14 +14,13 @@ import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
+sys.path.insert(0, str(PROJECT))
 
-import browser
-import courses
 import nbformat
-from browser import Notebook
 
 from examples.submissions import fill_in
+from tests.support import browser, courses
+from tests.support.browser import Notebook
 
 LAST_FIGURE = "going-further-play"
 

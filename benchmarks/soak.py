@@ -27,14 +27,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
+sys.path.insert(0, str(PROJECT))
 
-import courses
 import psutil
-from attacks import ATTACKS, PROOF
-from damage import DAMAGES, UNREADABLE
-from mistakes import EXERCISES, MISTAKES, RIGHT_ANSWERS
 from rich.progress import track
+
+from tests.support import courses
+from tests.support.attacks import ATTACKS, PROOF
+from tests.support.damage import DAMAGES, UNREADABLE
+from tests.support.mistakes import EXERCISES, MISTAKES, RIGHT_ANSWERS
 
 WORKERS = 2
 SHARES = {"right": 50, "wrong": 32, "hostile": 8, "damaged": 8, "unreadable": 2}

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import courses
 import pytest
 
 from autograder.assignment import Assignment
-from autograder.grading import Graded, grade_submission
+from autograder.grading.run import Graded, grade_submission
+from tests.support import courses
 
 
 @pytest.fixture(scope="session")

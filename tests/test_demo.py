@@ -1,7 +1,8 @@
 """The demonstration grades its examples as their descriptions say, and deletes nothing else."""
 
-import courses
 import pytest
+
+from tests.support import courses
 
 POINTS = {
     "ada": [10, 10, 10],

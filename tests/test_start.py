@@ -5,8 +5,9 @@ import subprocess
 import sys
 from collections import namedtuple
 
-import courses
 import pytest
+
+from tests.support import courses
 
 Version = namedtuple("Version", "major minor micro releaselevel serial")
 OLD = Version(3, 10, 4, "final", 0)

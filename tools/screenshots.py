@@ -10,14 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-import browser
-import courses
 import nbformat
-from browser import Notebook, Window, expect
 from PIL import Image
 from playwright.sync_api import Locator, Page
 
 from examples.submissions import example_answers, fill_in
+from tests.support import browser, courses
+from tests.support.browser import Notebook, Window, expect
 
 IMAGES = browser.PROJECT / "docs" / "images"
 LARGEST = 150_000  # bytes

@@ -1,0 +1,299 @@
+"""Grade a whole course: many submissions at a time, one writer, nothing lost.
+
+Submissions travel to an executor as bytes and come back as executed notebooks. This process alone
+touches the course folder and the gradebook, see ``recording.py``.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import ctypes
+import fcntl
+import itertools
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+from autograder.course.folder import LOCK, STAGING, Course, CourseError, Submission
+from autograder.course.writer import NotRecorded, Writer
+from autograder.grading.examiner import Verdict
+from autograder.grading.run import Graded, grade_submission, unreadable
+from autograder.limits import Limits
+from autograder.submission.notebook import Unreadable
+from autograder.text import summary
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one submission.
+
+    Attributes
+    ----------
+    student : str
+    problem : str
+        Why a person has to look at it; empty if all went well.
+    verdicts : dict of str to Verdict
+        As recorded in the gradebook; empty if nothing was recorded.
+    repairs : list of str
+        What had to be put right before the notebook could run.
+    seconds : dict of str to float
+        Wall-clock time by activity, see `Graded`.
+    """
+
+    student: str
+    problem: str = ""
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    repairs: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def new_submissions(
+    course: Course, students: Iterable[str] = (), force: bool = False
+) -> list[Submission]:
+    """Submissions that have not been graded and recorded yet.
+
+    Parameters
+    ----------
+    course : Course
+    students : iterable of str
+        Only these; all if empty.
+    force : bool
+        Also those that have been graded already.
+
+    Raises
+    ------
+    CourseError
+        If a student in `students` has not submitted anything.
+    """
+    found = {submission.student: submission for submission in course.submissions()}
+    wanted = list(dict.fromkeys(students)) or list(found)
+    if unknown := [student for student in wanted if student not in found]:
+        raise CourseError(
+            f"No submission of {', '.join(unknown)} in {course.directory.submitted_directory}/."
+        )
+    recorded = set() if force else course.recorded(found.values())
+    return [found[name] for name in wanted if name not in recorded]
+
+
+class WorkersLost(CourseError):
+    """There is nobody left to do the work."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The connection to the workers was lost. What has been reported as graded is recorded; "
+            "run the same command again for the rest."
+        )
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Those who do the work.
+
+    Attributes
+    ----------
+    make_executor : callable
+        Makes a `concurrent.futures.Executor`, and a new one whenever a worker process was lost.
+    in_flight : callable
+        Tells how many submissions to hand to the executor ahead of their results, so that memory
+        stays the same however many there are.
+    """
+
+    make_executor: Callable[[], Executor]
+    in_flight: Callable[[], int]
+
+
+def grade_course(
+    course: Course,
+    submissions: list[Submission],
+    workers: Workers,
+    *,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    full: bool = False,
+    sandboxed: bool = True,
+    report: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Grade submissions on an executor and record the results.
+
+    Parameters
+    ----------
+    course : Course
+    submissions : list of Submission
+    workers : Workers
+    limits, full, sandboxed
+        See `grade_submission`.
+    report : callable
+        Told of each outcome as soon as it has been recorded.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of completion.
+
+    Raises
+    ------
+    CourseError
+        If the assignment has not been generated, or the gradebook cannot be used.
+    WorkersLost
+        If the connection to the workers was lost.
+    """
+    outcomes = []
+
+    def submit(executor: Executor, submission: Submission) -> Future[Graded]:
+        try:
+            data = submission.read()
+        except Unreadable as reason:
+            done: Future[Graded] = Future()
+            done.set_result(unreadable(course.assignment, str(reason)))
+            return done
+        return executor.submit(
+            grade_submission,
+            data,
+            course.assignment,
+            limits,
+            full=full,
+            sandboxed=sandboxed,
+            hidden=(str(course.root),),
+        )
+
+    with Writer(course) as writer, _Pool(workers, submit) as pool:
+        for submission, future in pool.results(submissions):
+            outcome = _record(writer, submission, future)
+            outcomes.append(outcome)
+            report(outcome)
+    return outcomes
+
+
+def _record(writer: Writer, submission: Submission, future: Future[Graded]) -> Outcome:
+    try:
+        graded = future.result()
+    except Exception as error:
+        return Outcome(submission.student, f"grading failed: {summary(error)}")
+    if submission.note and not graded.unreadable:
+        graded.repairs.insert(0, submission.note)
+        graded.notebook.metadata.autograder.repairs = graded.repairs
+    try:
+        writer.record(submission, graded.notebook)
+    except NotRecorded as reason:
+        return Outcome(submission.student, f"the result could not be recorded: {reason}")
+    return Outcome(
+        submission.student, graded.unreadable, graded.verdicts, graded.repairs, graded.seconds
+    )
+
+
+def local_workers(jobs: int) -> Workers:
+    """Worker processes on this machine; they end with this process, even if it is killed."""
+    # Fresh interpreters: forking would copy this process's locks, files and database handles.
+    context = multiprocessing.get_context("spawn")
+    return Workers(
+        make_executor=lambda: _LocalExecutor(jobs, context, _start_worker, (os.getpid(),)),
+        in_flight=lambda: 2 * jobs,
+    )
+
+
+class _LocalExecutor(ProcessPoolExecutor):
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        if not wait:  # nor let Python wait for them when it exits
+            for worker in multiprocessing.active_children():
+                worker.kill()
+        if (self._broken or not wait) and self._call_queue and sys.version_info < (3, 11, 5):
+            # Newer Pythons do this themselves. Without it, a thread of the pool tries for ever to
+            # send a submission to a worker that has been killed.
+            self._call_queue._reader.close()
+        super().shutdown(wait, cancel_futures=cancel_futures)
+
+
+def _start_worker(parent: int) -> None:
+    """Let the kernel kill this process when the one that started it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, and it decides
+    set_parent_death_signal = 1  # PR_SET_PDEATHSIG of linux/prctl.h
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended already
+        os._exit(1)
+
+
+@contextlib.contextmanager
+def only_grader(course: Course) -> Iterator[None]:
+    """Hold the course folder's lock, so that no second grader works on it.
+
+    Raises
+    ------
+    CourseError
+        If another grader holds it, or the folder cannot be written.
+    """
+    staging = course.root / STAGING
+    try:
+        staging.mkdir(exist_ok=True)
+        lock = open(staging / LOCK, "w")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise CourseError(f"{staging} cannot be written: {error.strerror}.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CourseError(
+                f"Another grader is working on {course.root}. Wait until it has finished."
+            ) from None
+        yield
+
+
+class _Pool:
+    """An executor that is replaced when one of its processes was lost."""
+
+    def __init__(
+        self, workers: Workers, submit: Callable[[Executor, Submission], Future[Graded]]
+    ) -> None:
+        self._workers = workers
+        self._submit_to = submit
+        self._executor = workers.make_executor()
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
+        self._executor.shutdown(wait=exc_type is None)
+
+    def results(self, submissions: list[Submission]) -> Iterator[tuple[Submission, Future[Graded]]]:
+        """Grade submissions, some at a time, and yield the results as they come.
+
+        The loss of a worker process fails everything that was in flight. As nobody can tell
+        whose fault it was, these submissions are tried once more in the end, one at a time.
+        """
+        suspects = []
+        for submission, future in self._as_completed(submissions, self._workers.in_flight):
+            if future.cancelled():
+                raise WorkersLost
+            if isinstance(future.exception(), BrokenExecutor):
+                suspects.append(submission)
+            else:
+                yield submission, future
+        yield from self._as_completed(suspects, in_flight=lambda: 1)
+
+    def _as_completed(
+        self, submissions: list[Submission], in_flight: Callable[[], int]
+    ) -> Iterator[tuple[Submission, Future[Graded]]]:
+        waiting = iter(submissions)
+        running: dict[Future[Graded], Submission] = {}
+        while True:
+            vacancies = in_flight() - len(running)
+            for submission in itertools.islice(waiting, max(0, vacancies)):
+                running[self._submit(submission)] = submission
+            if not running:
+                return
+            finished, _ = concurrent.futures.wait(
+                running, return_when=concurrent.futures.FIRST_COMPLETED
+            )
+            for future in finished:
+                yield running.pop(future), future
+
+    def _submit(self, submission: Submission) -> Future[Graded]:
+        try:
+            return self._submit_to(self._executor, submission)
+        except BrokenExecutor:
+            self._executor.shutdown(wait=False)
+            self._executor = self._workers.make_executor()
+            return self._submit_to(self._executor, submission)

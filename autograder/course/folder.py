@@ -1,0 +1,242 @@
+"""The course folder as grading sees it: which submissions there are, and which are new."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from nbgrader.api import Assignment as AssignmentEntry
+from nbgrader.api import BaseCell, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
+from nbgrader.apps.baseapp import NbGrader
+from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import SQLAlchemyError
+from traitlets.config import Config
+
+from autograder.assignment import Assignment
+from autograder.course.transaction import patient
+from autograder.grading.run import digest
+from autograder.submission import files
+from autograder.submission.notebook import Unreadable
+from autograder.text import readable, summary
+
+STAGING = ".grading"
+"""Folder for what has not been recorded completely, laid out like ``submitted/``."""
+
+LOCK = ".lock"
+"""File in that folder that a grader at work has locked; no student's name begins with a dot."""
+
+
+class CourseError(Exception):
+    """The course folder cannot be used; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student handed in.
+
+    Attributes
+    ----------
+    student : str
+    folder : Path
+        ``submitted/<student>/<assignment>``; not trusted to be a folder.
+    notebook : Path
+        The notebook in it. It need not exist.
+    timestamp : datetime or None
+        When it was handed in (UTC), if known. It is read before the notebook: if another version
+        arrives in between, the result counts as that of the older one, and the newer one is graded
+        by the next run.
+    note : str
+        What is unusual about the way it was handed in; empty as a rule.
+    """
+
+    student: str
+    folder: Path
+    notebook: Path
+    timestamp: datetime | None
+    note: str = ""
+
+    def read(self) -> bytes:
+        """Content of the notebook; raises `Unreadable`."""
+        try:
+            return files.read_notebook(self.notebook)
+        except Unreadable as reason:
+            raise Unreadable(f"{reason} {self.note}".strip()) from None
+
+    def digest(self) -> str:
+        """What tells its content from another one."""
+        try:
+            return digest(self.read())
+        except Unreadable:
+            return digest(b"")
+
+
+class Course:
+    """A course folder with its nbgrader configuration.
+
+    Parameters
+    ----------
+    root : str or Path
+        The folder with nbgrader_config.py.
+    assignment_id : str
+
+    Raises
+    ------
+    CourseError
+        If the folder is not a course or the assignment does not exist.
+    """
+
+    def __init__(self, root: str | Path, assignment_id: str) -> None:
+        self.root = Path(root).resolve()
+        self.assignment_id = assignment_id
+        if not (self.root / "nbgrader_config.py").is_file():
+            raise CourseError(
+                f"{self.root} is not a course folder: it has no nbgrader_config.py. Run this "
+                "command in the course folder, or name that folder with --course."
+            )
+        self.config = self._load_config()
+        self.directory = CourseDirectory(config=self.config)
+        source = Path(self.folder(self.directory.source_directory, "."))
+        if not source.is_dir():
+            raise CourseError(f"There is no assignment {assignment_id!r}: {source} does not exist.")
+        self.assignment = Assignment.from_directory(source)
+        self.notebook_id = next(path.stem for path in source.glob("*.ipynb"))
+
+    def folder(self, step: str, student: str) -> Path:
+        """Folder of nbgrader's `step` (``submitted``, say) for a student of this assignment."""
+        return Path(self.directory.format_path(step, student, self.assignment_id))
+
+    def submissions(self) -> list[Submission]:
+        """Everything in ``submitted/``, in the order of the students' names."""
+        folders = {name: self._submitted(name) for name in self._names_in_submitted()}
+        return [
+            self._submission(name, folder) for name, folder in folders.items() if _exists(folder)
+        ]
+
+    def misplaced(self) -> list[Path]:
+        """What stands in ``submitted/`` where no submission is looked for, but looks like one."""
+        found = []
+        for name in self._names_in_submitted():
+            folder = self._submitted(name)
+            exchanged = name == self.assignment_id  # with the name of the student
+            if not os.path.isdir(folder.parent) or (exchanged and not _exists(folder)):
+                found.append(folder.parent)
+            elif not _exists(folder):
+                found += sorted(folder.parent.glob("*.ipynb"))
+                found += [
+                    other
+                    for other in sorted(folder.parent.glob("*/"))
+                    if other.name.lower() == folder.name.lower()
+                ]
+        return found
+
+    def _names_in_submitted(self) -> list[str]:
+        submitted = self.root / self.directory.submitted_directory
+        if not submitted.is_dir():
+            raise CourseError(f"There is nothing to grade: {submitted} does not exist.")
+        names = sorted(entry.name for entry in submitted.iterdir())
+        return [name for name in names if not name.startswith(".")]
+
+    def _submitted(self, student: str) -> Path:
+        return self.folder(self.directory.submitted_directory, student)
+
+    def gradebook(self) -> Gradebook:
+        """Open the gradebook.
+
+        Raises
+        ------
+        CourseError
+            If that is not possible.
+        """
+        try:
+            return Gradebook(patient(self.directory.db_url), self.directory.course_id)
+        except (SQLAlchemyError, ImportError) as error:  # ImportError: no driver for the database
+            raise CourseError(f"The gradebook cannot be opened: {error}") from error
+
+    def recorded(self, submissions: Iterable[Submission]) -> set[str]:
+        """Students whose submission stands in ``autograded/`` and, completely, in the gradebook."""
+        in_gradebook = self.scores()
+        return {
+            submission.student
+            for submission in submissions
+            if submission.student in in_gradebook and self._stands_in_autograded(submission)
+        }
+
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Points in the gradebook, by student and grade id of the test; of all tests or none."""
+        tests = self.assignment.points()
+        students: dict[str, dict[str, float]] = {}
+        with self.gradebook() as gradebook:
+            entries = (
+                gradebook.db.query(SubmittedAssignment.student_id, BaseCell.name, Grade.score)
+                .join(AssignmentEntry, AssignmentEntry.id == SubmittedAssignment.assignment_id)
+                .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+                .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
+                .join(BaseCell, BaseCell.id == Grade.cell_id)
+                .filter(AssignmentEntry.name == self.assignment_id)
+                .filter(BaseCell.name.in_(tests), Grade.auto_score.is_not(None))
+            )
+            for student, test, score in entries:
+                students.setdefault(student, {})[test] = score
+        return {name: scores for name, scores in students.items() if len(scores) == len(tests)}
+
+    def _stands_in_autograded(self, submission: Submission) -> bool:
+        autograded = self.folder(self.directory.autograded_directory, submission.student)
+        notebook = autograded / f"{self.notebook_id}.ipynb"
+        if not notebook.exists() or self.folder(STAGING, submission.student).exists():
+            return False
+        # Not "is older": what was handed in last may look older after a clock was put right.
+        if files.read_timestamp(autograded) != submission.timestamp:
+            return False
+        return submission.timestamp is not None or _digest_in(notebook) == submission.digest()
+
+    def _submission(self, student: str, folder: Path) -> Submission:
+        expected = folder / f"{self.notebook_id}.ipynb"
+        timestamp = files.read_timestamp(folder)
+        if _exists(expected) or os.path.islink(folder) or not os.path.isdir(folder):
+            return Submission(student, folder, expected, timestamp)
+        others = sorted(path for path in folder.glob("*.ipynb") if os.path.isfile(path))
+        if len(others) != 1:
+            names = ", ".join(readable(path.name) for path in others)
+            note = f"The folder holds several notebooks of other names: {names}." if names else ""
+            return Submission(student, folder, expected, timestamp, note)
+        note = f"The notebook had the name {readable(others[0].name)} instead of {expected.name}."
+        return Submission(student, folder, others[0], timestamp, note)
+
+    def _load_config(self) -> Config:
+        app = NbGrader(raise_config_file_errors=True)
+        here = os.getcwd()
+        os.chdir(self.root)  # nbgrader looks for its configuration in the working directory
+        try:
+            app.initialize([], root=str(self.root))
+        except Exception as error:  # whatever that file does wrong
+            raise CourseError(
+                f"nbgrader_config.py of {self.root} cannot be loaded: {summary(error)}"
+            ) from error
+        finally:
+            os.chdir(here)
+        config = app.config.copy()
+        config.CourseDirectory.root = str(self.root)
+        return config
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is anything, if only a link or a folder that we may not look into."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _digest_in(executed: Path) -> str:
+    """Digest of the submission that an executed notebook was made from; empty if not known."""
+    try:
+        return json.loads(executed.read_bytes())["metadata"]["autograder"]["submission"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

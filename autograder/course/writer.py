@@ -1,0 +1,156 @@
+"""Record results in the course folder and in the gradebook, through nbgrader's own Autograde.
+
+A result passes through the folder ``.grading``. While a submission stands there, it has not been
+recorded completely, and the next run grades it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+from pathlib import Path
+from typing import IO
+
+from nbconvert.exporters import NotebookExporter
+from nbconvert.exporters.exporter import ResourcesDict
+from nbformat import NotebookNode
+from nbgrader.api import MissingEntry
+from nbgrader.converters import Autograde, NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config
+
+from autograder.course.folder import STAGING, Course, CourseError, Submission
+from autograder.course.transaction import SharedConnection, patient
+from autograder.submission import files
+from autograder.text import summary
+
+# Where nbgrader's Gradebook writes a traceback of each error, before it raises one of its own.
+_GRADEBOOK_LOG = logging.getLogger("tornado.application")
+
+
+class NotRecorded(Exception):
+    """A result could not be recorded; the message says why."""
+
+
+class Writer:
+    """The only one that writes while a course is graded.
+
+    Parameters
+    ----------
+    course : Course
+
+    Raises
+    ------
+    CourseError
+        If the assignment has not been generated, or the gradebook cannot be used.
+    """
+
+    def __init__(self, course: Course) -> None:
+        self._course = course
+        with course.gradebook() as gradebook:
+            try:
+                gradebook.find_notebook(course.notebook_id, course.assignment_id)
+            except MissingEntry:
+                raise CourseError(
+                    f"The gradebook does not know {course.assignment_id} yet. First run: "
+                    f"nbgrader generate_assignment {course.assignment_id} --force"
+                ) from None
+        self._connection = SharedConnection(patient(course.directory.db_url))
+        self._errors = _Errors()
+        log = logging.Logger("nbgrader")
+        for source in (log, _GRADEBOOK_LOG):
+            source.addHandler(self._errors)
+        _GRADEBOOK_LOG.propagate = False
+        config = Config(course.config)
+        config.CourseDirectory.submitted_directory = STAGING
+        config.CourseDirectory.db_url = self._connection.db_url
+        directory = CourseDirectory(config=config, log=log)
+        self._autograde = _Recorder(coursedir=directory, config=config, log=log)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        _GRADEBOOK_LOG.propagate = True
+        _GRADEBOOK_LOG.removeHandler(self._errors)
+        self._connection.close()
+
+    def record(self, submission: Submission, notebook: NotebookNode) -> None:
+        """Record an executed notebook as the result of a submission.
+
+        Raises
+        ------
+        NotRecorded
+            If that is not possible. The gradebook is then as it was before.
+        """
+        self._errors.last = ""
+        try:
+            staged = self._stage(submission)
+            self._autograde.staged, self._autograde.notebook = staged, notebook
+            with self._connection.transaction():
+                self._autograde.start()
+            shutil.rmtree(staged.parents[1])
+        except NbGraderException as error:
+            raise NotRecorded(self._errors.last or str(error)) from error
+        except Exception as error:  # of the disk or the database
+            raise NotRecorded(summary(error)) from error
+
+    def _stage(self, submission: Submission) -> Path:
+        folder = self._course.folder(STAGING, submission.student)
+        shutil.rmtree(folder, ignore_errors=True)  # left by a run that did not come to its end
+        folder.mkdir(parents=True)
+        if submission.timestamp:
+            (folder / files.TIMESTAMP).write_text(f"{submission.timestamp} UTC\n")
+        if secret := files.read_secret(submission.folder):
+            (folder / files.SECRET).write_bytes(secret)
+        notebook = folder / f"{self._course.notebook_id}.ipynb"
+        notebook.touch()
+        return notebook
+
+
+class _Exporter(NotebookExporter):
+    """Exports the notebook that the `_Recorder` holds, whatever the staged file contains."""
+
+    optimistic_validation = True  # once, not after each preprocessor
+
+    def from_file(
+        self, file_stream: IO[str], resources: ResourcesDict | None = None, **kw: object
+    ) -> tuple[str, ResourcesDict]:
+        return self.from_notebook_node(self.parent.notebook, resources, **kw)
+
+
+class _Recorder(Autograde):
+    """Autograde for a notebook that has been sanitized and executed before: one conversion.
+
+    Attributes
+    ----------
+    staged : Path
+        Where nbgrader believes the next notebook to be.
+    notebook : NotebookNode
+        The notebook itself.
+    """
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**settings)
+        self.exporter_class = _Exporter
+        self.preprocessors = self.autograde_preprocessors
+        self.pre_convert_hook = None
+        self.force = True
+
+    def init_notebooks(self) -> None:
+        # nbgrader would search by patterns, and miss a student called [1-3].
+        self.assignments = {str(self.staged.parent): [str(self.staged)]}
+
+    def convert_single_notebook(self, notebook_filename: str) -> None:
+        super(Autograde, self).convert_single_notebook(notebook_filename)
+
+
+class _Errors(logging.Handler):
+    """Remembers the last exception that nbgrader logs; the one it raises does not tell it."""
+
+    last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if error := sys.exc_info()[1]:
+            self.last = summary(error)

@@ -1,0 +1,197 @@
+"""Run our test cells in the grader's process, against functions that live in the sandbox.
+
+A test cell is our own source. In its namespace each graded function is a proxy: calling it asks
+the student's process and gives plain data back, so that nothing a student defines is ever
+executed, evaluated or unpickled here.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import io
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from autograder.assignment import Assignment, Role, role
+from autograder.sandbox.process import ProcessDied, StudentProcess
+from autograder.text import readable
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Outcome of one test cell.
+
+    Attributes
+    ----------
+    passed : bool
+    message : str
+        What a person reads: what the tests printed, or what is wrong.
+    code : str
+        Stable short name of the mistake, for counting; empty for a test that passed.
+    """
+
+    passed: bool
+    message: str
+    code: str = ""
+
+
+def examine(
+    assignment: Assignment, test: str, student: StudentProcess, seconds: Callable[[], float]
+) -> Verdict:
+    """Run the test cell with the grade id `test`, hidden tests included.
+
+    Parameters
+    ----------
+    assignment : Assignment
+    test : str
+    student : StudentProcess
+        Where the student's cells have run.
+    seconds : callable
+        Asked before each call of a student's function: how long it may take.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    ProcessDied
+        If the student's process is lost during a call.
+    """
+    deaths: list[ProcessDied] = []
+
+    def proxy(name: str) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            if deaths:
+                raise deaths[0]
+            try:
+                return student.call(name, list(arguments), seconds())
+            except ProcessDied as death:
+                deaths.append(death)  # the tests explain exceptions, but must not explain this one
+                raise
+
+        call.__name__ = call.__qualname__ = name
+        return call
+
+    source = assignment.test_source(test)
+    proxies = {name: proxy(name) for name in assignment.graded_functions() if student.defines(name)}
+    public_files = library(assignment)
+    printed = io.StringIO()
+    with public_files.at_hand():
+        namespace = public_files.names_used_by(source) | proxies
+        try:
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
+                exec(compile(source, f"<{test}>", "exec"), namespace)
+        except Exception as error:
+            verdict = Verdict(False, readable(str(error) or type(error).__name__), _code(error))
+        else:
+            verdict = Verdict(True, readable(printed.getvalue()).strip())
+    if deaths:
+        raise deaths[0]
+    return verdict
+
+
+def _code(error: Exception) -> str:
+    """The code that `public_tests.WrongAnswer` carries, or the type of another exception."""
+    return getattr(error, "code", None) or f"raises-{type(error).__name__}"
+
+
+class Library:
+    """The names that test cells may import: the assignment's public files, as real modules.
+
+    They are in ``sys.modules`` only while `at_hand` is entered, so that assignments with modules of
+    the same name, or of the name of one of the grader's own, never meet.
+    """
+
+    def __init__(self, files: Mapping[str, bytes], imports: Mapping[str, ast.stmt]) -> None:
+        self._finder = _Finder(files)
+        self._imports = imports
+        self._modules: dict[str, ModuleType] = {}
+
+    @contextlib.contextmanager
+    def at_hand(self) -> Iterator[None]:
+        """Let imports find the public files first."""
+        aside = self._take_out_of_sight()
+        sys.modules.update(self._modules)
+        sys.meta_path.insert(0, self._finder)
+        try:
+            yield
+        finally:
+            sys.meta_path.remove(self._finder)
+            self._modules = self._take_out_of_sight()
+            sys.modules.update(aside)
+
+    def _take_out_of_sight(self) -> dict[str, ModuleType]:
+        """Remove the modules that could be of the public files from sight; return them."""
+        names = [name for name in sys.modules if name.partition(".")[0] in self._finder.top_level]
+        return {name: sys.modules.pop(name) for name in names}
+
+    def names_used_by(self, source: str) -> dict[str, Any]:
+        """A namespace with those imports of our notebook that `source` makes use of."""
+        namespace: dict[str, Any] = {"__name__": "__main__"}
+        used = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+        for name in sorted(used & self._imports.keys()):
+            statement = ast.Module([self._imports[name]], type_ignores=[])
+            exec(compile(statement, "<imports>", "exec"), namespace)
+        return namespace
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds modules and packages among files in memory."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._sources = {
+            path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): (path, source)
+            for path, source in files.items()
+            if path.endswith(".py")
+        }
+        self.top_level = {name.partition(".")[0] for name in self._sources}
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> object:
+        if name in self._sources:
+            loader = _Loader(*self._sources[name])
+            return importlib.util.spec_from_loader(name, loader)
+        if any(module.startswith(f"{name}.") for module in self._sources):  # without __init__.py
+            return importlib.machinery.ModuleSpec(name, None, is_package=True)
+        return None
+
+
+class _Loader(importlib.abc.ExecutionLoader):
+    def __init__(self, path: str, source: bytes) -> None:
+        self._path = path
+        self._source = source
+
+    def get_filename(self, name: str) -> str:
+        return f"<{self._path} of the assignment>"
+
+    def get_source(self, name: str) -> str:
+        return importlib.util.decode_source(self._source)
+
+    def is_package(self, name: str) -> bool:
+        return self._path.endswith("__init__.py")
+
+
+@functools.lru_cache(maxsize=4)  # a worker grades many submissions of the same assignment
+def library(assignment: Assignment) -> Library:
+    """The public files of an assignment, and the imports of its given cells."""
+    imports: dict[str, ast.stmt] = {}
+    for cell in assignment.cells:
+        if cell.cell_type != "code" or role(cell) is not Role.OURS:
+            continue
+        lines = [
+            "" if line.lstrip().startswith(("%", "!")) else line
+            for line in cell.source.splitlines()
+        ]
+        for statement in ast.parse("\n".join(lines)).body:
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                for alias in statement.names:
+                    imports[alias.asname or alias.name] = statement
+    return Library(assignment.files, imports)

@@ -1,0 +1,174 @@
+"""Our part of ``nbgrader autograde``: the plug-ins that nbgrader_config.py names.
+
+nbgrader converts a submission twice. The first time (``sanitize_preprocessors``) `Grade` puts the
+executed notebook in the place of whatever was submitted; the second time
+(``autograde_preprocessors``) `SaveVerdicts` records its scores and comments. nbgrader's own kernel
+never starts.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters import NotebookExporter
+from nbconvert.exporters.exporter import ResourcesDict
+from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
+from traitlets import Bool, Float
+
+from autograder.assignment import Assignment, Role, grade_id
+from autograder.comments import Comment, cell_of
+from autograder.grading.run import Graded, answers_tested_by, grade_submission, unreadable
+from autograder.submission import files
+from autograder.submission.notebook import Unreadable
+
+
+class SubmissionExporter(NotebookExporter):
+    """Opens no submitted file itself: `Grade` does, and copes with what it finds there."""
+
+    def from_filename(
+        self, filename: str, resources: ResourcesDict | None = None, **kw: object
+    ) -> tuple[str, ResourcesDict]:
+        path = Path(filename)
+        coursedir = self.parent.coursedir
+        submitted = Path(coursedir.root, coursedir.submitted_directory)
+        resources = resources if resources is not None else ResourcesDict()
+        resources["metadata"] = ResourcesDict(name=path.stem, path=str(path.parent))
+        if path.is_relative_to(submitted):
+            notebook = new_notebook()
+        else:
+            notebook = nbformat.read(path, as_version=4)
+        return self.from_notebook_node(notebook, resources, **kw)
+
+
+class Grade(NbGraderPreprocessor):
+    """Grades the submission in the sandbox and continues with the executed notebook."""
+
+    sandboxed = Bool(True, help="Whether to run student code in the bubblewrap sandbox").tag(
+        config=True
+    )
+    full = Bool(False, help="Whether to run the cells tagged demonstration as well").tag(
+        config=True
+    )
+
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        course: CourseDirectory = self.parent.parent.coursedir
+        names = resources["nbgrader"]
+        assignment = read_assignment(course, names["assignment"])
+        folder = course.format_path(
+            course.submitted_directory, names["student"], names["assignment"]
+        )
+        try:
+            submission = files.read_notebook(Path(folder, names["notebook"] + ".ipynb"))
+        except Unreadable as reason:
+            graded = unreadable(assignment, str(reason))
+        else:
+            graded = grade_submission(
+                submission,
+                assignment,
+                full=self.full,
+                sandboxed=self.sandboxed,
+                hidden=(course.root,),
+            )
+        self._log(names["student"], graded)
+        return graded.notebook, resources
+
+    def _log(self, student: str, graded: Graded) -> None:
+        if graded.unreadable:
+            self.log.error("%s: not graded, %s", student, graded.unreadable)
+        for repair in graded.repairs:
+            self.log.warning("%s: %s", student, repair)
+
+
+class SaveVerdicts(SaveAutoGrades):
+    """Saves scores as nbgrader does, and as automatic comments what there is to say.
+
+    Scores and comments that a grader gave stand in fields of their own and stay as they are.
+    """
+
+    points_per_finding = Float(
+        0,
+        min=0,
+        help="Points taken off an exercise for each place where its answer breaks a rule",
+    ).tag(config=True)
+
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        course: CourseDirectory = self.parent.parent.coursedir
+        assignment = read_assignment(course, resources["nbgrader"]["assignment"])
+        self._unreadable = bool(nb.metadata.autograder.unreadable)
+        self._taken_off: Counter[str] = Counter()  # points by the grade id of the test
+        self._write_comments(nb, assignment)
+        nb, resources = super().preprocess(nb, resources)
+        # nbgrader would keep the page about the result before, unless it is told --force.
+        names = resources["nbgrader"]
+        shutil.rmtree(
+            course.format_path(course.feedback_directory, names["student"], names["assignment"]),
+            ignore_errors=True,
+        )
+        return nb, resources
+
+    def _write_comments(self, nb: NotebookNode, assignment: Assignment) -> None:
+        tests = _by_grade_id(nb, Role.TEST)
+        answers = _by_grade_id(nb, Role.ANSWER)
+        tested_by = {
+            answer: test for test in tests for answer in answers_tested_by(assignment, test)
+        }
+        findings: dict[str, list[str]] = {answer: [] for answer in answers}
+        elsewhere: list[str] = []
+        for finding in nb.metadata.autograder.findings:
+            findings.get(cell_of(finding), elsewhere).append(finding)
+        repairs = nb.metadata.autograder.repairs
+        for answer, metadata in answers.items():
+            metadata.test = tested_by.get(answer, "")
+            verdict = tests.get(metadata.test, {})
+            points = self.points_per_finding * len(findings[answer])
+            self._taken_off[metadata.test] += points
+            metadata.comment = str(
+                Comment(
+                    message=verdict.get("message", ""),
+                    code=verdict.get("code", ""),
+                    findings=tuple(findings[answer]),
+                    penalty=f"Points taken off for this: {points:g}." if points else "",
+                    repairs=tuple(repairs),
+                    notebook_findings=tuple(elsewhere),
+                )
+            )
+            repairs, elsewhere = [], []  # the first answer has told of them
+
+    def _add_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
+        super()._add_score(cell, resources)
+        grade = self.gradebook.find_grade(
+            grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
+        )
+        if points := self._taken_off[grade_id(cell)]:
+            grade.auto_score = max(0, grade.auto_score - points)
+        if self._unreadable:  # a person has to look at what was handed in
+            grade.needs_manual_grade = True
+        self.gradebook.db.commit()
+
+    def _add_comment(self, cell: NotebookNode, resources: ResourcesDict) -> None:
+        comment = self.gradebook.find_comment(
+            grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
+        )
+        comment.auto_comment = cell.metadata.autograder.comment
+        self.gradebook.db.commit()
+
+
+def read_assignment(course: CourseDirectory, assignment: str) -> Assignment:
+    """Read the assignment from the course's own source folder."""
+    return Assignment.from_directory(course.format_path(course.source_directory, ".", assignment))
+
+
+def _by_grade_id(nb: NotebookNode, role: Role) -> dict[str, NotebookNode]:
+    """Our metadata of the cells with a role."""
+    cells = (cell for cell in nb.cells if cell.metadata.autograder.role == role)
+    return {grade_id(cell): cell.metadata.autograder for cell in cells}

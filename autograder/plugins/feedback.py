@@ -1,0 +1,222 @@
+"""The feedback page: what a student reads about a submission, in one minute.
+
+nbgrader_config.py names this exporter in the place of nbgrader's own, so that ``nbgrader
+generate_feedback``, Formgrader and ``nbgrader release_feedback`` use it. A class of our own was
+chosen over a template for nbgrader's HTMLExporter, whose pages load scripts from the network and
+escape nothing by themselves, and over a folder of templates in the configuration, which Formgrader
+would search for its own pages too.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import mistune
+from markupsafe import Markup
+from nbconvert.exporters import Exporter
+from nbconvert.exporters.exporter import ResourcesDict
+from nbformat import NotebookNode
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer, TextLexer
+from traitlets import default
+
+from autograder.assignment import Role, grade_id
+from autograder.comments import Comment
+from autograder.pages import render
+from autograder.submission.files import SECRET, TIMESTAMP, read_secret
+
+# A grader writes Markdown, but perhaps around words of the student: HTML in it stays text.
+_MARKDOWN = mistune.create_markdown(escape=True, hard_wrap=True)
+_ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class ReadGradebook(GetGrades):
+    """Puts scores and comments into the notebook; tells a grader's from the automatic ones."""
+
+    def _get_comment(self, cell: NotebookNode, resources: ResourcesDict) -> None:
+        comment = self.gradebook.find_comment(
+            grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
+        )
+        cell.metadata.nbgrader.comment = comment.auto_comment or ""
+        cell.metadata.nbgrader.manual_comment = comment.manual_comment or ""
+
+    def _get_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
+        super()._get_score(cell, resources)
+        grade = self.gradebook.find_grade(
+            grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
+        )
+        cell.metadata.nbgrader.manual_score = grade.manual_score is not None
+
+
+class MakeReleasable(NbGraderPreprocessor):
+    """Puts beside a page what ``nbgrader release_feedback`` asks for, where that is missing.
+
+    A submission that did not come through the exchange has no time stamp and no secret by which
+    its student can fetch the page. Without them nbgrader would stop, and release no other page.
+    """
+
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        course: CourseDirectory = self.parent.parent.coursedir
+        names = resources["nbgrader"]
+        folder = Path(
+            course.format_path(course.feedback_directory, names["student"], names["assignment"])
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / TIMESTAMP).exists():
+            (folder / TIMESTAMP).write_text("")
+        if read_secret(folder) is None:
+            (folder / SECRET).write_text(uuid.uuid4().hex)
+        return nb, resources
+
+
+class FeedbackExporter(Exporter):
+    """Makes a feedback page of an autograded notebook that `ReadGradebook` has seen."""
+
+    export_from_notebook = None  # not for JupyterLab's menu: it needs the gradebook
+
+    @default("file_extension")
+    def _file_extension_default(self) -> str:
+        return ".html"
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: ResourcesDict | None = None, **kw: object
+    ) -> tuple[str, ResourcesDict]:
+        nb, resources = super().from_notebook_node(nb, resources, **kw)
+        graded = resources["nbgrader"]
+        exercises = _exercises(nb)
+        comments = [answer.comment for exercise in exercises for answer in exercise.answers]
+        page = render(
+            "feedback.html.j2",
+            assignment=graded["assignment"],
+            student=graded["student"],
+            score=max(0, graded["score"]),
+            max_score=graded["max_score"],
+            late_penalty=graded["late_penalty"],
+            unreadable=nb.metadata.autograder.unreadable,
+            repairs=[repair for comment in comments for repair in comment.repairs],
+            findings=[finding for comment in comments for finding in comment.notebook_findings],
+            exercises=exercises,
+            other_cells=[_shown(cell) for cell in nb.cells if _concerns_student(cell)],
+        )
+        return page, resources
+
+
+@dataclass(frozen=True)
+class Output:
+    """What came out of a cell: text, or a picture in base64 with its description."""
+
+    text: str
+    png: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell as the page shows it."""
+
+    source: Markup
+    outputs: list[Output]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A student's answer and what there is to say about it."""
+
+    cell: Cell
+    comment: Comment
+    grader_comment: Markup
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A test cell with the answers that it tests."""
+
+    name: str
+    title: str
+    score: float
+    max_score: float
+    set_by_grader: bool
+    answers: list[Answer] = field(default_factory=list)
+
+
+def _exercises(nb: NotebookNode) -> list[Exercise]:
+    """The exercises in the notebook's order."""
+    titles = headings(nb.cells)
+    exercises = []
+    for cell in nb.cells:
+        if "score" not in cell.metadata.get("nbgrader", {}):
+            continue
+        name = grade_id(cell)
+        answers = [
+            (grade_id(other), _answer(other))
+            for other in nb.cells
+            if other.metadata.autograder.role == Role.ANSWER
+            and name in (other.metadata.autograder.test, grade_id(other))
+        ]
+        exercises.append(
+            Exercise(
+                name,
+                next((titles[answer] for answer, _ in answers if answer in titles), name),
+                cell.metadata.nbgrader.score,
+                cell.metadata.nbgrader.points,
+                cell.metadata.nbgrader.manual_score,
+                [answer for _, answer in answers],
+            )
+        )
+    return exercises
+
+
+def headings(cells: Iterable[NotebookNode]) -> dict[str, str]:
+    """The heading above each answer, in cells of which the role is known, by grade id."""
+    titles = {}
+    heading = None
+    for cell in cells:
+        kind = cell.metadata.autograder.role
+        if kind == Role.OURS and cell.cell_type == "markdown":
+            headings = re.findall(r"^#+ +(.+)$", cell.source, re.M)
+            heading = headings[-1] if headings else heading
+        elif kind == Role.ANSWER and heading:
+            titles[grade_id(cell)] = heading
+    return titles
+
+
+def _answer(cell: NotebookNode) -> Answer:
+    settings = cell.metadata.nbgrader
+    return Answer(
+        _shown(cell),
+        Comment.parse(settings.comment),
+        Markup(_MARKDOWN(settings.manual_comment)),
+    )
+
+
+def _concerns_student(cell: NotebookNode) -> bool:
+    """Whether a cell outside the exercises has something of the student, or came out with it."""
+    if cell.cell_type != "code" or cell.metadata.autograder.role in (Role.ANSWER, Role.TEST):
+        return False
+    return cell.metadata.autograder.role == Role.STUDENT or bool(cell.outputs)
+
+
+def _shown(cell: NotebookNode) -> Cell:
+    # Grading marks long code like this, because some of it would keep Pygments busy for minutes.
+    plain = cell.metadata.get("magics_language") == "text"
+    lexer = TextLexer(stripnl=False) if plain else PythonLexer(stripnl=False)
+    html = highlight(cell.source, lexer, HtmlFormatter(nowrap=True))
+    # Pygments closes its elements at the end of each line, so that a line can be an element.
+    lines = [f'<span class="line">{line}</span>' for line in html.removesuffix("\n").split("\n")]
+    return Cell(Markup("\n".join(lines)), [_output(output) for output in cell.get("outputs", [])])
+
+
+def _output(output: NotebookNode) -> Output:
+    if output.output_type == "stream":
+        return Output(_ANSI_COLOR.sub("", output.text))
+    if output.output_type == "error":
+        return Output(_ANSI_COLOR.sub("", "\n".join(output.traceback)))
+    return Output(output.data.get("text/plain", ""), output.data.get("image/png", ""))

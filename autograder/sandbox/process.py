@@ -1,0 +1,381 @@
+"""Run student code in a process of its own, inside a bubblewrap sandbox.
+
+What keeps student code away from the grader
+    - Namespaces of its own (user, process, network, IPC, host name, mount, cgroup), without a way
+      to the network and without the right to make further ones.
+    - A file system that holds the Python environment and the system's libraries, read-only, and
+      scratch space in memory. No course folder, no home, nothing of /etc but what programs need to
+      start. The environment variables are ours.
+    - No privileges: as root, the sandbox's own set-up knows two users, and the student's process
+      becomes the second one before any student code runs. Started by an ordinary user, it has that
+      user's rights, but sees no file and no process of that user.
+    - Limits that the kernel keeps for each process, and one on their number; a wall clock; and a
+      look at the memory of all processes and of the scratch space, five times a second while the
+      grader waits for an answer.
+    - All that arrives is limited in size before it is read, and checked by ``protocol.py``.
+
+What this does not cover
+    - Bugs of the kernel or of bubblewrap. The filter in ``seccomp.py`` makes the part of the kernel
+      that student code can reach smaller.
+    - Memory taken in the fifth of a second between two looks. One process cannot pass the limit at
+      all; several together can, for that long. What pipes and sockets hold is not counted.
+    - As root in a container without a second user, only that look keeps the limit on processes.
+    - That the machine's load, and the files and paths of the Python environment, can be seen.
+    - Where the grader is an ordinary user and the kernel lets the processes of a user read each
+      other's memory, student code can take over bubblewrap's first process. That lives in the same
+      sandbox; but it is the one that ends all others if the grader itself is killed by -9. Then
+      only the limit on CPU time is left.
+    - Without a sandbox (``sandboxed=False``), everything but the limits of each process.
+
+Why not a Jupyter kernel: its five ZeroMQ channels and their socket files would have to be shared
+with the sandbox, the size of a message is known only when it is in memory, and it starts more
+slowly. Why not a container engine: it needs a service, an image, and somebody who sets them up.
+"""
+
+import base64
+import contextlib
+import dataclasses
+import functools
+import json
+import math
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn, Self
+
+from autograder.limits import MEGABYTE, Limits
+from autograder.sandbox import bubblewrap, protocol
+
+_PROGRAM = Path(__file__).with_name("program.py")
+_START_SECONDS = 60
+_THREADS_OF_BUBBLEWRAP = 1  # the first process of a sandbox is its own
+_ENDING_SECONDS = 2  # for a process to end that has closed its side of the socket
+_LOOK_SECONDS = 0.2  # between two looks at the memory of a sandbox
+_HOW_TO_INSTALL = """\
+Install it with: sudo apt-get install bubblewrap
+If you trust the whole class with this account: --no-sandbox"""
+_HOW_TO_ALLOW = """\
+bubblewrap is installed, but it cannot make a sandbox here. What to do:
+  - Ubuntu 24.04 and newer: allow it by an AppArmor profile for /usr/bin/bwrap (package
+    apparmor-profiles, profile bwrap-userns-restrict), or allow it to all programs with
+    sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0
+  - Debian: sudo sysctl kernel.unprivileged_userns_clone=1
+  - in a container (Docker, Podman): start it with
+    --security-opt seccomp=unconfined --security-opt apparmor=unconfined
+  - If you trust the whole class with this account: --no-sandbox"""
+
+_FIND_FONTS = """
+import os, pathlib
+
+def font_files():
+    try:
+        import matplotlib.font_manager
+    except ImportError:
+        return {}
+    folder = pathlib.Path(os.environ["MPLCONFIGDIR"])
+    return {path.name: path.read_text() for path in folder.glob("fontlist-*.json")}
+"""
+
+
+class SandboxUnavailable(RuntimeError):
+    """There is no sandbox on this machine; the message says how to get one."""
+
+
+class ProcessDied(RuntimeError):
+    """The student's process is gone; the message says why, in words for the student."""
+
+
+class StudentError(Exception):
+    """Student code raised an error.
+
+    Attributes
+    ----------
+    type_name, message : str
+        The error's type and text.
+    frames : list of (int, str)
+        Line number and source line of the student's code, innermost last.
+    """
+
+    def __init__(self, type_name: str, message: str, frames: list[tuple[int, str]]) -> None:
+        super().__init__(f"{type_name}: {message}")
+        self.type_name = type_name
+        self.message = message
+        self.frames = frames
+
+
+class CellResult(NamedTuple):
+    """What a cell showed (nbformat 4 outputs), and whether it ended in an error."""
+
+    outputs: list[dict]
+    failed: bool
+
+
+class StudentProcess:
+    """A Python process for the code of one submission.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        Files of the assignment, by name; they lie in the working directory of the process.
+    limits : Limits
+    sandboxed : bool
+        False runs the process with all rights of this one. For people who trust their class.
+    hidden : sequence of Path
+        Folders that must not be seen even if they lie inside the Python environment.
+
+    Raises
+    ------
+    SandboxUnavailable
+        If the process does not start.
+    """
+
+    def __init__(
+        self,
+        files: Mapping[str, bytes],
+        limits: Limits,
+        sandboxed: bool = True,
+        hidden: Sequence[Path] = (),
+    ) -> None:
+        self._start(files, limits, sandboxed, hidden, _matplotlib_cache(sandboxed))
+
+    def _start(
+        self,
+        files: Mapping[str, bytes],
+        limits: Limits,
+        sandboxed: bool,
+        hidden: Sequence[Path],
+        matplotlib_cache: Mapping[str, bytes],
+    ) -> None:
+        self.limits = limits
+        self._requests = 0
+        self._next_look = math.inf  # until then the scratch space need not exist
+        self._resources = contextlib.ExitStack()
+        try:
+            self._channel, far_end = socket.socketpair()
+            self._resources.callback(self._channel.close)
+            with far_end:
+                if sandboxed:
+                    scratch = bubblewrap.SCRATCH
+                    self._process = bubblewrap.Bubblewrap(
+                        _PROGRAM, far_end.fileno(), limits.scratch_bytes, hidden
+                    )
+                else:
+                    scratch = tempfile.mkdtemp(prefix="student-")
+                    self._resources.callback(shutil.rmtree, scratch, ignore_errors=True)
+                    self._process = bubblewrap.Unconfined(_PROGRAM, far_end.fileno())
+            self._resources.callback(self._process.kill)
+            settings = {
+                "files": _as_base64(files),
+                "matplotlib_cache": _as_base64(matplotlib_cache),
+                "limits": dataclasses.asdict(limits),
+                "packages": [str(folder) for folder in bubblewrap.package_folders()],
+                "sandboxed": sandboxed,
+                "scratch": scratch,
+                "user": self._process.user,
+            }
+            deadline = time.monotonic() + _START_SECONDS
+            self._send(settings, deadline)
+            answer = self._receive(deadline)
+            if "failed" in answer:
+                raise SandboxUnavailable(
+                    f"Python does not start in the sandbox: {answer['failed']}\n"
+                    "All users must be able to read it and its packages (chmod -R o+rX)."
+                )
+            self._next_look = 0.0
+        except bubblewrap.CannotStart as error:
+            self.close()
+            raise SandboxUnavailable(_what_to_do(str(error))) from error
+        except (ProcessDied, TimeoutError) as error:
+            self.close()
+            raise SandboxUnavailable(_what_to_do(self._process.said or str(error))) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def run_cell(self, source: str, seconds: float) -> CellResult:
+        """Run a cell as a notebook does.
+
+        Raises
+        ------
+        ProcessDied
+            If the cell took longer than `seconds`, passed a limit or ended the process. The object
+            is closed then.
+        """
+        answer = self._ask(seconds, do="run", source=source)
+        with self._checked():
+            if type(answer.get("failed")) is not bool:
+                raise protocol.Malformed("an answer that is neither success nor failure")
+            outputs = protocol.decode_outputs(answer.get("outputs"), self.limits)
+        return CellResult(outputs, answer["failed"])
+
+    def call(self, function_name: str, arguments: list, seconds: float) -> Any:
+        """Call a function of the student; arguments are None, bool, int, float, str and lists.
+
+        What the function changes in a list is changed in that list here, too.
+
+        Returns
+        -------
+        value
+            Plain data, see `protocol.decode`.
+
+        Raises
+        ------
+        StudentError
+            If the function raised an error or does not exist.
+        ProcessDied
+            As in `run_cell`.
+        """
+        answer = self._ask(seconds, do="call", function=function_name, arguments=arguments)
+        with self._checked():
+            if "error" in answer:
+                raise StudentError(*protocol.decode_error(answer["error"]))
+            value = protocol.decode(answer.get("value"), self.limits)
+            changed = protocol.decode(answer.get("arguments"), self.limits)
+            if type(changed) is not list or len(changed) != len(arguments):
+                raise protocol.Malformed("not as many arguments as were sent")
+        for argument, new in zip(arguments, changed, strict=True):
+            if type(argument) is list:
+                # A placeholder where a list was: it became too large, or contains itself.
+                argument[:] = new if type(new) is list else [new]
+        return value
+
+    def defines(self, name: str) -> bool:
+        """Tell whether the student's code defines something callable of this name."""
+        answer = self._ask(self.limits.call_seconds, do="defines", name=name)
+        with self._checked():
+            if type(answer.get("answer")) is not bool:
+                raise protocol.Malformed("neither yes nor no")
+        return answer["answer"]
+
+    def close(self) -> None:
+        """End every process of the submission; return when none is left."""
+        self._resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _ask(self, seconds: float, **request: object) -> dict:
+        self._requests += 1
+        deadline = time.monotonic() + seconds
+        try:
+            self._send({"id": self._requests, **request}, deadline)
+            answer = self._receive(deadline)
+        except TimeoutError:
+            self._die(f"this code ran longer than {seconds:g} s and was stopped")
+        if answer.get("id") != self._requests:
+            self._die("the process sent an answer to something that was not asked")
+        return answer
+
+    def _send(self, message: dict, deadline: float) -> None:
+        data = json.dumps(message).encode()
+        left = memoryview(len(data).to_bytes(4, "big") + data)
+        while left:
+            with self._waiting(deadline):
+                left = left[self._channel.send(left) :]
+
+    def _receive(self, deadline: float) -> dict:
+        size = int.from_bytes(self._read(4, deadline), "big")
+        if size > self.limits.message_bytes:
+            self._die(f"the process sent {size} bytes at once, more than is accepted")
+        message = self._read(size, deadline)
+        with self._checked():
+            return protocol.parse(message, self.limits)
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            with self._waiting(deadline):
+                part = self._channel.recv(min(size - len(data), 2**16))
+                if not part:
+                    raise ConnectionResetError
+                data += part
+        return bytes(data)
+
+    @contextlib.contextmanager
+    def _waiting(self, deadline: float) -> Iterator[None]:
+        """Let the socket block for a moment at most; look at time and memory before."""
+        now = time.monotonic()
+        if now > deadline:
+            raise TimeoutError("no answer in time")
+        if now > self._next_look:
+            self._next_look = now + _LOOK_SECONDS
+            memory, threads = self._process.usage()
+            if memory > self.limits.memory_bytes:
+                megabytes = self.limits.memory_bytes // MEGABYTE
+                self._die(f"this code used more than {megabytes} MB of memory and was stopped")
+            if threads > self.limits.processes + _THREADS_OF_BUBBLEWRAP:
+                self._die(f"this code ran more than {self.limits.processes} processes at a time")
+        try:
+            self._channel.settimeout(max(min(_LOOK_SECONDS, deadline - now), 0.001))
+            yield
+        except TimeoutError:
+            pass
+        except OSError:
+            self._die(_how_it_ended(self._process.wait(_ENDING_SECONDS)))
+
+    @contextlib.contextmanager
+    def _checked(self) -> Iterator[None]:
+        try:
+            yield
+        except protocol.Malformed as error:
+            self._die(f"the process sent what no notebook sends: {error}")
+
+    def _die(self, reason: str) -> NoReturn:
+        self.close()
+        raise ProcessDied(reason)
+
+
+def check_sandbox() -> None:
+    """Start a process in a sandbox and end it.
+
+    Raises
+    ------
+    SandboxUnavailable
+        If that is not possible, with a message that says what to do.
+    """
+    with StudentProcess({}, Limits()):
+        pass
+
+
+@functools.cache
+def _matplotlib_cache(sandboxed: bool) -> dict[str, bytes]:
+    """Return the files in which matplotlib remembers which fonts there are.
+
+    Making them takes a third of the time in which matplotlib is imported. They are made once, in a
+    sandbox in which no student code runs, because the fonts are those that can be seen there.
+    """
+    process = StudentProcess.__new__(StudentProcess)
+    process._start({}, Limits(), sandboxed, (), {})
+    with process:
+        process.run_cell(_FIND_FONTS, _START_SECONDS)
+        files = process.call("font_files", [], _START_SECONDS)
+    # A list of very many fonts does not pass the gate; then matplotlib makes its own.
+    return {name: content.encode() for name, content in files.items() if type(content) is str}
+
+
+def _as_base64(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: base64.b64encode(content).decode() for name, content in files.items()}
+
+
+def _what_to_do(said: str) -> str:
+    advice = _HOW_TO_INSTALL if shutil.which("bwrap") is None else _HOW_TO_ALLOW
+    return f"Student code runs in a sandbox, and there is none: {said}\n{advice}"
+
+
+def _how_it_ended(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "this code closed the connection to the grader"
+    # bubblewrap reports the signal that ended the program as 128 + its number.
+    number = -exit_code if exit_code < 0 else exit_code - 128
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"this code ended its Python process (exit code {exit_code})"
+    return f"the Python process of this code was ended by a signal ({name})"

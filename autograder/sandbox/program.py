@@ -1,0 +1,449 @@
+"""The program inside the sandbox: runs a student's cells and calls the student's functions.
+
+It stands alone (standard library and IPython) because nothing else of this package exists in there.
+`StudentProcess` in ``process.py`` starts it and talks to it over an inherited socket: each message
+is a length (4 bytes, big-endian) and that many bytes of JSON. The first message holds the settings,
+every other one a request, which gets exactly one answer.
+
+From the first cell on, everything here belongs to the student: it can be patched, and can answer
+whatever the student likes. The limits that are kept here only spare honest work; the ones that
+protect the grader are kept by the kernel, and by the other end of the socket.
+"""
+
+import base64
+import builtins
+import contextlib
+import io
+import json
+import linecache
+import os
+import resource
+import site
+import socket
+import sys
+
+_CELL_FILE = "<ipython-input-"  # how IPython calls the file of a cell
+_KINDS_OF_DATA = ("text/plain", "image/png")
+_OUTPUTS = 501  # one more than the grader keeps, so that it sees that something is missing
+_ERROR_LINES, _LINE_CHARACTERS = 100, 2_000
+
+
+class Channel:
+    """Messages over a stream socket."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._socket.set_inheritable(False)
+        self._owner = os.getpid()
+
+    def receive(self) -> dict:
+        return json.loads(self._read(int.from_bytes(self._read(4), "big")))
+
+    def send(self, message: dict) -> None:
+        if os.getpid() != self._owner:
+            os._exit(0)  # a copy that student code made by os.fork must not answer as well
+        data = json.dumps(message, ensure_ascii=False).encode(errors="replace")
+        self._socket.sendall(len(data).to_bytes(4, "big") + data)
+
+    def _read(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            part = self._socket.recv(size - len(data))
+            if not part:
+                os._exit(0)  # the grader is gone
+            data += part
+        return bytes(data)
+
+
+def limit_resources(limits: dict, count_processes: bool) -> None:
+    """Set the limits that the kernel keeps for each process, for good."""
+    values = {
+        resource.RLIMIT_AS: limits["memory_bytes"],
+        resource.RLIMIT_FSIZE: limits["file_bytes"],
+        resource.RLIMIT_CPU: int(limits["total_seconds"]) + 1,
+        resource.RLIMIT_NOFILE: 128,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }
+    if count_processes:
+        values[resource.RLIMIT_NPROC] = limits["processes"]
+    for kind, value in values.items():
+        hard = resource.getrlimit(kind)[1]
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        resource.setrlimit(kind, (value, value))
+
+
+def become(user: int) -> None:
+    """Give up root for `user`; capabilities go with it."""
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+
+
+class Recorder:
+    """The outputs of one cell, in order, cut to size."""
+
+    def __init__(self, limits: dict, folder: str) -> None:
+        self._text_bytes = limits["output_bytes"]
+        self._picture_bytes = limits["image_bytes"]
+        # What other programs and C code write arrives in these files. Files need no thread that
+        # empties them; their size has the limit of every file.
+        self._files = {}
+        for name, descriptor in (("stdout", 1), ("stderr", 2)):
+            path = os.path.join(folder, name)
+            self._files[name] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+            os.unlink(path)
+            os.dup2(self._files[name], descriptor)
+        self.start()
+
+    def start(self) -> None:
+        """Begin a new cell."""
+        self.clear()
+        for descriptor in self._files.values():
+            os.ftruncate(descriptor, 0)
+        self._seen = dict.fromkeys(self._files, 0)
+
+    def clear(self) -> None:
+        """Forget all outputs so far."""
+        self._outputs: list[dict] = []
+        self._text_left = self._text_bytes
+        self._pictures_left = self._picture_bytes
+
+    def write(self, name: str, text: str) -> None:
+        """Record what Python code wrote to a stream."""
+        self.collect()
+        self._append(name, text)
+
+    def collect(self) -> None:
+        """Record what arrived in the files."""
+        for name, descriptor in self._files.items():
+            size = os.fstat(descriptor).st_size
+            if size > self._seen[name]:
+                wanted = min(size - self._seen[name], max(self._text_left, 0) + 4)
+                text = os.pread(descriptor, wanted, self._seen[name]).decode(errors="replace")
+                self._seen[name] = size
+                self._append(name, text)
+
+    def add(self, output: dict) -> None:
+        """Record a display, a result or an error."""
+        self.collect()
+        if len(self._outputs) < _OUTPUTS:
+            self._outputs.append(output)
+
+    def add_data(self, data: dict, **output: object) -> None:
+        """Record a display or a result, as text and PNG."""
+        text, picture = data.get("text/plain"), data.get("image/png")
+        kept = {}
+        if isinstance(text, str) and (text := self._cut(text)):
+            kept["text/plain"] = text
+        if isinstance(picture, bytes):
+            picture = base64.b64encode(picture).decode()
+        if isinstance(picture, str):
+            self._pictures_left -= len(picture) * 3 // 4
+            if self._pictures_left >= 0:
+                kept["image/png"] = picture
+        if kept:
+            self.add({**output, "data": kept, "metadata": {}})
+
+    def _cut(self, text: str) -> str:
+        # One character too many is kept: from it the grader sees that something was cut off.
+        text = text[: max(self._text_left + 1, 0)]
+        self._text_left -= len(text)
+        return text
+
+    def _append(self, name: str, text: str) -> None:
+        text = self._cut(text)
+        if not text:
+            return
+        last = self._outputs[-1] if self._outputs else {}
+        if last.get("name") == name:
+            last["parts"].append(text)
+        elif len(self._outputs) < _OUTPUTS:
+            self._outputs.append({"output_type": "stream", "name": name, "parts": [text]})
+
+    def finish(self) -> list[dict]:
+        """Return the outputs as nbformat 4 defines them."""
+        self.collect()
+        for output in self._outputs:
+            if "parts" in output:
+                output["text"] = "".join(output.pop("parts"))
+        return self._outputs
+
+
+class Stream(io.TextIOBase):
+    """``sys.stdout`` or ``sys.stderr`` of the student."""
+
+    encoding = "utf-8"
+    errors = "replace"
+
+    def __init__(self, name: str, recorder: Recorder) -> None:
+        self.name = f"<{name}>"
+        self._stream = name
+        self._descriptor = {"stdout": 1, "stderr": 2}[name]
+        self._recorder = recorder
+        self.buffer = io.FileIO(self._descriptor, "wb", closefd=False)
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        self._recorder.write(self._stream, text)
+        return len(text)
+
+
+def refuse_input(prompt: object = "") -> str:
+    """Take the place of ``input``, which would wait for ever."""
+    raise RuntimeError("input() does not work here: nobody is there to type an answer")
+
+
+def make_shell(recorder: Recorder):
+    """Return an IPython shell whose outputs go to `recorder`."""
+    from IPython.core.displayhook import DisplayHook
+    from IPython.core.displaypub import DisplayPublisher
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    class Result(DisplayHook):
+        def write_output_prompt(self) -> None:
+            pass
+
+        def write_format_data(self, format_dict: dict, md_dict: dict | None = None) -> None:
+            recorder.add_data(
+                format_dict, output_type="execute_result", execution_count=self.prompt_count
+            )
+
+        def finish_displayhook(self) -> None:
+            pass
+
+    class Publisher(DisplayPublisher):
+        def publish(self, data: dict, metadata: dict | None = None, **_: object) -> None:
+            recorder.add_data(data, output_type="display_data")
+
+        def clear_output(self, wait: bool = False) -> None:
+            recorder.collect()
+            recorder.clear()
+
+    class Shell(InteractiveShell):
+        def _showtraceback(self, etype: type, evalue: BaseException, stb: list[str]) -> None:
+            try:
+                message = str(evalue)
+            except Exception:
+                message = "(an error whose message cannot be shown)"
+            lines = "\n".join(stb).split("\n")[-_ERROR_LINES:]
+            recorder.add(
+                {
+                    "output_type": "error",
+                    "ename": etype.__name__,
+                    "evalue": message[:_LINE_CHARACTERS],
+                    "traceback": [line[:_LINE_CHARACTERS] for line in lines],
+                }
+            )
+
+        def ask_exit(self) -> None:
+            raise SystemExit
+
+        def enable_gui(self, gui: str | None = None) -> None:
+            pass
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.IPCompleter.use_jedi = False
+    shell = Shell.instance(
+        config=config, displayhook_class=Result, display_pub_class=Publisher, colors="neutral"
+    )
+    shell.display_formatter.active_types = list(_KINDS_OF_DATA)
+    return shell
+
+
+class Encoder:
+    """Turn a value into JSON as described in ``protocol.py``.
+
+    It looks at ``type(value)`` only, so that no method of a student's class has a say.
+    """
+
+    def __init__(self, limits: dict) -> None:
+        self._items_left = limits["result_items"] - 1
+        self._bytes_left = limits["result_bytes"]
+        self._depth = limits["result_depth"]
+        self._open: set[int] = set()
+
+    def encode(self, value: object, depth: int = 0) -> object:
+        """Return `value` as JSON; its place among the items is already taken."""
+        kind = type(value)
+        if value is None or kind is bool or kind is float:
+            return value
+        if kind is int:
+            return value if value.bit_length() <= 1024 else self._leave_out(value, "too large")
+        if kind is str:
+            return value if self._take(len(value)) else self._leave_out(value, "too large")
+        for base in (list, tuple, dict):
+            if issubclass(kind, base):
+                return self._encode_container(value, base, depth)
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and (kind is numpy.ndarray or issubclass(kind, numpy.generic)):
+            return self._encode_array(numpy, value)
+        return self._leave_out(value)
+
+    def _encode_container(self, value: object, base: type, depth: int) -> object:
+        if id(value) in self._open:
+            return self._leave_out(value, "contains itself")
+        if depth >= self._depth:
+            return self._leave_out(value, "nested too deep")
+        length = base.__len__(value) * (2 if base is dict else 1)
+        if length > self._items_left:
+            return self._leave_out(value, "too large")
+        self._items_left -= length
+        self._open.add(id(value))
+        if base is dict:
+            items = [
+                [self._encode_key(key, depth + 1), self.encode(item, depth + 1)]
+                for key, item in list(dict.items(value))
+            ]
+        else:
+            items = [self.encode(item, depth + 1) for item in list(base.__iter__(value))]
+        self._open.discard(id(value))
+        return items if base is list else {base.__name__: items}
+
+    def _encode_key(self, key: object, depth: int) -> object:
+        return self._leave_out(key) if isinstance(key, tuple) else self.encode(key, depth)
+
+    def _encode_array(self, numpy, value) -> object:
+        dtype = value.dtype
+        if dtype.kind not in "biuf" or dtype.itemsize > 8:
+            return self._leave_out(value, f"of {dtype.name}")
+        if not self._take(value.nbytes):
+            return self._leave_out(value, "too large")
+        dtype = dtype.newbyteorder("<")
+        data = numpy.asarray(value).astype(dtype, order="C").tobytes()
+        body = {"dtype": dtype.str, "data": base64.b64encode(data).decode()}
+        if isinstance(value, numpy.generic):
+            return {"scalar": body}
+        return {"array": {**body, "shape": list(value.shape)}}
+
+    def _take(self, size: int) -> bool:
+        if size > self._bytes_left:
+            return False
+        self._bytes_left -= size
+        return True
+
+    def _leave_out(self, value: object, reason: str = "") -> dict:
+        return {"object": {"type": type(value).__name__, "reason": reason}}
+
+
+def describe_error(error: BaseException) -> dict:
+    """Return type, message and, innermost last, the lines of the student's cells."""
+    try:
+        message = str(error)
+    except BaseException:
+        message = "(an error whose message cannot be shown)"
+    frames = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        filename = traceback.tb_frame.f_code.co_filename
+        if filename.startswith(_CELL_FILE):
+            line = linecache.getline(filename, traceback.tb_lineno).strip()
+            frames.append([traceback.tb_lineno, line[:200]])
+        traceback = traceback.tb_next
+    return {"type": type(error).__name__, "message": message[:4_000], "frames": frames[-20:]}
+
+
+class Server:
+    """Answers requests; each method is one kind of request."""
+
+    def __init__(self, shell, recorder: Recorder, limits: dict) -> None:
+        self._shell = shell
+        self._recorder = recorder
+        self._limits = limits
+
+    def run(self, source: str) -> dict:
+        """Run a cell."""
+        self._recorder.start()
+        result = self._shell.run_cell(source, store_history=True)
+        return {"outputs": self._recorder.finish(), "failed": not result.success}
+
+    def call(self, function: str, arguments: list) -> dict:
+        """Call a function of the student."""
+        self._recorder.start()
+        try:
+            with self._shell.builtin_trap:
+                if function not in self._shell.user_ns:
+                    raise NameError(f"name '{function}' is not defined")
+                value = self._shell.user_ns[function](*arguments)
+        except BaseException as error:
+            return {"error": describe_error(error)}
+        return {
+            "arguments": Encoder(self._limits).encode(arguments),
+            "value": Encoder(self._limits).encode(value),
+        }
+
+    def defines(self, name: str) -> dict:
+        """Tell whether there is a function of this name."""
+        return {"answer": callable(self._shell.user_ns.get(name))}
+
+
+def write_files(folder: str, files: dict[str, str]) -> None:
+    """Write `files` (name -> base64) to `folder`; as read-only, so that nobody edits by mistake."""
+    for name, content in files.items():
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(content))
+        os.chmod(path, 0o444)
+
+
+def start(settings: dict) -> Server:
+    """Give up all rights, then make everything ready for the first cell."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")  # if the machine runs out of memory, this process goes first
+    if settings["user"] is not None:
+        become(settings["user"])
+    limit_resources(settings["limits"], count_processes=settings["sandboxed"])
+    work = os.path.join(settings["scratch"], "work")
+    home = os.path.join(settings["scratch"], "home")
+    os.makedirs(work)
+    os.environ["PWD"] = work
+    os.environ["HOME"] = os.environ["IPYTHONDIR"] = home
+    os.environ["MPLCONFIGDIR"] = os.path.join(home, "matplotlib")
+    os.makedirs(os.environ["MPLCONFIGDIR"])
+    write_files(os.environ["MPLCONFIGDIR"], settings["matplotlib_cache"])
+    write_files(work, settings["files"])
+    os.chdir(work)
+    for folder in settings["packages"]:
+        site.addsitedir(folder)
+    recorder = Recorder(settings["limits"], home)
+    shell = make_shell(recorder)
+    # Only now, so that no file of the assignment takes the place of a module needed above.
+    sys.path.insert(0, work)
+    builtins.input = refuse_input
+    sys.stdout, sys.stderr = Stream("stdout", recorder), Stream("stderr", recorder)
+    return Server(shell, recorder, settings["limits"])
+
+
+def main() -> None:
+    """Serve requests until the grader ends this process."""
+    descriptor = int(sys.argv[1])
+    os.closerange(3, descriptor)  # what bubblewrap left open
+    os.closerange(descriptor + 1, 256)
+    channel = Channel(descriptor)
+    settings = channel.receive()
+    try:
+        server = start(settings)
+    except Exception as error:
+        channel.send({"failed": f"{type(error).__name__}: {error}"})
+        return
+    channel.send({"id": 0})
+    while True:
+        request = channel.receive()
+        number, method = request.pop("id"), request.pop("do")
+        answer = {"run": server.run, "call": server.call, "defines": server.defines}[method]
+        channel.send({**answer(**request), "id": number})
+
+
+if __name__ == "__main__":
+    main()

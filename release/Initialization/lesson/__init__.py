@@ -1,0 +1,1 @@
+"""What the notebook leans on: experiments, diagnoses with their words, and the five rules."""

@@ -1,1 +1,0 @@
-../../going_further.py

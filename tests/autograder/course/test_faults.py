@@ -1,0 +1,182 @@
+"""A full disk, a locked gradebook, a clock that jumps: each result is recorded once or reported.
+
+What happens when a process is killed stands in test_engine.py and test_cluster.py.
+"""
+
+import contextlib
+import itertools
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from sqlalchemy import Engine, event
+from tornado.log import app_log
+
+from autograder.__main__ import main
+from autograder.assignment import Assignment
+from autograder.course import transaction
+from autograder.course.batch import grade_course, new_submissions
+from autograder.course.folder import Course
+from autograder.course.writer import Writer
+from autograder.grading.run import grade_submission
+from tests.support import courses
+
+STUDENTS = [f"s{number}" for number in range(8)]
+
+
+@pytest.fixture
+def submitted(course):
+    """A course of eight submissions that nobody can read: they are graded without a sandbox."""
+    for student in STUDENTS:
+        courses.hand_in_file(course, student, b"")
+    return course
+
+
+def grade_quickly(folder, result, **options):
+    course = Course(folder, courses.ASSIGNMENT)
+    return grade_course(course, new_submissions(course), courses.canned_workers(result), **options)
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """Hold the lock of the gradebook, as another program may."""
+    file = folder / "gradebook.db"
+    with contextlib.closing(sqlite3.connect(file, check_same_thread=False)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.rollback()
+
+
+def test_the_grader_waits_for_a_locked_gradebook(submitted, right_result):
+    is_locked, is_needed = threading.Event(), threading.Event()
+
+    def lock_until_the_grader_needs_it():
+        with locked(submitted):
+            is_locked.set()
+            is_needed.wait(60)
+
+    def note(*details):
+        is_needed.set()
+
+    other = threading.Thread(target=lock_until_the_grader_needs_it)
+
+    def report(outcome):
+        if not is_locked.is_set():
+            other.start()
+            is_locked.wait(60)
+            event.listen(Engine, "before_cursor_execute", note)
+
+    try:
+        outcomes = grade_quickly(submitted, right_result, report=report)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    other.join()
+    assert is_needed.is_set()
+    assert {outcome.problem for outcome in outcomes} == {""}
+    assert list(courses.scores(submitted)) == STUDENTS
+    courses.assert_sound(submitted)
+
+
+def test_a_gradebook_that_stays_locked_is_reported_and_the_next_run_records(
+    submitted, right_result, monkeypatch
+):
+    monkeypatch.setattr(transaction, "_LOCKED_SECONDS", 0.01)
+    with contextlib.ExitStack() as locks:
+        outcomes = grade_quickly(
+            submitted,
+            right_result,
+            report=lambda outcome: outcome.problem or locks.enter_context(locked(submitted)),
+        )
+    assert not outcomes[0].problem
+    assert all("database is locked" in outcome.problem for outcome in outcomes[1:])
+    assert courses.scores(submitted) == {outcomes[0].student: [10, 10, 10]}
+    grade_quickly(submitted, right_result)
+    assert len(courses.scores(submitted)) == len(STUDENTS)
+    courses.assert_sound(submitted)
+
+
+def test_tracebacks_that_nbgrader_logs_do_not_reach_the_terminal(submitted, caplog):
+    with Writer(Course(submitted, courses.ASSIGNMENT)):
+        app_log.error("Rolling back session due to database error")
+        assert caplog.records == []
+    app_log.error("somebody else's")
+    assert len(caplog.records) == 1
+
+
+def test_a_gradebook_that_is_locked_from_the_start_is_reported(submitted, capsys, monkeypatch):
+    monkeypatch.setattr(transaction, "_LOCKED_SECONDS", 0.01)
+    with locked(submitted):
+        assert main(["grade", "--course", str(submitted)]) == 2
+    assert "database is locked" in capsys.readouterr().err
+
+
+FULL_DISK = """
+set -e
+mount -t tmpfs -o size="$2" tmpfs "$3"
+cp -a "$1/." "$3"
+grade() { "$5" -m autograder grade --no-sandbox --jobs 1 --course "$3" || test $? = 1; }
+grade "$@" > "$4/first"
+mount -o remount,size=100m "$3"
+cp "$3/gradebook.db" "$4/gradebook.db"
+grade "$@" > "$4/second"
+cp -a "$3" "$4/course"
+"""
+
+
+def test_a_full_disk_is_reported_and_the_next_run_records_the_rest(submitted, tmp_path):
+    in_a_namespace = ["unshare", "--map-root-user", "--mount"]
+    resize = 'mount -t tmpfs -o size=1m tmpfs "$1" && mount -o remount,size=2m "$1"'
+    attempt = [*in_a_namespace, "sh", "-c", resize, "sh", str(tmp_path)]
+    if subprocess.run(attempt, capture_output=True).returncode:
+        pytest.skip("this machine does not let us mount a small file system")
+    used = sum(path.lstat().st_blocks * 512 for path in submitted.rglob("*"))
+    size = used + 700_000  # enough for some of the eight
+    small, kept = tmp_path / "small", tmp_path / "kept"
+    small.mkdir()
+    kept.mkdir()
+    arguments = [str(submitted), str(size), str(small), str(kept), sys.executable]
+    run = subprocess.run(
+        [*in_a_namespace, "sh", "-c", FULL_DISK, "sh", *arguments],
+        cwd=courses.PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "Traceback" not in run.stderr
+
+    lines = re.findall(r"^\[.*\] (s\d): (.*)$", (kept / "first").read_text(), re.MULTILINE)
+    assert sorted(student for student, _ in lines) == STUDENTS
+    failed = {student for student, said in lines if "could not be recorded" in said}
+    assert 0 < len(failed) < len(STUDENTS)
+    assert all("space left" in said or "full" in said for name, said in lines if name in failed)
+    recorded = set(courses.scores(kept))
+    assert recorded == set(STUDENTS) - failed
+
+    again = re.findall(r"^\[.*\] (s\d): ", (kept / "second").read_text(), re.MULTILINE)
+    assert set(again) == failed
+    assert set(courses.scores(kept / "course")) == set(STUDENTS)
+    courses.assert_sound(kept / "course")
+
+
+def test_a_clock_that_jumps_changes_nothing(course, right_result, monkeypatch):
+    submission = courses.hand_in(course, "ada", courses.answers()).read_bytes()
+    jumps = itertools.cycle([0, 86_400, -86_400 * 365])
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() + next(jumps))
+    assignment = Assignment.from_directory(course / "source/Initialization")
+    graded = grade_submission(submission, assignment)
+    assert all(verdict.passed for verdict in graded.verdicts.values())
+    grade_quickly(course, graded)
+    assert new_submissions(Course(course, courses.ASSIGNMENT)) == []
+    courses.assert_sound(course)
+
+
+def test_no_time_limit_depends_on_the_clock_on_the_wall():
+    for path in (courses.PROJECT / "autograder").glob("*.py"):
+        if path.name == "report.py":  # shows the date on which it was made
+            continue
+        assert not re.search(r"time\.time\(|datetime\.now|\.utcnow|date\.today", path.read_text())

@@ -1,0 +1,488 @@
+"""What one submission gets: points, messages, and an executed notebook that is safe to show."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import numpy as np
+import pytest
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from autograder.grading import run
+from autograder.grading.examiner import examine
+from autograder.grading.inert import is_inert
+from autograder.grading.run import grade_submission
+from autograder.sandbox.process import StudentError
+from autograder.submission import files
+from autograder.submission.notebook import Unreadable
+from autograder.text import readable
+from tests.support import attacks, courses, hard_to_parse, small
+from tests.support.mistakes import EXERCISES, answer
+
+NOISE = """\
+import logging, os, sys, warnings
+print("a line")
+print("a line on stderr", file=sys.stderr)
+warnings.warn("careful")
+logging.warning("careful")
+os.write(1, b"below Python\\n")
+os.write(2, b"below Python\\n")
+os.system("echo from a program; echo from a program >&2")
+np.log(0)"""
+
+
+@pytest.fixture(scope="module")
+def assignment():
+    return small.make_assignment()
+
+
+@pytest.fixture(scope="module")
+def honest(assignment):
+    return small.grade(small.submission(assignment), assignment)
+
+
+def student_cell(source):
+    return new_code_cell(source, id="mine")
+
+
+# Right answers
+
+
+def test_a_right_answer_gets_its_points_whatever_it_prints(assignment):
+    noisy = {exercise: f"{NOISE}\n{answer(exercise, start=NOISE)}" for exercise in EXERCISES}
+    graded = small.grade(small.submission(assignment, **noisy), assignment)
+    assert small.passed(graded) == [True, True, True]
+    shown = "".join(map(small.text_of, small.cell_of(graded, "initialize-he").outputs))
+    for line in ("a line\n", "a line on stderr", "careful", "below Python", "from a program"):
+        assert line in shown
+    for exercise in EXERCISES:
+        (output,) = small.cell_of(graded, f"test-{exercise}").outputs
+        assert (output.name, output.text) == ("stdout", "All tests passed.\n")
+
+
+def test_grading_again_gives_the_same(assignment, honest):
+    again = small.grade(small.submission(assignment), assignment)
+    assert again.verdicts == honest.verdicts
+    assert again.notebook == honest.notebook
+
+
+def test_the_executed_notebook_is_the_release_with_answers_and_outputs(assignment, honest):
+    assert small.passed(honest) == [True, True, True]
+    for executed, released in zip(honest.notebook.cells, assignment.released_cells(), strict=True):
+        if not executed.id.startswith("initialize"):
+            assert executed.source == released.source
+        assert executed.metadata.nbgrader == released.metadata.nbgrader
+
+
+def test_an_answer_that_only_knows_the_sandbox_is_right_there(assignment):
+    source = "import os\nif os.getpid() < 10:\n    " + answer("he").replace("\n", "\n    ")
+    graded = small.grade(small.submission(assignment, he=source.rstrip()), assignment)
+    assert small.passed(graded) == [True, True, True]
+
+
+# Demonstrations
+
+
+@pytest.mark.parametrize(("full", "shown"), [(False, 0), (True, 2)])
+def test_demonstrations_run_only_if_asked_for(full, shown):
+    settings = {"grade": False, "solution": False, "locked": True, "schema_version": 3}
+    demonstration = new_code_cell(
+        "print('shown')",
+        id="show",
+        metadata={"tags": ["demonstration"], "nbgrader": {**settings, "grade_id": "show"}},
+    )
+    playground = new_code_cell("1", id="play", metadata={"tags": ["demonstration", "playground"]})
+    assignment = small.make_assignment(demonstration, playground)
+    notebook = small.submission(assignment)
+    notebook.cells[-1].source = "print('played')"
+    graded = small.grade(notebook, assignment, full=full)
+    outputs = [output for cell in graded.notebook.cells[-2:] for output in cell.outputs]
+    assert len(outputs) == shown
+    assert small.passed(graded) == [True, True, True]
+
+
+# What goes wrong costs one exercise
+
+
+def test_each_failure_costs_its_own_exercise_and_says_why(assignment):
+    proof = attacks.PROOF.format(course="", port=0, outside=__file__)
+    failures = {
+        "zeros": ("os._exit(3)", "ended its Python process (exit code 3)"),
+        "random": ("while True: pass", "ran longer than 1 s and was stopped"),
+        "he": ("bytearray(10**9)", "raised a MemoryError"),
+    }
+    answers = {name: proof + answer(name, start=code) for name, (code, _) in failures.items()}
+    graded = small.grade(small.submission(assignment, **answers), assignment)
+    assert small.passed(graded) == [False, False, False]
+    for exercise, (_, reason) in failures.items():
+        assert "this is not a sandbox" not in graded.verdicts[f"test-{exercise}"].message
+        (output,) = small.cell_of(graded, f"test-{exercise}").outputs
+        assert output.output_type == "error"
+        assert reason in output.evalue
+
+
+def test_a_cell_that_never_ends_is_stopped_and_the_others_count(assignment):
+    proof = attacks.PROOF.format(course="", port=0, outside=__file__)
+    limits = dataclasses.replace(small.LIMITS, cell_seconds=4)
+    endless = small.submission(assignment, zeros=proof + "while True: pass")
+    graded = small.grade(endless, assignment, limits)
+    assert small.passed(graded) == [False, True, True]
+    assert "cannot be tested, because its cell failed. Stopped: this code ran longer than" in (
+        graded.verdicts["test-zeros"].message
+    )
+
+
+def test_a_notebook_that_uses_up_its_time_keeps_its_right_answers(assignment):
+    proof = attacks.PROOF.format(course="", port=0, outside=__file__)
+    notebook = small.submission(assignment)
+    notebook.cells += [new_code_cell(proof + "os._exit(0)", id=f"mine-{n}") for n in range(50)]
+    limits = dataclasses.replace(small.LIMITS, total_seconds=3)
+    graded = small.grade(notebook, assignment, limits)
+    assert small.passed(graded) == [True, True, True]
+    assert "time for this submission was used up" in small.text_of(
+        graded.notebook.cells[-1].outputs[0]
+    )
+
+
+def test_without_the_second_chance_one_answer_could_spoil_another(assignment, monkeypatch):
+    spoiled = "np.zeros = np.ones\n" + answer("random")
+    notebook = small.submission(assignment, random=spoiled)
+    assert small.passed(small.grade(notebook, assignment)) == [True, False, True]
+    monkeypatch.setattr(run, "is_inert", lambda source, functions: True)
+    assert small.passed(small.grade(notebook, assignment)) == [False, False, False]
+
+
+# In JupyterLab each test runs right below its answer
+
+
+def with_helper(exercise, factor):
+    """An answer with a helper of its own; both exercises call theirs by the same name."""
+    helper = (
+        f"def weights(rows, columns):\n    return np.random.randn(rows, columns) * {factor}\n\n"
+    )
+    return helper + answer(exercise, "weights(layers_dims[l], layers_dims[l - 1])")
+
+
+def insert(notebook, before, source):
+    """Insert a cell of the student before the answer to an exercise."""
+    (position,) = [n for n, c in enumerate(notebook.cells) if c.id == f"initialize-{before}"]
+    notebook.cells.insert(position, new_code_cell(source))
+
+
+def test_two_answers_may_have_helpers_of_the_same_name(assignment):
+    answers = {
+        "random": with_helper("random", "10"),
+        "he": with_helper("he", "np.sqrt(2 / columns)"),
+    }
+    graded = small.grade(small.submission(assignment, **answers), assignment)
+    assert small.passed(graded) == [True, True, True]
+
+
+def test_cells_between_the_exercises_may_give_a_name_another_value(assignment):
+    weights = "np.random.randn(layers_dims[l], layers_dims[l - 1]) * scale(layers_dims[l - 1])"
+    answers = {exercise: answer(exercise, weights) for exercise in ("random", "he")}
+    notebook = small.submission(assignment, **answers)
+    insert(notebook, "random", "def scale(n):\n    return 10")
+    insert(notebook, "he", "def scale(n):\n    return np.sqrt(2 / n)")
+    assert small.passed(small.grade(notebook, assignment)) == [True, True, True]
+
+
+def test_a_helper_in_a_cell_of_its_own_works_beside_an_answer_that_spoils_numpy(assignment):
+    answers = {"random": "np.zeros = None", "he": answer("he", biases="column(layers_dims[l])")}
+    notebook = small.submission(assignment, **answers)
+    insert(notebook, "he", "def column(n):\n    return np.zeros((n, 1))")
+    assert small.passed(small.grade(notebook, assignment)) == [True, False, True]
+
+
+@pytest.mark.parametrize("last", ["def initialize_parameters_he(x):\n    return {}", "1"])
+def test_an_experiment_at_the_end_costs_nothing(assignment, last):
+    notebook = small.submission(assignment)
+    notebook.cells.append(new_code_cell(last))
+    assert small.passed(small.grade(notebook, assignment)) == [True, True, True]
+
+
+def test_a_copied_function_that_was_not_renamed_costs_its_own_exercise_only(assignment):
+    notebook = small.submission(
+        assignment, random=answer("random", name="initialize_parameters_zeros")
+    )
+    assert small.passed(small.grade(notebook, assignment)) == [True, False, True]
+
+
+def test_an_answer_may_use_what_the_cells_define_that_grading_skips():
+    skipped = [
+        new_code_cell(source, id=name, metadata={"tags": ["demonstration"]})
+        for name, source in {
+            "dataset": "train_X, train_Y = np.ones((2, 3)), np.ones((1, 3))",
+            "sizes": "sizes = [train_X.shape[0]]",
+            "training": "raise RuntimeError('needless')",
+        }.items()
+    ]
+    assignment = small.make_assignment(*skipped)
+    notebook = small.submission(assignment, he="inputs = sizes[0]\n" + answer("he"))
+    graded = small.grade(notebook, assignment)
+    assert small.passed(graded) == [True, True, False]  # here the cells stand below the answer
+    notebook.cells[1:1] = [notebook.cells.pop() for _ in skipped][::-1]
+    assignment = dataclasses.replace(assignment, notebook=reordered(assignment, skipped))
+    graded = small.grade(notebook, assignment)
+    assert small.passed(graded) == [True, True, True]
+    assert small.cell_of(graded, "training").outputs == []
+
+
+@pytest.mark.parametrize(
+    "binding", ["import math", "import os, math", "for math in [__import__('math')]: pass"]
+)
+def test_an_answer_may_use_what_a_playground_defines_in_any_way(binding):
+    playground = new_code_cell(binding, id="play", metadata={"tags": ["playground"]})
+    assignment = small.make_assignment(playground)
+    he = answer(
+        "he", "np.random.randn(layers_dims[l], layers_dims[l-1]) * math.sqrt(2 / layers_dims[l-1])"
+    )
+    notebook = small.submission(assignment, he=he)
+    assert small.passed(small.grade(notebook, assignment)) == [True, True, True]
+
+
+def test_what_has_passed_without_the_skipped_cells_has_passed():
+    playground = new_code_cell("", id="play", metadata={"tags": ["playground"]})
+    assignment = small.make_assignment(playground)
+    assignment = dataclasses.replace(assignment, notebook=reordered(assignment, [playground]))
+    weights = "np.random.randn(layers_dims[l], layers_dims[l - 1]) * root(2 / layers_dims[l - 1])"
+    he = answer("he", weights)
+    notebook = small.submission(
+        assignment, zeros="rate\n" + answer("zeros", end="return {}"), he=he
+    )
+    (cell,) = [cell for cell in notebook.cells if cell.id == "play"]
+    cell.source = "root = 3\nrate = 1.0"
+    notebook.cells.insert(0, new_code_cell("def root(x):\n    return np.sqrt(x)"))
+    assert small.passed(small.grade(notebook, assignment)) == [False, True, True]
+
+
+def reordered(assignment, moved):
+    """Our notebook with these cells, which are the last, in second place."""
+    ours = nbformat.reads(assignment.notebook.decode(), as_version=4)
+    ours.cells[1:1] = [ours.cells.pop() for _ in moved][::-1]
+    return nbformat.writes(ours).encode()
+
+
+def test_a_wrong_magic_above_an_answer_is_named(assignment):
+    notebook = small.submission(assignment, he="%notamagic\n" + answer("he"))
+    message = small.grade(notebook, assignment).verdicts["test-he"].message
+    assert "its cell failed. UsageError: Line magic function `%notamagic` not found" in message
+
+
+# Hidden tests
+
+
+def test_no_cell_can_show_with_what_the_hidden_tests_call(assignment):
+    remembers = {
+        exercise: "seen = []\n" + answer(exercise, start="seen.append(list(layers_dims))")
+        for exercise in EXERCISES
+    }
+    notebook = small.submission(assignment, **remembers)
+    for number in range(len(notebook.cells), 0, -1):
+        notebook.cells.insert(number, new_code_cell("print(seen)\nraise ValueError(seen)"))
+    graded = small.grade(notebook, assignment)
+    assert small.passed(graded) == [True, True, True]
+    shown = nbformat.writes(small.without_answers(graded.notebook))
+    assert shown.count("[]") > 3
+    assert not any(secret in shown for secret in small.SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "mistake"),
+    [
+        ("zeros", "parameters['W1'][-1, -1] = 0.123"),
+        ("random", "parameters['W1'][-1, -1] += 1"),
+        ("random", "parameters['W1'] *= 1.1"),
+        ("random", "parameters['W1'] = parameters['W1'].T"),
+        ("he", "raise ValueError('oh')"),
+        ("he", "return str(len(layers_dims))"),
+    ],
+)
+def test_a_hidden_check_says_in_words_what_is_wrong(assignment, exercise, mistake):
+    public = "(4, 3, 5, 1), (3, 4, 3, 4, 1), (5, 3)"
+    end = f"if tuple(layers_dims) not in ({public}): {mistake}\nreturn parameters"
+    wrong = answer(exercise, end=end)
+    graded = small.grade(small.submission(assignment, **{exercise: wrong}), assignment)
+    verdict = graded.verdicts[f"test-{exercise}"]
+    assert not verdict.passed
+    assert verdict.message.startswith("A hidden check with other layer sizes failed: ")
+    assert "\nHint: " in verdict.message
+    shown = nbformat.writes(small.without_answers(graded.notebook))
+    assert not any(secret in shown for secret in small.SECRETS)
+    assert not any(number in shown for number in numbers_of_the_hidden_tests(exercise))
+
+
+def numbers_of_the_hidden_tests(exercise):
+    """What is expected there and not in the public tests, to the digits that messages show."""
+    factor = {"zeros": 1, "random": 10, "he": np.sqrt(2 / 64)}[exercise]
+    numbers = np.random.RandomState(3).randn(64 * 33)[40:] * factor
+    return {f"{number:.{digits}g}" for number in numbers for digits in (6, 10)}
+
+
+# What pages show
+
+
+def test_all_outputs_of_a_notebook_together_have_a_size(assignment):
+    notebook = small.submission(assignment)
+    notebook.cells += [new_code_cell("print('x' * 1900)", id=f"mine-{n}") for n in range(30)]
+    graded = small.grade(notebook, assignment)
+    assert len(json.dumps(list(small.outputs_of(graded)))) < 30_000
+    assert "more than 20000 bytes" in small.text_of(graded.notebook.cells[-1].outputs[0])
+    assert small.passed(graded) == [True, True, True]
+
+
+def test_text_cells_of_students_are_plain_and_ours_are_as_they_were(assignment):
+    ours = new_markdown_cell("Our *text* with $x$", id="ours")
+    assignment = small.make_assignment(ours)
+    notebook = small.submission(assignment)
+    notebook.cells[-1].source = "<script>alert(1)</script>"
+    notebook.cells.append(new_markdown_cell("<script>alert(2)</script> $x$ ```", id="mine"))
+    graded = small.grade(notebook, assignment)
+    assert [cell.source for cell in graded.notebook.cells[-2:]] == [
+        "Our *text* with $x$",
+        "````\n<script>alert(2)</script> $x$ ```\n````",
+    ]
+
+
+def test_long_code_is_shown_without_colors(assignment):
+    notebook = small.submission(assignment)
+    notebook.cells += [student_cell("x = 1\n" * 1_000)]
+    notebook = small.grade(notebook, assignment).notebook
+    in_color = '<span class="o">=</span> <span class="mi">1</span>'
+    page, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
+    assert page.count(in_color) < 1_000
+    notebook.cells[-1].metadata.pop("magics_language")
+    page, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
+    assert page.count(in_color) >= 1_000
+
+
+class FailingStudent:
+    """Stands for a student's process whose functions raise a given error."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def defines(self, name):
+        return True
+
+    def call(self, name, arguments, seconds):
+        raise self.error
+
+
+EVIL = "\x1b]0;title\x07\x1b[2J\x00\u202e<script>alert(1)</script>\n\r"
+
+
+@pytest.mark.parametrize("name", [EVIL, "KeyError", "x" * 10**6, "WrongAnswer", ""])
+def test_an_error_of_a_student_makes_a_short_harmless_message(assignment, name):
+    error = StudentError(name, EVIL * 30_000, [(1, EVIL * 30_000), (10**9, "")])
+    verdict = examine(assignment, "test-he", FailingStudent(error), lambda: 1)
+    assert not verdict.passed
+    assert verdict.code in ("missing-key", "raises-exception")
+    assert len(verdict.message) < 2_000
+    assert verdict.message.count("\n") <= 3
+    assert all(c.isprintable() or c == "\n" for c in verdict.message)
+
+
+def test_a_long_message_is_cut():
+    assert readable("a\tb\x1b[31mc") == "a\N{REPLACEMENT CHARACTER}bc"
+    assert len(readable(EVIL * 30_000)) < 4_100
+    assert readable("x" * 5_000).endswith(" (cut off)")
+
+
+# What cannot be read
+
+
+def test_what_cannot_be_read_says_so_in_each_test_cell(assignment):
+    graded = grade_submission(b"no notebook", assignment, small.LIMITS)
+    assert small.passed(graded) == [False, False, False]
+    assert graded.unreadable == graded.notebook.metadata.autograder.unreadable != ""
+    for exercise in EXERCISES:
+        (output,) = small.cell_of(graded, f"test-{exercise}").outputs
+        assert graded.unreadable in output.evalue
+
+
+def test_the_name_of_a_file_cannot_do_harm(assignment):
+    graded = run.unreadable(assignment, "There is no \x1b[2J\udcff\u202e.ipynb.")
+    assert graded.unreadable == "There is no \ufffd[2J\ufffd\ufffd.ipynb."
+    nbformat.writes(graded.notebook).encode()
+
+
+def test_a_linked_folder_is_neither_read_nor_changed_nor_kept(tmp_path):
+    secret = tmp_path / "elsewhere" / "Initialization"
+    secret.mkdir(parents=True)
+    (secret / "Initialization.ipynb").write_text("{}")
+    (secret / "link").symlink_to("Initialization.ipynb")
+    submitted = tmp_path / "submitted"
+    submitted.mkdir()
+    (submitted / "bob").symlink_to(secret.parent)
+    notebook = submitted / "bob" / "Initialization" / "Initialization.ipynb"
+    with pytest.raises(Unreadable, match="links are not followed"):
+        files.read_notebook(notebook)
+
+    files.make_harmless("Initialization", "bob", [str(notebook)])
+    assert (secret / "link").is_symlink()
+    assert [path.name for path in notebook.parent.iterdir()] == ["link.txt"]
+
+
+@pytest.mark.parametrize("secret", [b"\xff\xfe", b"two words", b"\x1b[2J", b""])
+def test_a_secret_that_nbgrader_cannot_read_is_none(tmp_path, secret):
+    (tmp_path / "submission_secret.txt").write_bytes(secret)
+    assert files.read_secret(tmp_path) is None
+    (tmp_path / "submission_secret.txt").write_bytes(b"0d91-a8\n")
+    assert files.read_secret(tmp_path) == b"0d91-a8\n"
+
+
+def test_side_files_that_nbgrader_could_not_cope_with_are_set_aside(tmp_path):
+    folder = tmp_path / "submitted" / "bob" / "Initialization"
+    for name in ("public_tests.py", "timestamp.txt.not-understood-0", "submission_secret.txt"):
+        (folder / name / "inside").mkdir(parents=True)
+    (folder / "timestamp.txt").write_text("garbage")
+    (folder / "notes.txt").write_text("mine")
+    (folder / "notes.txt").chmod(0)
+    files.make_harmless("Initialization", "bob", [str(folder / "Initialization.ipynb")])
+    assert {path.name for path in folder.iterdir()} == {
+        *("public_tests.py.not-understood-0", "submission_secret.txt.not-understood-0"),
+        *("timestamp.txt.not-understood-0", "timestamp.txt.not-understood-1", "notes.txt"),
+    }
+    assert (folder / "notes.txt").stat().st_mode & 0o600 == 0o600
+
+
+@pytest.mark.parametrize("odd", [b"x\xff", b"y" * 255, b"a"])
+def test_no_name_of_a_link_keeps_the_links_or_writes_elsewhere(tmp_path, odd):
+    private = tmp_path / "private"
+    private.write_text("mine")
+    notebook = tmp_path / "submitted" / "bob" / "Initialization" / "Initialization.ipynb"
+    locked = notebook.parent / "locked"
+    locked.mkdir(parents=True)
+    for name in (odd, b"a.note.txt", b"z", b"locked/b"):
+        os.symlink(private, os.fsencode(notebook.parent) + b"/" + name)
+    locked.chmod(0o500)
+    files.make_harmless("Initialization", "bob", [str(notebook)])
+    kept = list(notebook.parent.rglob("*"))
+    assert not any(path.is_symlink() for path in kept)
+    assert "'z' was a link to" in (notebook.parent / "z.note.txt").read_text()
+    assert private.read_text() == "mine"
+
+
+# What only analyzing a submission could do
+
+
+def test_no_source_crashes_or_stalls_the_analysis():
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", hard_to_parse.__file__],
+        env=os.environ | {"PYTHONPATH": str(courses.PROJECT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
+    assert len(hard_to_parse.SOURCES) >= 50
+
+
+def test_long_code_is_never_taken_for_inert():
+    assert is_inert("def f():\n    return 0" + " + 0" * 100, ["f"])
+    assert not is_inert("def f():\n    return 0" + " + 0" * 5_000, ["f"])

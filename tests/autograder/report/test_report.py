@@ -1,0 +1,332 @@
+"""The instructor's report: numbers and names of the gradebook, in a page, a table and a summary."""
+
+import csv
+import sqlite3
+from datetime import datetime, timedelta
+
+import pytest
+from bs4 import BeautifulSoup
+from nbgrader.api import Gradebook
+from test_feedback import active_parts, words
+
+from autograder.cli import main
+from autograder.comments import Comment
+from autograder.course.folder import Course
+from autograder.report.data import LMS_COLUMNS, read_report, write_csv
+from tests.support import courses
+
+pytestmark = pytest.mark.filterwarnings("ignore:Object of type <.*> not in session")
+
+XAVIER = Comment(
+    "The scale is that of Xavier. W1 is 1.\nHint: Look at the formula.", "scale-xavier"
+)
+UNREADABLE = Comment("The submission could not be read: it is empty.", "unreadable")
+PASSED = Comment("All tests passed.")
+HOSTILE = Comment("<script>alert(1)</script> `<img src=x onerror=alert(1)>`\n[forged]", "raises-X")
+DUE = datetime(2026, 3, 2, 12)
+
+
+@pytest.fixture
+def gradebook(course):
+    """The gradebook of a course of one's own, with a due date and without students."""
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "initialization") as book:
+        book.update_or_create_assignment(courses.ASSIGNMENT, duedate=DUE)
+        yield book
+
+
+def record(book, student, *comments, timestamp=None, **about):
+    """Record what grading would: 0 points where a comment names a mistake, else 10."""
+    book.add_student(student, **about)
+    submission = book.add_submission(courses.ASSIGNMENT, student, timestamp=timestamp)
+    (notebook,) = submission.notebooks
+    for exercise, comment in zip(("zeros", "random", "he"), comments, strict=True):
+        grade = next(grade for grade in notebook.grades if grade.name == f"test-{exercise}")
+        grade.auto_score = 0 if comment.code else 10
+        grade.needs_manual_grade = comment.code == "unreadable"
+        entry = next(entry for entry in notebook.comments if entry.name == f"initialize-{exercise}")
+        entry.auto_comment = str(comment)
+    book.db.commit()
+    return notebook
+
+
+def small_class(book):
+    record(book, "ada", PASSED, PASSED, PASSED, first_name="Ada", last_name="Lovelace")
+    record(book, "o'brien", PASSED, XAVIER, XAVIER, timestamp=DUE + timedelta(hours=26, seconds=1))
+    repaired = Comment("All tests passed.", repairs=("1 answer could not be found: x.",))
+    rules = Comment(
+        XAVIER.message, XAVIER.code, ("initialize-he: No extra code cells. Delete it.",)
+    )
+    record(book, "nguyễn-văn-a", repaired, PASSED, rules, timestamp=DUE)
+    record(book, "broken", UNREADABLE, UNREADABLE, UNREADABLE)
+    book.add_student("never-came", first_name="Nora")
+
+
+def report_of(course):
+    return read_report(Course(course, courses.ASSIGNMENT))
+
+
+def rows(path):
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_the_report_counts_scores_passes_and_mistakes(course, gradebook):
+    small_class(gradebook)
+    report = report_of(course)
+    assert report.scores == [30, 0, 20, 10]  # ada, broken, nguyễn-văn-a, o'brien
+    assert report.passed == {"test-zeros": 3, "test-random": 2, "test-he": 1}
+    assert report.mean_points == {"test-zeros": 7.5, "test-random": 5, "test-he": 2.5}
+    xavier, unreadable = report.diagnoses
+    assert (xavier.code, xavier.students) == ("scale-xavier", ["nguyễn-văn-a", "o'brien"])
+    assert xavier.where == ["Exercise 2", "Exercise 3 (2)"]
+    assert xavier.example == "The scale is that of Xavier."
+    assert (unreadable.code, unreadable.students) == ("unreadable", ["broken"])
+
+
+def test_the_report_tells_repairs_rules_lateness_and_absence(course, gradebook):
+    small_class(gradebook)
+    report = report_of(course)
+    assert report.repairs == {"1 answer could not be found: x.": ["nguyễn-văn-a"]}
+    assert report.broken_rules == {"No extra code cells": ["nguyễn-văn-a"]}
+    assert [(late.student.id, late.late_by) for late in report.late] == [
+        ("o'brien", timedelta(hours=26, seconds=1))
+    ]
+    assert [student.name for student in report.absent] == ["Nora (never-came)"]
+
+
+def test_an_extension_is_not_late(course, gradebook):
+    record(gradebook, "ada", PASSED, PASSED, PASSED, timestamp=DUE + timedelta(hours=3))
+    assert report_of(course).late
+    gradebook.grant_extension(courses.ASSIGNMENT, "ada", hours=4)
+    assert not report_of(course).late
+
+
+def test_what_needs_a_person_says_why(course, gradebook):
+    record(gradebook, "broken", UNREADABLE, UNREADABLE, UNREADABLE)
+    notebook = record(gradebook, "corrected", PASSED, PASSED, XAVIER)
+    for grade in notebook.grades:
+        if grade.name == "test-he":
+            grade.manual_score, grade.needs_manual_grade = 4, True
+    gradebook.db.commit()
+    assert report_of(course).for_grader == {
+        "A score set by hand was kept when it was graded again: is it still right?": ["corrected"],
+        UNREADABLE.message: ["broken"],
+    }
+
+
+def test_scores_include_what_graders_set_and_the_late_penalty(course, gradebook):
+    notebook = record(gradebook, "ada", PASSED, PASSED, XAVIER)
+    next(grade for grade in notebook.grades if grade.name == "test-he").manual_score = 4
+    notebook.late_submission_penalty = 5
+    gradebook.db.commit()
+    report = report_of(course)
+    assert report.scores == [19]
+    assert report.passed["test-he"] == 0
+
+
+def test_the_page_shows_figures_tables_and_names(course, gradebook):
+    small_class(gradebook)
+    assert main(["report", "--course", str(course)]) == 0
+    html = BeautifulSoup((course / "report/Initialization.html").read_text(), "html.parser")
+    figures = html("img")
+    assert [image["src"].partition(",")[0] for image in figures] == 2 * [
+        "data:image/svg+xml;base64"
+    ]
+    assert "Exercise 1: zeros 75 percent" in figures[1]["alt"]
+    text = words(html)
+    for expected in (
+        "scale-xavier The scale is that of Xavier. 2",
+        "o'brien 1 day 2 hours 1 minute 0",
+        "Exercise 1: zeros 3 of 4 (75 %) 7.5 of 10",
+        "Nothing handed in: Nora (never-came)",
+        "Ada Lovelace (ada) 10 10 10 30",
+    ):
+        assert expected in text
+
+
+def test_nothing_of_a_student_is_active_in_the_page(course, gradebook):
+    record(gradebook, "<script>x</script>", HOSTILE, HOSTILE, HOSTILE, last_name="<b>x</b>")
+    assert main(["report", "--course", str(course)]) == 0
+    html = BeautifulSoup((course / "report/Initialization.html").read_text(), "html.parser")
+    assert [part for part in active_parts(html) if "data:image/svg+xml;base64" not in part] == []
+    assert "<script>alert(1)</script>" in words(html)
+    assert not html("b")
+
+
+def test_long_lists_of_names_are_folded(course, gradebook):
+    for number in range(12):
+        late = DUE + timedelta(hours=1 + number)
+        record(gradebook, f"student{number:02}", PASSED, PASSED, XAVIER, timestamp=late)
+    assert main(["report", "--course", str(course)]) == 0
+    html = BeautifulSoup((course / "report/Initialization.html").read_text(), "html.parser")
+    folded = {words(details.summary) for details in html("details") if "open" not in details.attrs}
+    assert folded == {"12 students", "12 submissions", "Scores of 12 students"}
+
+
+def test_the_summary_is_short_and_names_the_most_frequent_mistakes(course, gradebook, capsys):
+    small_class(gradebook)
+    assert main(["report", "Initialization", "--course", str(course)]) == 0
+    printed = capsys.readouterr().out
+    assert "Initialization: 4 submissions" in printed
+    assert "3 (75%)" in printed and "15.0 of 30" in printed
+    assert "scale-xavier" in printed
+    assert "Needs a person: 1 (broken)" in printed
+    assert "Late: 1 (o'brien)" in printed
+    assert len(printed.splitlines()) < 30
+
+
+def test_names_are_not_markup_on_the_terminal(course, gradebook, capsys):
+    record(gradebook, "[red]x[/red]", UNREADABLE, PASSED, PASSED)
+    assert main(["report", "--course", str(course)]) == 0
+    assert "Needs a person: 1 ([red]x[/red])" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("lms", "header", "row"),
+    [
+        (
+            "moodle",
+            "Username,First name,Last name,Email address,Initialization",
+            ["ada", "Ada", "Lovelace", "", "30", "10", "10", "10"],
+        ),
+        (
+            "canvas",
+            "Student,ID,SIS User ID,SIS Login ID,Section,Initialization",
+            ["Lovelace, Ada", "", "", "ada", "", "30"],
+        ),
+        (
+            "blackboard",
+            "Last Name,First Name,Username,Initialization",
+            ["Lovelace", "Ada", "ada", "30"],
+        ),
+    ],
+)
+def test_the_table_has_the_columns_of_the_lms(course, gradebook, lms, header, row):
+    small_class(gradebook)
+    assert main(["report", "--course", str(course), "--lms", lms]) == 0
+    first, second, *others = rows(course / "report/Initialization.csv")
+    assert ",".join(first).startswith(header)
+    assert second == row
+    assert {len(other) for other in others} == {len(first)}
+    ids = {student for other in others for student in other}
+    assert {"o'brien", "nguyễn-văn-a", "never-came"} <= ids
+
+
+def test_who_handed_in_nothing_has_an_empty_score(course, gradebook):
+    small_class(gradebook)
+    main(["report", "--course", str(course)])
+    by_id = {row[0]: row for row in rows(course / "report/Initialization.csv")}
+    assert by_id["never-came"][4:] == ["", "", "", ""]
+    assert by_id["broken"][4:] == ["0", "0", "0", "0"]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("lms", LMS_COLUMNS)
+def test_no_cell_of_the_table_is_a_formula(course, gradebook, tmp_path, start, lms):
+    evil = f"{start}HYPERLINK(1)"
+    record(gradebook, evil, PASSED, PASSED, PASSED, last_name=evil, first_name=evil, email=evil)
+    write_csv(report_of(course), tmp_path / "table.csv", lms)
+    (row,) = rows(tmp_path / "table.csv")[1:]
+    assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert "'" + evil in row
+
+
+def test_the_files_go_where_they_are_wanted(course, gradebook, tmp_path):
+    small_class(gradebook)
+    assert main(["report", "--course", str(course), "--output", str(tmp_path / "a/b")]) == 0
+    assert {path.name for path in (tmp_path / "a/b").iterdir()} == {
+        "Initialization.html",
+        "Initialization.csv",
+    }
+    assert not (course / "report").exists()
+
+
+def test_reading_changes_nothing_in_the_gradebook(course, gradebook):
+    small_class(gradebook)
+    gradebook.close()
+    before = (course / "gradebook.db").read_bytes()
+    assert main(["report", "--course", str(course)]) == 0
+    assert (course / "gradebook.db").read_bytes() == before
+
+
+def test_hundreds_of_students_fit_into_a_page_of_moderate_size(course):
+    with sqlite3.connect(course / "gradebook.db") as database:
+        fill_with_hundreds(database)
+    database.close()
+    report = report_of(course)
+    assert len(report.results) == 600
+    assert main(["report", "--course", str(course)]) == 0
+    assert (course / "report/Initialization.html").stat().st_size < 1_000_000
+
+
+def fill_with_hundreds(database):
+    """Insert 600 students with a mistake each, faster than nbgrader would."""
+    (assignment,) = database.execute("SELECT id FROM assignment").fetchone()
+    (notebook,) = database.execute("SELECT id FROM notebook").fetchone()
+    cells = database.execute("SELECT id, type FROM base_cell").fetchall()
+    for number in range(600):
+        key, student = f"key{number}", f"student{number}"
+        database.execute("INSERT INTO student (id) VALUES (?)", (student,))
+        database.execute(
+            "INSERT INTO submitted_assignment (id, assignment_id, student_id) VALUES (?, ?, ?)",
+            (key, assignment, student),
+        )
+        database.execute(
+            "INSERT INTO submitted_notebook (id, assignment_id, notebook_id) VALUES (?, ?, ?)",
+            (key, key, notebook),
+        )
+        for cell, kind in cells:
+            if kind == "GradeCell":
+                database.execute(
+                    "INSERT INTO grade (id, notebook_id, cell_id, auto_score, needs_manual_grade) "
+                    "VALUES (?, ?, ?, 0, 0)",
+                    (key + cell, key, cell),
+                )
+            elif kind == "SolutionCell":
+                database.execute(
+                    "INSERT INTO comment (id, notebook_id, cell_id, auto_comment) "
+                    "VALUES (?, ?, ?, ?)",
+                    (key + cell, key, cell, str(XAVIER)),
+                )
+
+
+def test_without_submissions_the_message_says_so(course, gradebook, capsys):
+    gradebook.add_student("ada")
+    assert main(["report", "--course", str(course)]) == 2
+    assert "no submission of Initialization has been graded" in one_line(capsys)
+
+
+def test_without_a_gradebook_the_message_says_so_and_none_is_made(course, capsys):
+    (course / "gradebook.db").unlink()
+    assert main(["report", "--course", str(course)]) == 2
+    assert "There is no gradebook" in one_line(capsys)
+    assert not (course / "gradebook.db").exists()
+
+
+def test_a_gradebook_of_another_kind_gets_a_message(course, capsys):
+    (course / "gradebook.db").write_bytes(b"not a database, whatever its name says" * 100)
+    assert main(["report", "--course", str(course)]) == 2
+    assert "nbgrader db upgrade" in one_line(capsys)
+
+
+def test_an_unknown_assignment_gets_a_message(course, capsys):
+    assert main(["report", "Homework", "--course", str(course)]) == 2
+    assert "There is no assignment 'Homework'" in one_line(capsys)
+
+
+def test_a_folder_that_is_no_course_gets_a_message(tmp_path, capsys):
+    assert main(["report", "--course", str(tmp_path)]) == 2
+    assert "is not a course folder" in one_line(capsys)
+
+
+def test_an_output_that_cannot_be_written_gets_a_message(course, gradebook, tmp_path, capsys):
+    small_class(gradebook)
+    (tmp_path / "file").touch()
+    assert main(["report", "--course", str(course), "--output", str(tmp_path / "file")]) == 2
+    assert "cannot be written" in one_line(capsys)
+
+
+def one_line(capsys):
+    captured = capsys.readouterr()
+    assert captured.err.startswith("autograder: ") and len(captured.err.splitlines()) == 1
+    return captured.err

@@ -1,0 +1,439 @@
+"""The experiments of section 8, and every number that the text of the section claims."""
+
+import base64
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pytest
+from sklearn.neural_network import MLPClassifier
+
+import lesson.experiments as gf
+from init_utils import (
+    backward_propagation,
+    forward_propagation,
+    load_dataset,
+    update_parameters,
+)
+
+NOTEBOOK = Path(__file__).parents[2] / "source" / "Initialization" / "Initialization.ipynb"
+DEPTH = 10
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def section():
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    return [cell for cell in cells if cell.id.startswith("going-further")]
+
+
+@pytest.fixture(scope="module")
+def text(section):
+    """All words and code of section 8, with any white space as one blank."""
+    return " ".join(" ".join(cell.source for cell in section).split())
+
+
+@pytest.fixture(scope="module")
+def rings():
+    return load_dataset()
+
+
+@pytest.fixture(scope="module")
+def signals():
+    stds = {"0.01": 0.01, "√(1/n)": 0.1, "√(2/n)": np.sqrt(0.02), "1": 1.0}
+    return {label: gf.send_signal(std) for label, std in stds.items()}
+
+
+def large_random_parameters():
+    draw = np.random.RandomState(3).randn
+    sizes = [2, 10, 5, 1]
+    parameters = {}
+    for l in (1, 2, 3):
+        parameters[f"W{l}"] = 10 * draw(sizes[l], sizes[l - 1])
+        parameters[f"b{l}"] = np.zeros((sizes[l], 1))
+    return parameters
+
+
+def relu(z):
+    return np.maximum(0, z)
+
+
+# 8.1 ------------------------------------------------------------------------------------------
+
+
+def test_the_first_cost_of_large_random_values_is_the_finite_number_in_the_text(rings, text):
+    X, Y, _, _ = rings
+    z3 = gf.output_logits(X, large_random_parameters())
+    assert f"{gf.loss_from_logits(z3, Y):.3f}" == "1773.586"
+    assert "1773.586" in text
+    assert (f"{z3.min():.1f}", f"{z3.max():.1f}") == ("62.8", "6928.6")
+
+
+def test_the_same_cost_from_the_sigmoid_is_infinite(rings):
+    X, Y, _, _ = rings
+    a3, _ = forward_propagation(X, large_random_parameters())
+    with np.errstate(divide="ignore"):
+        assert np.isinf(-np.log(1 - a3[Y == 0])).all()
+
+
+def test_the_stable_loss_equals_the_textbook_formula_where_that_one_works():
+    rng = np.random.default_rng(0)
+    Z, Y = 5 * rng.standard_normal((1, 50)), rng.integers(0, 2, (1, 50))
+    A = 1 / (1 + np.exp(-Z))
+    textbook = -np.mean(Y * np.log(A) + (1 - Y) * np.log(1 - A))
+    assert gf.loss_from_logits(Z, Y) == pytest.approx(textbook, rel=1e-12)
+
+
+@pytest.mark.parametrize("z", [-1e4, 1e4])
+def test_the_stable_loss_of_a_huge_logit_is_its_size_if_wrong_and_zero_if_right(z):
+    wrong, right = np.array([[float(z < 0)]]), np.array([[float(z > 0)]])
+    assert gf.loss_from_logits(np.array([[z]]), wrong) == abs(z)
+    assert gf.loss_from_logits(np.array([[z]]), right) == 0
+
+
+def test_output_logits_are_z3_of_forward_propagation(rings):
+    X = rings[0]
+    parameters = large_random_parameters()
+    _, (_, _, _, _, _, z3, _, _) = forward_propagation(X, parameters)
+    np.testing.assert_allclose(gf.output_logits(X, parameters), z3, rtol=1e-12)
+
+
+def test_the_cell_for_the_cost_helps_a_student_who_has_not_done_exercise_2(section, rings, capsys):
+    source = next(cell.source for cell in section if cell.id == "going-further-loss")
+    names = dict(zip(("train_X", "train_Y"), rings, strict=False))
+    exec(source, names | {"initialize_parameters_random": lambda layers_dims: {}})
+    assert "exercise 2" in capsys.readouterr().out
+
+
+# 8.2 ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["forward", "backward"])
+def test_the_curves_vanish_slowly_vanish_hold_and_explode_in_this_order(signals, way):
+    stds = {
+        label: A.std(axis=(1, 2)) if way == "forward" else dA.std(axis=(1, 2))[::-1]
+        for label, (A, dA) in signals.items()
+    }
+    for layer in range(1, DEPTH + 1):
+        curves = [curve[layer] for curve in stds.values()]
+        assert curves == sorted(curves)
+    assert stds["0.01"][-1] < 1e-11
+    assert 1 / 64 < stds["√(1/n)"][-1] < 1 / 16
+    assert all(0.5 < std < 2 for std in stds["√(2/n)"])
+    assert stds["1"][-1] > 1e8
+
+
+def test_the_text_tells_how_far_the_gradients_vanish_and_explode(signals, text):
+    too_small, too_large = signals["0.01"][1][0].std(), signals["1"][1][0].std()
+    assert 10**11 < 1 / too_small < 10**12 and "$10^{11}$ times too small" in text
+    assert 10**8 < too_large < 10**9 and "more than $10^8$ times too large" in text
+
+
+def test_backward_is_the_gradient_of_forward():
+    # A network of ReLUs without biases is linear around each input, so that the product of
+    # activations and gradients, summed over a layer, is the same number in every layer.
+    A, dA = gf.send_signal(0.15, depth=4, width=20, num_inputs=30)
+    products = (A * dA).sum(axis=1)
+    np.testing.assert_allclose(products, np.broadcast_to(products[-1], products.shape), rtol=1e-9)
+
+
+def test_dead_units_are_those_that_are_zero_for_every_input():
+    A = np.ones((2, 4, 3))
+    A[1, 0] = 0
+    A[1, 1, :2] = 0  # silent for two of three inputs only
+    np.testing.assert_array_equal(gf.share_of_dead_units(A), [0, 0.25])
+
+
+def test_the_share_of_dead_units_grows_with_depth_and_does_not_depend_on_the_scale(signals, text):
+    shares = [gf.share_of_dead_units(A) for A, _ in signals.values()]
+    for share in shares:
+        np.testing.assert_array_equal(share, shares[0])
+    assert f"to {100 * shares[0][DEPTH]:.0f} % in layer 10" in text
+    assert shares[0][1] < shares[0][5] < shares[0][10]
+
+
+# 8.3 ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("n_var_w", [1, 2])
+@pytest.mark.parametrize(("activation", "share_kept"), [(relu, 1 / 2), (np.tanh, 1)])
+def test_measured_and_predicted_variances_agree_within_5_percent(
+    activation, share_kept, n_var_w, seed
+):
+    measured = gf.variance_ratio(activation, n_var_w, seed=seed)
+    assert measured == pytest.approx(share_kept * n_var_w, rel=0.05)
+
+
+def test_the_5_percent_would_tell_that_relu_does_not_keep_the_whole_variance():
+    assert gf.variance_ratio(relu, 1) != pytest.approx(1, rel=0.05)
+
+
+def test_relu_leaves_half_of_the_mean_square():
+    z = np.random.default_rng(0).standard_normal(100_000)
+    assert np.mean(relu(z) ** 2) / np.var(z) == pytest.approx(1 / 2, rel=0.05)
+
+
+# 8.4 ------------------------------------------------------------------------------------------
+
+
+def test_constant_weights_stay_one_distinct_row_and_noise_makes_ten(rings, text):
+    X, Y, _, _ = rings
+    trained = gf.train_stack(gf.constant_start(noises=[0, 1e-3], value=0.5), X, Y)
+    assert [gf.count_distinct_rows(W1) for W1 in trained["W1"]] == [1, 10]
+    assert "1 distinct row without noise, 10 with it" in text
+    costs = gf.loss_from_logits(gf.output_logits(X, trained), Y)
+    assert [f"{cost:.3f}" for cost in costs] == ["0.648", "0.648"] and "0.648 for both" in text
+    assert np.ptp(trained["W1"][1], axis=0).max() < 0.01, "the text says: thousandths"
+
+
+def test_rows_within_the_tolerance_count_as_one():
+    W = np.array([[1.0, 2.0], [1.0, 2.0 + 1e-9], [1.0, 2.1]])
+    assert gf.count_distinct_rows(W) == 2
+    assert gf.count_distinct_rows(W, tolerance=0) == 3
+
+
+# 8.5 ------------------------------------------------------------------------------------------
+
+
+def test_a_stack_trains_each_network_as_init_utils_trains_it_alone(rings):
+    X, Y, _, _ = rings
+    start = [W.astype(float) for W in gf.scaled_start([0.5, 1.5], num_seeds=2)]
+    stack = gf.train_stack(start, X, Y, num_iterations=50)
+    for network in range(4):
+        alone = {f"W{l}": W[network] for l, W in enumerate(start, 1)}
+        alone |= {f"b{l}": np.zeros((len(W[network]), 1)) for l, W in enumerate(start, 1)}
+        for _ in range(50):
+            _, cache = forward_propagation(X, alone)
+            alone = update_parameters(alone, backward_propagation(X, Y, cache), 0.01)
+        for name, expected in alone.items():
+            np.testing.assert_allclose(stack[name][network], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_training_leaves_its_start_alone_and_reports_progress(rings):
+    X, Y, _, _ = rings
+    start = gf.scaled_start([1.0], num_seeds=1)
+    before = [W.copy() for W in start]
+    shares = []
+    gf.train_stack(start, X, Y, num_iterations=200, progress=shares.append)
+    for W, W_before in zip(start, before, strict=True):
+        np.testing.assert_array_equal(W, W_before)
+    assert len(shares) == 100 and shares == sorted(shares) and shares[-1] == 1
+
+
+def test_a_scaled_start_holds_every_factor_times_the_same_draws():
+    W1, W2, W3 = gf.scaled_start([1, 100], num_seeds=3)
+    assert (W1.shape, W2.shape, W3.shape) == ((6, 10, 2), (6, 5, 10), (6, 1, 5))
+    for W in (W1, W2, W3):
+        np.testing.assert_allclose(W[3:], 100 * W[:3], rtol=1e-6)
+    many = gf.scaled_start([gf.HE], num_seeds=2000)
+    for W, n in zip(many, (2, 10, 5), strict=True):
+        assert W.std() == pytest.approx(math.sqrt(2 / n), rel=0.05)
+
+
+def test_he_ends_in_the_valley_between_a_tenth_and_ten_times_of_it(rings):
+    X, Y, test_X, test_Y = rings
+    trained = gf.train_stack(gf.scaled_start(gf.HE * np.array([0.1, 1, 10]), 5), X, Y)
+    cost = gf.loss_from_logits(gf.output_logits(X, trained), Y).reshape(3, 5)
+    accuracy = gf.accuracy_from_logits(gf.output_logits(test_X, trained), test_Y).reshape(3, 5)
+    assert np.round(cost[0], 3) == pytest.approx(0.693)
+    assert (cost[1] < 0.1).all()
+    assert np.median(cost[2]) > 2 * np.median(cost[1])
+    assert np.ptp(cost[2]) > 3 * np.ptp(cost[1]), "the text says: luck decides"
+    assert np.median(accuracy[1]) > max(np.median(accuracy[0]), np.median(accuracy[2]))
+
+
+# The figures ----------------------------------------------------------------------------------
+
+
+def small_figures(signals):
+    factors = np.array([0.1, 1, 10])
+    values = np.array([[0.6, 0.7], [0.1, 0.2], [0.3, 0.5]])
+    return {
+        "depth": lambda axes: gf.plot_signal_through_depth(signals, axes),
+        "histograms": lambda axes: gf.plot_activation_histograms(signals, (1, 10), axes),
+        "sweep": lambda axes: gf.plot_scale_sweep(factors, values, 1 - values, axes),
+    }
+
+
+@pytest.mark.parametrize("name", ["depth", "histograms", "sweep"])
+def test_a_figure_has_titles_and_axis_labels(signals, name):
+    grid = np.atleast_2d(small_figures(signals)[name](None))
+    assert all(ax.get_title() for ax in grid[0])
+    assert all(ax.get_xlabel() for ax in grid[-1])
+    assert all(row[0].get_ylabel() for row in grid)
+
+
+@pytest.mark.parametrize("name", ["depth", "histograms", "sweep"])
+def test_a_figure_goes_into_the_axes_it_is_given(signals, name):
+    axes = plt.subplots(4, 2)[1] if name == "histograms" else plt.subplots(1, 2)[1]
+    assert small_figures(signals)[name](axes) is axes
+    assert len(plt.get_fignums()) == 1
+
+
+def test_curves_differ_in_color_marker_and_dashes(signals):
+    lines = gf.plot_signal_through_depth(signals)[0].lines
+    assert len({line.get_color() for line in lines}) == 4
+    assert len({line.get_marker() for line in lines}) == 4
+    assert len({line.get_linestyle() for line in lines}) == 4
+
+
+# 8.6 ------------------------------------------------------------------------------------------
+
+
+class Notebook:
+    """Stands in for `IPython.display.display`: keeps what was shown, and its updates."""
+
+    def __init__(self):
+        self.shown = []
+
+    def __call__(self, data, raw, display_id=False):
+        assert raw
+        self.shown.append(data)
+        return self
+
+    def update(self, data, raw):
+        self.shown[-1] = data
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    notebook = Notebook()
+    monkeypatch.setattr(gf, "notebook_display", lambda: notebook)
+    return notebook
+
+
+def test_moving_the_slider_redraws_picture_and_sentence_and_opens_no_figure(signals):
+    slider, picture, sentence = gf.scale_slider(signals).children
+    before = bytes(picture.value)
+    assert "c = 1.41" in sentence.value
+    slider.value = 10
+    after = bytes(picture.value)
+    assert after.startswith(b"\x89PNG") and after != before
+    assert "c = 10.00" in sentence.value and "2.1e+08" in sentence.value
+    assert not plt.get_fignums()
+
+
+def test_a_notebook_gets_the_slider_and_a_picture_for_where_it_does_not_run(signals, notebook):
+    gf.play(signals)
+    (output,) = notebook.shown
+    assert "model_id" in output["application/vnd.jupyter.widget-view+json"]
+    assert base64.b64decode(output["image/png"]).startswith(b"\x89PNG")
+    assert "c = 1.41" in output["text/plain"]
+
+
+def test_without_ipywidgets_the_figure_is_static(signals, notebook, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    gf.play(signals)
+    assert not notebook.shown and len(plt.get_fignums()) == 1
+    assert "needs ipywidgets" in capsys.readouterr().out
+
+
+def test_outside_a_notebook_the_figure_is_static(signals, capsys):
+    gf.play(signals)
+    assert len(plt.get_fignums()) == 1
+    assert "a running notebook" in capsys.readouterr().out
+
+
+def test_in_a_notebook_the_progress_bar_is_one_line_updated_in_place(notebook, capsys):
+    bar = gf.progress_bar("Training")
+    for share in (0.5, 1):
+        bar(share)
+    assert notebook.shown == [{"text/plain": "Training " + 30 * "█" + " 100%"}]
+    assert not capsys.readouterr().out
+
+
+def test_in_a_terminal_the_progress_bar_overwrites_itself_and_ends_its_line(capsys):
+    bar = gf.progress_bar("Training")
+    bar(0.5)
+    bar(1)
+    half, full, rest = capsys.readouterr().out.replace("\n", "\r").split("\r")
+    assert half.endswith("50%") and full.endswith("100%") and not rest
+
+
+# 8.7 ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("activation", "factor"), [("relu", 6), ("tanh", 6), ("logistic", 2)])
+def test_scikit_learn_draws_weights_and_biases_as_the_table_says(activation, factor):
+    mlp = MLPClassifier(activation=activation)
+    mlp._random_state = np.random.RandomState(0)
+    weights, biases = mlp._init_coef(fan_in=300, fan_out=500, dtype=np.float64)
+    r = math.sqrt(factor / (300 + 500))
+    for drawn in (weights, biases):
+        assert 0.98 * r < np.abs(drawn).max() <= r
+        assert drawn.std() == pytest.approx(r / math.sqrt(3), rel=0.05)
+
+
+def test_keras_widens_by_the_standard_deviation_of_a_normal_cut_at_two(text):
+    density_at_2 = math.exp(-2) / math.sqrt(2 * math.pi)
+    kept = math.erf(2 / math.sqrt(2))
+    std_after_cut = math.sqrt(1 - 4 * density_at_2 / kept)
+    assert std_after_cut == pytest.approx(0.87962566103423978, rel=1e-14)  # as in Keras' source
+    assert f"$1/{std_after_cut:.4f}$" in text
+
+
+def test_the_pytorch_default_is_uniform_within_one_over_root_n_and_far_below_he(text):
+    # nn.Linear calls kaiming_uniform_(W, a=sqrt(5)): gain sqrt(2 / (1 + a^2)), and the bound is
+    # sqrt(3) gain / sqrt(n).
+    root_n_times_bound = math.sqrt(3) * math.sqrt(2 / (1 + 5))
+    assert root_n_times_bound == pytest.approx(1)
+    c = root_n_times_bound / math.sqrt(3)
+    assert f"{c:.2f}" == "0.58" and "= 0.58$" in text
+    assert c < gf.HE / 2
+
+
+def test_the_sources_are_cited_with_title_and_number(text):
+    for citation in (
+        "Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet "
+        "Classification*, [arXiv:1502.01852]",
+        "Understanding the difficulty of training deep feedforward neural networks*, AISTATS",
+        "All you need is a good init*, [arXiv:1511.06422]",
+    ):
+        assert citation in text
+
+
+# The section as a whole -----------------------------------------------------------------------
+
+
+def test_section_8_has_short_cells_that_grading_skips(section):
+    assert len(section) > 15
+    for cell in section:
+        if cell.cell_type == "code":
+            assert "demonstration" in cell.metadata.tags, cell.id
+            assert len(cell.source.splitlines()) <= 15, cell.id
+        else:
+            assert len(cell.source.split()) <= 120, cell.id
+
+
+def test_every_code_cell_of_section_8_runs_in_order(section, rings, monkeypatch, capsys):
+    train_stack = gf.train_stack
+    monkeypatch.setattr(gf, "train_stack", lambda *a, **k: train_stack(*a, **k, num_iterations=2))
+    monkeypatch.setattr(plt, "show", lambda: None)
+    names = dict(zip(("train_X", "train_Y", "test_X", "test_Y"), rings, strict=True))
+    names |= {"np": np, "plt": plt}
+    names["initialize_parameters_random"] = lambda layers_dims: large_random_parameters()
+    for cell in section:
+        if cell.cell_type == "code":
+            exec(compile(cell.source, cell.id, "exec"), names)
+            assert "What you see:" in capsys.readouterr().out, cell.id
+
+
+def test_importing_the_module_needs_numpy_and_matplotlib_only():
+    others = ("sklearn", "IPython", "ipywidgets")
+    check = f"import sys, lesson.experiments; print(set({others}) & set(sys.modules))"
+    root = Path(gf.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", check], cwd=root, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()", done.stderr

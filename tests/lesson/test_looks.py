@@ -1,0 +1,222 @@
+"""Every figure of the notebook can be read: by eye, by ear, and without telling red from green."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from itertools import combinations, pairwise
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from nbconvert import HTMLExporter
+
+import init_utils
+from lesson import experiments
+
+NOTEBOOK = Path(__file__).parents[2] / "source" / "Initialization" / "Initialization.ipynb"
+FIGURES = {
+    *("dataset", "zeros-train", "zeros-boundary", "random-train", "random-boundary"),
+    *("he-train", "he-boundary", "conclusions-costs", "conclusions-boundaries"),
+    *("going-further-depth", "going-further-histograms", "going-further-scale"),
+    "going-further-play",
+}
+
+# How a color looks to a person without one kind of cones, for linear RGB: Machado, Oliveira and
+# Fernandes (2009), "A physiologically-based model for simulation of color vision deficiency",
+# severity 1.0.
+VISION = {
+    "full": np.eye(3),
+    "protanopia": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "deuteranopia": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+}
+RINGS = (init_utils.RED, init_utils.BLUE)
+REGIONS = (init_utils.PALE_RED, init_utils.PALE_BLUE)
+COSTS = tuple(color for _, color in init_utils.CURVES.values())
+DEPTH = tuple(style["color"] for style in experiments.LINE_STYLES)
+
+
+@pytest.fixture(scope="module")
+def shown() -> dict[str, tuple[list[Figure], str]]:
+    """Figures and printed text of each code cell, from a run with short training."""
+    with pytest.MonkeyPatch.context() as patch:
+        plt.switch_backend("Agg")
+        patch.setattr(plt, "show", lambda: None)
+        train_stack = experiments.train_stack
+        patch.setattr(
+            experiments,
+            "train_stack",
+            lambda *args, **options: train_stack(*args, **options, num_iterations=20),
+        )
+        namespace: dict[str, object] = {}
+        results = {}
+        for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+            if cell.cell_type == "code" and cell.id != "submit-check":
+                source = re.sub("^%.*", "", cell.source, flags=re.M)
+                source = source.replace("num_iterations=15000", "num_iterations=2001")
+                printed = io.StringIO()
+                with contextlib.redirect_stdout(printed):
+                    exec(source, namespace)
+                figures = [plt.figure(number) for number in plt.get_fignums()]
+                results[cell.id] = figures, printed.getvalue()
+                plt.close("all")
+    return results
+
+
+def flaws(figure: Figure) -> list[str]:
+    """What a reader would miss in a figure."""
+    figure.draw_without_rendering()  # now the ticks have their labels
+    found = []
+    suptitle = figure.get_suptitle()
+    for ax in figure.axes:
+        spec = ax.get_subplotspec()
+        shares_x = ax.get_shared_x_axes().get_siblings(ax) != [ax]
+        shares_y = ax.get_shared_y_axes().get_siblings(ax) != [ax]
+        if not (ax.get_title() or suptitle):
+            found.append("no title")
+        if not (ax.get_xlabel() or (shares_x and not spec.is_last_row())):
+            found.append("no label on the x axis")
+        if not (ax.get_ylabel() or (shares_y and not spec.is_first_col())):
+            found.append("no label on the y axis")
+        found += [
+            f"no unit or meaning in parentheses in {label!r}"
+            for label in (ax.get_xlabel(), ax.get_ylabel())
+            if label and "(" not in label
+        ]
+        _, labels = ax.get_legend_handles_labels()
+        if len(labels) > 1 and not any(other.get_legend() for other in figure.axes):
+            found.append("no legend")
+    sizes = [text.get_fontsize() for text in figure.findobj(plt.Text) if text.get_text()]
+    if min(sizes) < 8:
+        found.append(f"text of {min(sizes)} points")
+    return found
+
+
+def test_each_figure_has_titles_labels_with_units_and_a_legend(shown):
+    assert {cell_id for cell_id, (figures, _) in shown.items() if figures} == FIGURES
+    assert {
+        cell_id: flaws(figure)
+        for cell_id, (figures, _) in shown.items()
+        for figure in figures
+        if flaws(figure)
+    } == {}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "flaw"),
+    [
+        (lambda ax: ax.set_title(""), "no title"),
+        (lambda ax: ax.set_xlabel(""), "no label on the x axis"),
+        (lambda ax: ax.set_ylabel("cost"), "no unit or meaning in parentheses in 'cost'"),
+        (lambda ax: ax.get_legend().remove(), "no legend"),
+        (lambda ax: ax.tick_params(labelsize=5), "text of 5.0 points"),
+    ],
+)
+def test_a_figure_with_something_missing_would_be_noticed(spoil, flaw):
+    plt.switch_backend("Agg")
+    ax = init_utils.plot_costs([0.7, 0.6], 0.01, label="he")
+    init_utils.plot_costs([0.7, 0.7], 0.01, label="zeros", ax=ax)
+    assert flaws(ax.figure) == []
+    spoil(ax)
+    assert flaws(ax.figure) == [flaw]
+    plt.close("all")
+
+
+def test_each_figure_is_followed_by_words_that_say_what_is_to_be_seen(shown):
+    for cell_id in FIGURES:
+        _, printed = shown[cell_id]
+        assert "What you see: " in printed, cell_id
+
+
+def test_what_is_infinite_is_marked_above_the_curve_and_covers_nothing():
+    plt.switch_backend("Agg")
+    ax = init_utils.plot_costs([np.inf, 0.62, 0.6, 0.56, 0.55, 0.54, 0.38], 0.01, label="random")
+    ax.figure.canvas.draw()
+    (remark,) = ax.texts
+    box = remark.get_window_extent()
+    points = ax.transData.transform(ax.lines[0].get_xydata()[1:])
+    assert not any(box.contains(*point) for point in points)
+    plt.close("all")
+
+
+def as_seen(color: str, vision: str) -> np.ndarray:
+    """CIELAB coordinates of a color as a person with this vision sees it."""
+    rgb = np.array(to_rgb(color))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(VISION[vision] @ linear, 0, 1)
+    to_xyz = [
+        [0.4124, 0.3576, 0.1805],
+        [0.2126, 0.7152, 0.0722],
+        [0.0193, 0.1192, 0.9505],
+    ]
+    x, y, z = np.cbrt(np.array(to_xyz) @ seen / [0.9505, 1.0, 1.0890])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def smallest_difference(colors: tuple[str, ...], vision: str) -> float:
+    """Distance in CIELAB of the two colors that are hardest to tell apart; 2.3 is just visible."""
+    return min(
+        float(np.linalg.norm(as_seen(one, vision) - as_seen(other, vision)))
+        for one, other in combinations(colors, 2)
+    )
+
+
+@pytest.mark.parametrize("vision", VISION)
+@pytest.mark.parametrize("colors", [RINGS, REGIONS, COSTS, DEPTH])
+def test_colors_that_mean_different_things_look_different(colors, vision):
+    assert smallest_difference(colors, vision) > 15
+
+
+def test_red_and_green_would_be_refused():
+    assert smallest_difference(("#b04020", "#4d6a00"), "full") > 20
+    assert smallest_difference(("#b04020", "#4d6a00"), "deuteranopia") < 15
+
+
+def test_markers_and_dashes_say_the_same_as_the_colors():
+    styles = [style for style, _ in init_utils.CURVES.values()]
+    assert len({style[0] for style in styles}) == len({style[1:] for style in styles}) == 3
+    assert len({style["marker"] for style in experiments.LINE_STYLES}) == len(DEPTH)
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    """The notebook as an HTML page, as it can be read without Jupyter."""
+    return HTMLExporter().from_filename(str(NOTEBOOK))[0]
+
+
+def test_each_link_within_the_notebook_has_its_heading_in_an_html_page(page):
+    targets = re.findall(r'<a href="#([^"]+)"', page)
+    assert len(targets) == 12
+    ids = re.findall(r'<h[1-6] id="([^"]+)"', page)
+    assert set(targets) <= set(ids)
+
+
+def test_headings_go_down_one_level_at_a_time(page):
+    levels = [int(level) for level in re.findall(r"<h([1-6]) id=", page)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_links_to_other_places_are_whole_and_encrypted():
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    targets = re.findall(r"\]\(([^)]*)\)", text)
+    assert len(targets) > 20
+    assert [t for t in targets if not re.fullmatch(r"#\S+|https://[\w.-]+/\S*", t)] == []

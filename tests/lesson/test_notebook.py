@@ -1,0 +1,218 @@
+"""The instructor's notebook, executed: every published figure comes out."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+HERE = Path(__file__).parent
+NOTEBOOK = HERE.parents[1] / "source" / "Initialization" / "Initialization.ipynb"
+REFERENCE = json.loads((HERE / "reference.json").read_text())
+KINDS = ("zeros", "random", "he")
+TO_THE_LAST_DIGIT = {"zeros": 0, "random": 0, "he": 1.2e-16}
+
+# What makes NumPy compute as in the reference run: the kernel of OpenBLAS, and loops without
+# AVX-512, whose features older releases of NumPy call by other names.
+OLD_FEATURES = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL"
+
+
+def execute(environment: dict[str, str]) -> dict:
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", HERE.parent / "support/run_source_notebook.py"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"} | environment,
+    )
+    assert result.returncode == 0, result.stderr + result.stdout
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def results() -> dict:
+    features = REFERENCE["environment"]["NPY_DISABLE_CPU_FEATURES"]
+    if tuple(map(int, np.__version__.split(".")[:2])) < (2, 4):
+        features = OLD_FEATURES
+    return execute(REFERENCE["environment"] | {"NPY_DISABLE_CPU_FEATURES": features})
+
+
+def largest_difference(costs: list[str], expected: list[str]) -> float:
+    pairs = zip(map(float, costs), map(float, expected), strict=True)
+    return max(0 if cost == wanted else abs(cost - wanted) for cost, wanted in pairs)
+
+
+def tolerances_used(costs: dict[str, list[str]]) -> str:
+    """Which tolerance the costs meet: "exact" or "elsewhere"; raises if neither."""
+    farthest = {kind: largest_difference(costs[kind], REFERENCE["costs"][kind]) for kind in KINDS}
+    if all(farthest[kind] <= TO_THE_LAST_DIGIT[kind] for kind in KINDS):
+        return "exact"
+    for kind in KINDS:
+        assert farthest[kind] <= REFERENCE["tolerance_elsewhere"][kind], (kind, farthest)
+    return "elsewhere"
+
+
+def test_all_costs_are_those_of_the_reference_run(results, record_property, capsys):
+    used = tolerances_used(results["costs"])
+    record_property("tolerances", used)
+    with capsys.disabled():
+        words = {
+            "exact": "to the last digit (He within 1.2e-16)",
+            "elsewhere": "within the tolerances for another processor or build of NumPy",
+        }
+        print(f"\n[costs equal the reference {words[used]}]")
+    for kind in KINDS:
+        printed = re.findall(
+            r"^Cost after iteration (\d+): (.*)$",
+            results["printed"][f"{kind}-train"],
+            re.MULTILINE,
+        )
+        assert [int(iteration) for iteration, _ in printed] == list(range(0, 15000, 1000))
+        assert [cost for _, cost in printed] == results["costs"][kind]
+
+
+def test_a_wrong_digit_would_be_noticed(results):
+    for kind in KINDS:
+        costs = {k: list(v) for k, v in results["costs"].items()}
+        costs[kind][7] = repr(float(costs[kind][7]) + 0.01)
+        with pytest.raises(AssertionError):
+            tolerances_used(costs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_accuracies_are_exact(results, kind):
+    printed = results["printed"][f"{kind}-train"]
+    accuracies = [float(number) for number in re.findall(r"^Accuracy: (.*)$", printed, re.M)]
+    assert accuracies == [REFERENCE["accuracy"][kind][s] for s in ("train", "test")]
+    assert printed.index("On the train set:") < printed.index("On the test set:")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_parameters_are_printed_as_published(results, kind):
+    found = {
+        name: ast.literal_eval(re.sub(r"(?<=[\d.])\s+(?=[-\d])|(?<=\])\s+(?=\[)", ",", value))
+        for name, value in re.findall(
+            r"^(\w\d) = (\[\[.*?\]\])$", results["printed"][f"{kind}-parameters"], re.M | re.S
+        )
+    }
+    expected = {
+        name: value
+        for name, value in REFERENCE["parameters"][kind].items()
+        if name != "layers_dims"
+    }
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)  # every printed digit
+
+
+def test_zeros_predict_red_for_everything(results):
+    printed = results["printed"]["zeros-boundary"]
+    assert set(re.findall(r"\b[01]\b", printed.split("What you see")[0])) == {"0"}
+
+
+def test_all_three_tests_pass(results):
+    for kind in KINDS:
+        assert "All tests passed." in results["printed"][f"test-{kind}"]
+
+
+def test_with_zeros_only_db3_is_not_exactly_zero_and_no_learning_rate_helps(results):
+    printed = results["printed"]["zeros-playground"]
+    gradients = dict(re.findall(r"largest entry of (\w+): (\S+)", printed))
+    assert {name for name, size in gradients.items() if float(size) != 0} <= {"db3"}
+    assert float(gradients["db3"]) < 1e-15
+    before, after = map(float, re.findall(r"cost (?:before|after) the step:\s*(\S+)", printed))
+    assert before == pytest.approx(after, abs=1e-14)
+
+
+def test_the_claims_about_z3_hold(results):
+    """Every z3 lies between 62.8 and 6928.6 at the start of large random."""
+    code = """
+        import numpy as np
+        from init_utils import forward_propagation, load_dataset
+        np.random.seed(3)
+        sizes = [2, 10, 5, 1]
+        parameters = {}
+        for l in range(1, 4):
+            parameters[f"W{l}"] = np.random.randn(sizes[l], sizes[l - 1]) * 10
+            parameters[f"b{l}"] = np.zeros((sizes[l], 1))
+        X, Y, _, _ = load_dataset()
+        a3, cache = forward_propagation(X, parameters)
+        z3 = cache[5]
+        print(round(z3.min(), 1), round(z3.max(), 1), (a3 == 1).all(), int((Y == 0).sum()))
+        print(round(np.mean(np.logaddexp(0, z3) - Y * z3), 3))
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        cwd=HERE.parents[1],
+        check=True,
+    )
+    assert result.stdout.split() == ["62.8", "6928.6", "True", "150", "1773.586"]
+
+
+def model_namespace() -> dict:
+    """The notebook's `model` with the helpers that it needs."""
+    import init_utils
+
+    (cell,) = [c for c in nbformat.read(NOTEBOOK, as_version=4).cells if c.id == "model"]
+    namespace = dict(vars(init_utils))
+    exec(cell.source, namespace)
+    return namespace
+
+
+@pytest.mark.parametrize("unknown", ["xavier", "He", "", None])
+def test_an_unknown_initialization_is_refused_with_the_choices(unknown):
+    model = model_namespace()["model"]
+    with pytest.raises(ValueError) as complaint:
+        model(np.ones((2, 3)), np.array([[0, 1, 1]]), initialization=unknown)
+    for choice in ("zeros", "random", "he", repr(unknown)):
+        assert choice in str(complaint.value)
+
+
+def small_start(layers_dims: list[int]) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {
+        name: value
+        for l in range(1, len(layers_dims))
+        for name, value in (
+            (f"W{l}", rng.normal(size=(layers_dims[l], layers_dims[l - 1]))),
+            (f"b{l}", np.zeros((layers_dims[l], 1))),
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    ("X", "Y", "words"),
+    [
+        (np.ones(3), np.array([[0, 1, 1]]), ["X", "(3,)"]),
+        (np.ones((2, 3)), np.array([0, 1, 1]), ["Y", "(3,)", "(1, 3)"]),
+        (np.ones((2, 3)), np.array([[1, 2, 1]]), ["labels 0 and 1"]),
+    ],
+)
+def test_a_dataset_of_the_wrong_shape_is_refused_in_words(X, Y, words):
+    namespace = model_namespace()
+    namespace["initialize_parameters_he"] = small_start
+    with pytest.raises(ValueError) as complaint:
+        namespace["model"](X, Y)
+    for word in words:
+        assert word in str(complaint.value)
+
+
+def test_costs_are_recorded_whether_or_not_they_are_printed(capsys):
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend("Agg")
+    namespace = model_namespace()
+    namespace["initialize_parameters_he"] = small_start
+    X, Y = np.random.default_rng(1).normal(size=(2, 6)), np.array([[0, 1, 0, 1, 0, 1]])
+    namespace["model"](X, Y, num_iterations=2500, print_cost=False)
+    assert capsys.readouterr().out == ""
+    assert len(namespace["cost_history"]["he"]) == 3
+    plt.close("all")

@@ -1,0 +1,170 @@
+"""Course folders for tests: the project's assignment, somewhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import Executor, Future
+from pathlib import Path
+
+import nbformat
+from nbgrader.api import Gradebook
+
+from autograder.course.batch import Workers
+from autograder.course.folder import LOCK, STAGING
+from autograder.grading.run import Graded, digest
+from examples.demo import make_course
+from examples.submissions import fill_in
+from tests.support.mistakes import EXERCISES, answer
+
+PROJECT = Path(__file__).resolve().parents[2]
+ASSIGNMENT = "Initialization"
+# Tests come with the environment they run in: make need not look whether it is complete.
+MAKE = ["make", "--old-file=.venv/installed"]
+_NOT_COPIED = shutil.ignore_patterns(
+    *(".*", "__pycache__", "demo", "exchange", "gradebook.db*", "submitted", "autograded"),
+    *("feedback", "report"),
+)
+
+
+def run(folder: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a Python module in a course folder, as a person would on the command line."""
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        **options,
+    )
+
+
+def grade(folder: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m autograder grade`` on a course folder."""
+    return run(PROJECT, "autograder", "grade", "--course", str(folder), *arguments, **options)
+
+
+def generate(folder: Path) -> Path:
+    """Make a course folder with the generated assignment."""
+    make_course(folder)
+    result = run(folder, "nbgrader", "generate_assignment", ASSIGNMENT)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def released(folder: Path) -> Path:
+    """The notebook that students get."""
+    return folder / "release" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+
+
+def submission_path(folder: Path, student: str) -> Path:
+    """Where the notebook of a student is handed in."""
+    return folder / "submitted" / student / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+
+
+def hand_in(folder: Path, student: str, answers: str) -> Path:
+    """Hand in a notebook with the functions of `answers` filled in."""
+    path = submission_path(folder, student)
+    path.parent.mkdir(parents=True)
+    nbformat.write(fill_in(released(folder), answers), path)
+    return path
+
+
+def hand_in_file(folder: Path, student: str, content: bytes) -> Path:
+    """Hand in any file under the name of the notebook."""
+    path = submission_path(folder, student)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+class Canned(Executor):
+    """Answers each task at once with a copy of a result that was made before."""
+
+    def __init__(self, graded: Graded) -> None:
+        self._graded = graded
+
+    def submit(
+        self, function: object, submission: bytes, *task: object, **options: object
+    ) -> Future[Graded]:
+        graded = copy.deepcopy(self._graded)
+        graded.notebook.metadata.autograder.submission = digest(submission)
+        future: Future[Graded] = Future()
+        future.set_result(graded)
+        return future
+
+
+def canned_workers(graded: Graded) -> Workers:
+    """Workers that have the same result for each submission."""
+    return Workers(make_executor=lambda: Canned(graded), in_flight=lambda: 2)
+
+
+def answers(**sources: str) -> str:
+    """Source of all three functions: right ones, but for those given by exercise."""
+    return "\n\n\n".join(sources.get(exercise, answer(exercise)) for exercise in EXERCISES)
+
+
+def scores(folder: Path, db_url: str | None = None) -> dict[str, list[float | None]]:
+    """Automatic scores of each student in the gradebook, in the order zeros, random, He."""
+    return {
+        student: [grades[f"test-{exercise}"].auto_score for exercise in EXERCISES]
+        for student, grades in _entries(folder, db_url, "grades").items()
+    }
+
+
+def comments(folder: Path, db_url: str | None = None) -> dict[str, list[str | None]]:
+    """Automatic comments of each student in the gradebook, in the order zeros, random, He."""
+    return {
+        student: [comments[f"initialize-{exercise}"].auto_comment for exercise in EXERCISES]
+        for student, comments in _entries(folder, db_url, "comments").items()
+    }
+
+
+def _entries(folder: Path, db_url: str | None, kind: str) -> dict[str, dict]:
+    db_url = db_url or f"sqlite:///{folder / 'gradebook.db'}"
+    with Gradebook(db_url, "initialization") as gradebook:
+        return {
+            submission.student.id: {entry.name: entry for entry in getattr(notebook, kind)}
+            for submission in gradebook.assignment_submissions(ASSIGNMENT)
+            for notebook in submission.notebooks
+        }
+
+
+def assert_sound(folder: Path) -> None:
+    """Assert that nothing in a course folder is broken or half done."""
+    assert set(os.listdir(folder / STAGING)) <= {LOCK}
+    with contextlib.closing(sqlite3.connect(folder / "gradebook.db")) as gradebook:
+        assert gradebook.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        counted = gradebook.execute(
+            "SELECT count(*) FROM submitted_assignment GROUP BY student_id, assignment_id"
+        )
+        assert {count for (count,) in counted} <= {1}
+
+
+def copy_of(template: Path, folder: Path) -> Path:
+    """A fresh copy of a generated course folder."""
+    shutil.copytree(template, folder)
+    return folder
+
+
+def copy_of_project(folder: Path) -> Path:
+    """A copy of the project, as people have it after cloning it and ``make setup``."""
+    shutil.copytree(PROJECT, folder, symlinks=True, ignore=_NOT_COPIED)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+def stock_config(folder: Path) -> None:
+    """Let a course folder be graded by nbgrader alone, without our preprocessors."""
+    config = folder / "nbgrader_config.py"
+    config.write_text(config.read_text() + "\ndel c.Autograde\n")
+
+
+def without(environment: Iterable[str]) -> dict[str, str]:
+    """This process's environment without some variables."""
+    return {name: value for name, value in os.environ.items() if name not in set(environment)}

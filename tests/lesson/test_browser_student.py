@@ -89,7 +89,7 @@ def test_formulas_and_tables_are_rendered(notebook):
     assert notebook.page.locator("mjx-container").count() > 50
     assert notebook.page.locator("mjx-merror, .MathJax_Error").count() == 0
     assert notebook.page.locator(".jp-RenderedMarkdown table").count() == 3
-    assert notebook.page.locator(".jp-RenderedMarkdown summary").count() == 10
+    assert notebook.page.locator(".jp-RenderedMarkdown summary").count() == 13
 
 
 def test_with_empty_stubs_run_all_stops_at_the_first_exercise_and_says_what_to_do(notebook, lab):

@@ -34,7 +34,7 @@ class Role(StrEnum):
 
     TEST = "test"  # runs in the grader's process and earns points
     ANSWER = "answer"  # the student's source in our cell
-    OURS = "ours"  # our source: text, imports and other locked cells
+    GIVEN = "given"  # our source: text, imports and other locked cells
     DEMONSTRATION = "demonstration"  # our source; no grade depends on it, so grading skips it
     PLAYGROUND = "playground"  # the student's source; no grade depends on it either
     STUDENT = "student"  # a cell that the student added
@@ -52,6 +52,9 @@ class Assignment:
         Path and content of the public Python files that students get beside the notebook.
     code_stub
         The text that replaced the solutions when the assignment was released.
+    rules
+        Name of the public module that checks the rules for submissions, see `Grading.rules`;
+        empty if there are none.
 
     Raises
     ------
@@ -62,9 +65,12 @@ class Assignment:
     notebook: bytes = field(repr=False)
     files: Mapping[str, bytes] = field(repr=False, hash=False)
     code_stub: str = CODE_STUB
+    rules: str = ""
 
     @classmethod
-    def from_directory(cls, directory: str | Path, code_stub: str = CODE_STUB) -> Assignment:
+    def from_directory(
+        cls, directory: str | Path, code_stub: str = CODE_STUB, rules: str = ""
+    ) -> Assignment:
         """Read the only notebook of `directory` and the Python files beside it.
 
         Links are followed: the directory is the course's own.
@@ -81,7 +87,7 @@ class Assignment:
                 path.relative_to(directory).as_posix(): path.read_bytes()
                 for path in sorted(directory.rglob("*.py"))
             }
-            assignment = cls(notebooks[0].read_bytes(), files, code_stub)
+            assignment = cls(notebooks[0].read_bytes(), files, code_stub, rules)
         except OSError as error:
             raise AssignmentError(
                 f"{error.filename} cannot be read ({error.strerror}). If it is a link, "
@@ -145,7 +151,7 @@ def role(cell: NotebookNode) -> Role:
         return Role.PLAYGROUND
     if Role.DEMONSTRATION in tags:
         return Role.DEMONSTRATION
-    return Role.OURS
+    return Role.GIVEN
 
 
 def grade_id(cell: NotebookNode) -> str | None:
@@ -159,6 +165,18 @@ def function_names(cell: NotebookNode) -> list[str]:
         return []
     definitions = ast.parse(cell.source).body
     return [node.name for node in definitions if isinstance(node, ast.FunctionDef)]
+
+
+@lru_cache(maxsize=64)
+def answers_tested_by(assignment: Assignment, test: str) -> dict[str, list[str]]:
+    """Grade ids of the answers whose functions a test cell names, and those functions."""
+    tree = ast.parse(assignment.test_source(test))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    answers = {}
+    for cell in assignment.cells:
+        if role(cell) is Role.ANSWER and (functions := used.intersection(function_names(cell))):
+            answers[grade_id(cell)] = sorted(functions)
+    return answers
 
 
 @lru_cache(maxsize=4)  # a worker grades many submissions of the same assignment

@@ -22,7 +22,7 @@ from autograder.course.batch import (
     new_submissions,
     only_grader,
 )
-from autograder.course.folder import Course, CourseError
+from autograder.course.folder import Course, CourseError, rules_of
 from autograder.sandbox.process import SandboxUnavailable, check_sandbox
 from autograder.text import counted, readable
 
@@ -87,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.set_defaults(command=_report)
 
-    check = commands.add_parser("check", help="check a saved notebook against the five rules")
+    check = commands.add_parser(
+        "check", help="check a saved notebook against the rules of its assignment"
+    )
     check.add_argument("notebook", nargs="?", default="Initialization.ipynb")
     check.set_defaults(command=_check)
     return parser
@@ -100,15 +102,12 @@ def _positive(text: str) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from lesson.rules import report
-
-    return 1 if report(options.notebook) else 0
+    with rules_of(options.notebook) as rules:
+        return 1 if rules.report(options.notebook) else 0
 
 
 def _report(options: argparse.Namespace) -> int:
-    from autograder.report.data import (
-        make_report,  # Matplotlib takes its time, grading does without
-    )
+    from autograder.report.page import make_report  # Matplotlib takes its time
 
     course = Course(options.course, options.assignment)
     output = Path(options.output) if options.output else course.root / "report"
@@ -135,14 +134,14 @@ def _grade(options: argparse.Namespace) -> int:
         if not submissions:
             print("Nothing to grade: all submissions have been graded (--force grades them again).")
             return SOME_UNREADABLE if misplaced else ALL_GRADED
-        with _workers(options, len(submissions)) as workers, _progress(len(submissions)) as report:
+        with _workers(options, len(submissions)) as workers, _progress(len(submissions)) as tell:
             outcomes = grade_course(
                 course,
                 submissions,
                 workers,
                 full=options.full,
                 sandboxed=not options.no_sandbox,
-                report=report,
+                on_outcome=tell,
             )
     _print_table(course, outcomes)
     problems = misplaced or any(outcome.problem for outcome in outcomes)
@@ -237,4 +236,4 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
 
 def _remarks(outcome: Outcome) -> list[str]:
     codes = [verdict.code for verdict in outcome.verdicts.values() if not verdict.passed]
-    return list(dict.fromkeys(codes)) + outcome.repairs
+    return list(dict.fromkeys(codes)) + list(map(str, outcome.repairs))

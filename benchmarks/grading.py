@@ -103,7 +103,7 @@ def where_the_time_goes(folder: Path) -> None:
             course,
             submissions,
             local_workers(JOBS),
-            report=lambda outcome: spent.update(outcome.seconds),
+            on_outcome=lambda outcome: spent.update(outcome.seconds),
         )
     )
     Writer.record = record

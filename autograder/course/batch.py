@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from autograder.course.folder import LOCK, STAGING, Course, CourseError, Submission
 from autograder.course.writer import NotRecorded, Writer
-from autograder.grading.examiner import Verdict
+from autograder.facts import Repair, Verdict
 from autograder.grading.run import Graded, grade_submission, unreadable
 from autograder.limits import Limits
 from autograder.submission.notebook import Unreadable
@@ -39,7 +39,7 @@ class Outcome:
         Why a person has to look at it; empty if all went well.
     verdicts : dict of str to Verdict
         As recorded in the gradebook; empty if nothing was recorded.
-    repairs : list of str
+    repairs : list of Repair
         What had to be put right before the notebook could run.
     seconds : dict of str to float
         Wall-clock time by activity, see `Graded`.
@@ -48,7 +48,7 @@ class Outcome:
     student: str
     problem: str = ""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
-    repairs: list[str] = field(default_factory=list)
+    repairs: list[Repair] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -92,7 +92,7 @@ class WorkersLost(CourseError):
 
 @dataclass(frozen=True)
 class Workers:
-    """Those who do the work.
+    """How to start workers.
 
     Attributes
     ----------
@@ -115,7 +115,7 @@ def grade_course(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     full: bool = False,
     sandboxed: bool = True,
-    report: Callable[[Outcome], None] = lambda outcome: None,
+    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """Grade submissions on an executor and record the results.
 
@@ -126,7 +126,7 @@ def grade_course(
     workers : Workers
     limits, full, sandboxed
         See `grade_submission`.
-    report : callable
+    on_outcome : callable
         Told of each outcome as soon as it has been recorded.
 
     Returns
@@ -164,7 +164,7 @@ def grade_course(
         for submission, future in pool.results(submissions):
             outcome = _record(writer, submission, future)
             outcomes.append(outcome)
-            report(outcome)
+            on_outcome(outcome)
     return outcomes
 
 
@@ -173,15 +173,16 @@ def _record(writer: Writer, submission: Submission, future: Future[Graded]) -> O
         graded = future.result()
     except Exception as error:
         return Outcome(submission.student, f"grading failed: {summary(error)}")
-    if submission.note and not graded.unreadable:
-        graded.repairs.insert(0, submission.note)
-        graded.notebook.metadata.autograder.repairs = graded.repairs
+    facts = graded.facts
+    if submission.note and not facts.unreadable:
+        facts.repairs.insert(0, Repair("handed-in", detail=submission.note))
+        facts.store(graded.notebook)
     try:
         writer.record(submission, graded.notebook)
     except NotRecorded as reason:
         return Outcome(submission.student, f"the result could not be recorded: {reason}")
     return Outcome(
-        submission.student, graded.unreadable, graded.verdicts, graded.repairs, graded.seconds
+        submission.student, facts.unreadable, facts.verdicts, facts.repairs, graded.seconds
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 
 from nbgrader.api import Assignment as AssignmentEntry
 from nbgrader.api import BaseCell, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
@@ -17,7 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
 from autograder.assignment import Assignment
+from autograder.config import Grading
 from autograder.course.transaction import patient
+from autograder.facts import Facts
+from autograder.grading.examiner import library
 from autograder.grading.run import digest
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
@@ -92,17 +97,13 @@ class Course:
     def __init__(self, root: str | Path, assignment_id: str) -> None:
         self.root = Path(root).resolve()
         self.assignment_id = assignment_id
-        if not (self.root / "nbgrader_config.py").is_file():
-            raise CourseError(
-                f"{self.root} is not a course folder: it has no nbgrader_config.py. Run this "
-                "command in the course folder, or name that folder with --course."
-            )
-        self.config = self._load_config()
+        self.config = load_config(self.root)
         self.directory = CourseDirectory(config=self.config)
         source = Path(self.folder(self.directory.source_directory, "."))
         if not source.is_dir():
             raise CourseError(f"There is no assignment {assignment_id!r}: {source} does not exist.")
-        self.assignment = Assignment.from_directory(source)
+        rules = Grading(config=self.config).rules.get(assignment_id, "")
+        self.assignment = Assignment.from_directory(source, rules=rules)
         self.notebook_id = next(path.stem for path in source.glob("*.ipynb"))
 
     def folder(self, step: str, student: str) -> Path:
@@ -191,7 +192,10 @@ class Course:
         # Not "is older": what was handed in last may look older after a clock was put right.
         if files.read_timestamp(autograded) != submission.timestamp:
             return False
-        return submission.timestamp is not None or _digest_in(notebook) == submission.digest()
+        if submission.timestamp is not None:
+            return True
+        facts = Facts.read(notebook)
+        return facts is not None and facts.submission == submission.digest()
 
     def _submission(self, student: str, folder: Path) -> Submission:
         expected = folder / f"{self.notebook_id}.ipynb"
@@ -206,21 +210,59 @@ class Course:
         note = f"The notebook had the name {readable(others[0].name)} instead of {expected.name}."
         return Submission(student, folder, others[0], timestamp, note)
 
-    def _load_config(self) -> Config:
-        app = NbGrader(raise_config_file_errors=True)
-        here = os.getcwd()
-        os.chdir(self.root)  # nbgrader looks for its configuration in the working directory
-        try:
-            app.initialize([], root=str(self.root))
-        except Exception as error:  # whatever that file does wrong
-            raise CourseError(
-                f"nbgrader_config.py of {self.root} cannot be loaded: {summary(error)}"
-            ) from error
-        finally:
-            os.chdir(here)
-        config = app.config.copy()
-        config.CourseDirectory.root = str(self.root)
-        return config
+
+def load_config(root: Path) -> Config:
+    """Read nbgrader_config.py of a course folder.
+
+    Raises
+    ------
+    CourseError
+        If there is none, or it does something wrong.
+    """
+    if not (root / "nbgrader_config.py").is_file():
+        raise CourseError(
+            f"{root} is not a course folder: it has no nbgrader_config.py. Run this "
+            "command in the course folder, or name that folder with --course."
+        )
+    app = NbGrader(raise_config_file_errors=True)
+    here = os.getcwd()
+    os.chdir(root)  # nbgrader looks for its configuration in the working directory
+    try:
+        app.initialize([], root=str(root))
+    except Exception as error:  # whatever that file does wrong
+        raise CourseError(
+            f"nbgrader_config.py of {root} cannot be loaded: {summary(error)}"
+        ) from error
+    finally:
+        os.chdir(here)
+    config = app.config.copy()
+    config.CourseDirectory.root = str(root)
+    return config
+
+
+@contextlib.contextmanager
+def rules_of(notebook: str, root: Path = Path()) -> Iterator[ModuleType]:
+    """The module that checks the rules of the assignment that a notebook belongs to.
+
+    Raises
+    ------
+    CourseError
+        If the course in `root` does not say which one that is.
+    """
+    config = load_config(root.resolve())
+    modules = Grading(config=config).rules
+    name = Path(notebook).stem
+    if name not in modules and len(modules) == 1:
+        (name,) = modules  # a copy under another name
+    if name not in modules:
+        raise CourseError(
+            f"nbgrader_config.py names no rules for {name}. Give the notebook the name of its "
+            f"assignment ({', '.join(modules) or 'none has rules'})."
+        )
+    directory = CourseDirectory(config=config)
+    source = directory.format_path(directory.source_directory, ".", name)
+    with library(Assignment.from_directory(source)).at_hand():
+        yield importlib.import_module(modules[name])
 
 
 def _exists(path: Path) -> bool:
@@ -232,11 +274,3 @@ def _exists(path: Path) -> bool:
     except OSError:
         return True
     return True
-
-
-def _digest_in(executed: Path) -> str:
-    """Digest of the submission that an executed notebook was made from; empty if not known."""
-    try:
-        return json.loads(executed.read_bytes())["metadata"]["autograder"]["submission"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""

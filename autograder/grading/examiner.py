@@ -16,31 +16,13 @@ import importlib.util
 import io
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from autograder.assignment import Assignment, Role, role
+from autograder.facts import Verdict
 from autograder.sandbox.process import ProcessDied, StudentProcess
 from autograder.text import readable
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Outcome of one test cell.
-
-    Attributes
-    ----------
-    passed : bool
-    message : str
-        What a person reads: what the tests printed, or what is wrong.
-    code : str
-        Stable short name of the mistake, for counting; empty for a test that passed.
-    """
-
-    passed: bool
-    message: str
-    code: str = ""
 
 
 def examine(
@@ -184,7 +166,7 @@ def library(assignment: Assignment) -> Library:
     """The public files of an assignment, and the imports of its given cells."""
     imports: dict[str, ast.stmt] = {}
     for cell in assignment.cells:
-        if cell.cell_type != "code" or role(cell) is not Role.OURS:
+        if cell.cell_type != "code" or role(cell) is not Role.GIVEN:
             continue
         lines = [
             "" if line.lstrip().startswith(("%", "!")) else line

@@ -2,18 +2,15 @@
 
 The cells run from top to bottom in one sandbox, as they would in JupyterLab, and the tests after
 them. What kills the sandbox costs only the cell in which it happens: a new one starts and the
-earlier cells are replayed. An exercise that fails gets a second chance in a sandbox where nothing
-but its own answer has run, so that neither a mistake nor an attack in one answer can spoil another
-one.
+earlier cells are replayed. An exercise that fails gets a second chance: it is tested again with
+fewer cells, see `_views`, so that neither a mistake nor an attack in one answer can spoil another.
 """
 
 from __future__ import annotations
 
-import ast
-import contextlib
-import dataclasses
 import functools
 import hashlib
+import importlib
 import json
 import re
 import time
@@ -23,14 +20,22 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from autograder.assignment import Assignment, Role, function_names, grade_id, role
-from autograder.grading.examiner import Verdict, examine
+from autograder.assignment import (
+    Assignment,
+    Role,
+    answers_tested_by,
+    function_names,
+    grade_id,
+)
+from autograder.facts import Facts, RuleViolation, Verdict
+from autograder.grading.examiner import library
 from autograder.grading.inert import is_inert
+from autograder.grading.session import DIED, TIME_OUT, Session, error_output
 from autograder.limits import Limits
-from autograder.sandbox.process import ProcessDied, StudentProcess
-from autograder.submission.notebook import Unreadable, read_submission, rebuild
+from autograder.sandbox.process import StudentProcess
+from autograder.submission.notebook import Unreadable, read_submission
+from autograder.submission.rebuild import rebuild
 from autograder.text import readable
-from lesson.rules import Finding, check_cells
 
 
 @dataclass(frozen=True)
@@ -41,25 +46,14 @@ class Graded:
     ----------
     notebook : NotebookNode
         The executed notebook. It holds no hidden tests, and of the student's display outputs only
-        text and PNG images. ``metadata.autograder`` of its test cells holds the verdict.
-    verdicts : dict of str to Verdict
-        The verdict on each test cell, by grade id.
-    repairs : list of str
-        What had to be put right before the notebook could run.
-    findings : list of Finding
-        Where the submission breaks the five rules. `SaveVerdicts.points_per_finding` says whether
-        they cost points.
-    unreadable : str
-        Why nothing could be graded; empty for a submission that was.
+        text and PNG images. The facts stand in its metadata, too.
+    facts : Facts
     seconds : dict of str to float
         Wall-clock time by activity: intake, start, cells, tests.
     """
 
     notebook: NotebookNode
-    verdicts: dict[str, Verdict]
-    repairs: list[str] = field(default_factory=list)
-    unreadable: str = ""
-    findings: list[Finding] = field(default_factory=list)
+    facts: Facts
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -111,31 +105,26 @@ def grade_submission(
         StudentProcess, assignment.files, limits, sandboxed=sandboxed, hidden=hidden
     )
     run = _Run(rebuilt.notebook, assignment, limits, full, start_process, seconds)
-    graded = Graded(
-        rebuilt.notebook,
-        run.grade(),
+    facts = Facts(
         repairs=rebuilt.repairs,
-        findings=check_cells(submitted),
-        seconds=seconds,
+        violations=_check_rules(assignment, submitted),
+        submission=digest(submission),
+        verdicts=run.grade(),
     )
-    _annotate(graded, submission)
-    _leave_long_code_plain(rebuilt.notebook)
-    return graded
+    return _finished(rebuilt.notebook, assignment, facts, seconds)
 
 
 def unreadable(assignment: Assignment, reason: str, submission: bytes = b"") -> Graded:
     """Grade what cannot be read: no points, and the reason in each test cell."""
     reason = readable(reason)  # it may quote the name of a file
-    notebook = rebuild(assignment, NotebookNode(cells=[], metadata=NotebookNode())).notebook
-    verdicts = {}
-    for cell in notebook.cells:
-        if _role(cell) is Role.TEST:
-            verdict = Verdict(False, f"The submission could not be read: {reason}", "unreadable")
-            verdicts[grade_id(cell)] = verdict
-            _show(cell, verdict)
-    graded = Graded(notebook, verdicts, unreadable=reason)
-    _annotate(graded, submission)
-    return graded
+    empty = NotebookNode(cells=[], metadata=NotebookNode())
+    verdict = Verdict(False, f"The submission could not be read: {reason}", "unreadable")
+    facts = Facts(
+        unreadable=reason,
+        submission=digest(submission),
+        verdicts=dict.fromkeys(assignment.points(), verdict),
+    )
+    return _finished(rebuild(assignment, empty).notebook, assignment, facts, {})
 
 
 def digest(submission: bytes) -> str:
@@ -143,14 +132,37 @@ def digest(submission: bytes) -> str:
     return hashlib.sha256(submission).hexdigest()
 
 
-def _annotate(graded: Graded, submission: bytes) -> None:
-    """Write into the notebook what is to be known about it as a whole."""
-    graded.notebook.metadata.autograder = NotebookNode(
-        unreadable=graded.unreadable,
-        repairs=graded.repairs,
-        findings=[str(finding) for finding in graded.findings],
-        submission=digest(submission),
-    )
+def _check_rules(assignment: Assignment, submitted: NotebookNode) -> list[RuleViolation]:
+    """Where the notebook breaks the rules of its assignment, which are the assignment's own."""
+    if not assignment.rules:
+        return []
+    with library(assignment).at_hand():
+        check = importlib.import_module(assignment.rules)
+        return [
+            RuleViolation(one.rule, check.RULES[one.rule], one.cell, one.line, one.message)
+            for one in check.check_cells(submitted)
+        ]
+
+
+def _finished(
+    notebook: NotebookNode, assignment: Assignment, facts: Facts, seconds: dict[str, float]
+) -> Graded:
+    """Write into the notebook what nbgrader, Formgrader and our pages need to know."""
+    facts.store(notebook)
+    tests_of: dict[str, list[str]] = {}
+    for test, verdict in facts.verdicts.items():
+        for answer in answers_tested_by(assignment, test):
+            tests_of.setdefault(answer, []).append(test)
+        for cell in notebook.cells:
+            if grade_id(cell) == test:  # nbgrader scores a cell by its outputs
+                said = verdict.message
+                passed = new_output("stream", name="stdout", text=said + "\n")
+                cell.outputs = [passed if verdict.passed else error_output("WrongAnswer", said)]
+    for cell in notebook.cells:
+        if _role(cell) is Role.ANSWER:
+            cell.metadata.autograder.tests = tests_of.get(grade_id(cell), [])
+    _leave_long_code_plain(notebook)
+    return Graded(notebook, facts, seconds)
 
 
 def _leave_long_code_plain(notebook: NotebookNode) -> None:
@@ -190,76 +202,84 @@ class _Run:
     def grade(self) -> dict[str, Verdict]:
         code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
         skipped = [] if self.full else [cell for cell in code if _role(cell) in _SKIPPED]
-        verdicts = self._grade(code, skipped)
-        all_passed = all(verdict.passed for verdict in verdicts.values())
-        if not all_passed and sum(self.seconds.values()) < self.limits.cell_seconds:
-            needed = _cells_that_use(_unknown_names(code, verdicts), skipped)
-            if needed:  # an answer may use the dataset, say
-                again = self._grade(code, _without(needed, skipped))
-                # These cells may also do harm: what has passed without them has passed.
-                verdicts = {t: v if v.passed else again[t] for t, v in verdicts.items()}
-        for test in code:
-            if _role(test) is Role.TEST:
-                _show(test, verdicts[grade_id(test)])
-        return verdicts
-
-    def _grade(self, code: list[NotebookNode], skipped: list[NotebookNode]) -> dict[str, Verdict]:
         ran = [cell for cell in _without(skipped, code) if _role(cell) is not Role.TEST]
+        tests = [cell for cell in code if _role(cell) is Role.TEST]
         verdicts = {}
         with self._session(self.limits.total_seconds) as session:
-            bytes_left = self.limits.notebook_bytes
-            for cell in ran:
-                cell.outputs = session.run(cell)
-                bytes_left -= len(json.dumps(cell.outputs))
-                if bytes_left < 0:
-                    cell.outputs = [_left_out(self.limits.notebook_bytes)]
-            # The tests come last, so that no cell can show with what the hidden ones have called
-            # its function.
-            for position, test in enumerate(code):
-                if _role(test) is Role.TEST:
-                    verdict = session.examine(grade_id(test))
-                    if not verdict.passed:
-                        before = _without(code[position:], ran)
-                        verdict = self._second_chance(test, ran, before, verdict)
-                    verdicts[grade_id(test)] = verdict
+            self._run_and_keep_outputs(session, ran)
+            # The tests come last, so that no cell can print a hidden test's arguments.
+            for test in tests:
+                verdicts[grade_id(test)] = session.examine(grade_id(test))
+        missing = _unknown_names(code, verdicts) if self._has_time() else set()
+        needed = _cells_that_use(missing, skipped)
+        for test in tests:
+            name = grade_id(test)
+            if not verdicts[name].passed:
+                views = self._views(test, code, ran, needed)
+                verdicts[name] = self._second_chance(name, views, ran, verdicts[name])
         return verdicts
 
-    def _session(self, total_seconds: float) -> _Session:
-        return _Session(
-            self.assignment, self.limits, self.start_process, total_seconds, self.seconds
-        )
+    def _has_time(self) -> bool:
+        return sum(self.seconds.values()) < self.limits.cell_seconds
+
+    def _session(self, seconds: float) -> Session:
+        return Session(self.assignment, self.limits, self.start_process, seconds, self.seconds)
+
+    def _run_and_keep_outputs(self, session: Session, cells: list[NotebookNode]) -> None:
+        bytes_left = self.limits.notebook_bytes
+        for cell in cells:
+            cell.outputs = session.run(cell)
+            bytes_left -= len(json.dumps(cell.outputs))
+            if bytes_left < 0:
+                cell.outputs = [_left_out(self.limits.notebook_bytes)]
+
+    def _views(
+        self,
+        test: NotebookNode,
+        code: list[NotebookNode],
+        ran: list[NotebookNode],
+        needed: list[NotebookNode],
+    ) -> Iterator[list[NotebookNode]]:
+        """The ways to look at a notebook in which an exercise may be right after all."""
+        own = answers_tested_by(self.assignment, grade_id(test))
+        others = [cell for cell in ran if _role(cell) is Role.ANSWER and grade_id(cell) not in own]
+        extra = [cell for cell in ran if _role(cell) not in (Role.ANSWER, Role.GIVEN)]
+        above = _without(code[code.index(test) :], ran)
+        yield _without(others + extra, ran)  # the given cells and its own answer
+        yield above  # as in JupyterLab
+        yield _without(others, above)
+        if needed:  # skipped cells that define a name which was missing: the dataset, say
+            everything = _without(_without(ran + needed, code), code)
+            yield everything
+            yield _without(others + extra, everything)
 
     def _second_chance(
         self,
-        test: NotebookNode,
+        test: str,
+        views: Iterator[list[NotebookNode]],
         ran: list[NotebookNode],
-        before: list[NotebookNode],
         verdict: Verdict,
     ) -> Verdict:
-        """Test an exercise again without cells that may be to blame.
+        """Test an exercise again in other views, until it passes in one.
 
-        The first time only our cells and its own answer run, then those `before` the test, as they
-        do in JupyterLab, then these without the other answers.
+        The first failure explains, because it comes from the notebook as the student knows it,
+        unless the sandbox failed there. A view is skipped when the omitted cells cannot matter.
         """
-        own = answers_tested_by(self.assignment, grade_id(test))
-        others = [cell for cell in ran if _role(cell) is Role.ANSWER and grade_id(cell) not in own]
-        extra = [cell for cell in ran if _role(cell) not in (Role.ANSWER, Role.OURS)]
         tried = [ran]
-        for cells in (_without(others + extra, ran), before, _without(others, before)):
-            # The first message comes from the notebook as the student knows it: unless the sandbox
-            # failed there, it explains better, for instance where a helper stands in another cell.
-            sandbox_failed = verdict.code in (_DIED, _TIME_OUT)
-            left_out = _without(cells, ran)
-            if cells in tried or (not sandbox_failed and all(map(self._is_inert, left_out))):
+        for cells in views:
+            sandbox_failed = verdict.code in (DIED, TIME_OUT)
+            fewer = not _without(ran, cells)
+            cannot_matter = fewer and all(map(self._is_inert, _without(cells, ran)))
+            if cells in tried or (cannot_matter and not sandbox_failed):
                 continue
             tried.append(cells)
             with self._session(self.limits.cell_seconds + self.limits.call_seconds) as session:
                 for cell in cells:
                     session.run(cell)
-                second = session.examine(grade_id(test))
+                second = session.examine(test)
             if second.passed or sandbox_failed:
                 verdict = second
-            if second.passed or second.code in (_DIED, _TIME_OUT):
+            if second.passed or second.code in (DIED, TIME_OUT):
                 break
         return verdict
 
@@ -297,164 +317,10 @@ def _cells_that_use(names: set[str], cells: list[NotebookNode]) -> list[Notebook
     return cells[:needed]
 
 
-_DIED = "process-died"
-_TIME_OUT = "time-used-up"
-_CELL_FAILED = "cell-failed"
-
-
-class _Session:
-    """A student's process that starts again where it was after it has died."""
-
-    def __init__(
-        self,
-        assignment: Assignment,
-        limits: Limits,
-        start_process: Callable[[], StudentProcess],
-        total_seconds: float,
-        seconds: dict[str, float],
-    ) -> None:
-        self._assignment = assignment
-        self._limits = limits
-        self._start_process = start_process
-        self._deadline = time.monotonic() + total_seconds
-        self._seconds = seconds
-        self._process: StudentProcess | None = None
-        self._completed: list[NotebookNode] = []  # what a new process has to run first
-        self._failures: dict[str, str] = {}  # grade id of an answer: how its cell failed
-
-    def __enter__(self) -> _Session:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._stop()
-
-    def run(self, cell: NotebookNode) -> list[NotebookNode]:
-        """Run a cell and return its outputs; never raises on account of the student."""
-        try:
-            process = self._start()
-            with self._clock("cells"):
-                result = process.run_cell(cell.source, self._time_for(self._limits.cell_seconds))
-        except ProcessDied as death:
-            self._stop()
-            outputs = [_error("Stopped", str(death))]
-            self._failures[grade_id(cell)] = _how_it_failed(outputs)
-        else:
-            self._completed.append(cell)
-            outputs = [NotebookNode(output) for output in result.outputs]
-            if result.failed:
-                self._failures[grade_id(cell)] = _how_it_failed(outputs)
-        return outputs
-
-    def examine(self, test: str) -> Verdict:
-        """Run one of our test cells."""
-        try:
-            process = self._start()
-            with self._clock("tests"):
-                missing = self._why_missing(test, process)
-                return missing or examine(
-                    self._assignment,
-                    test,
-                    process,
-                    lambda: self._time_for(self._limits.call_seconds),
-                )
-        except ProcessDied as death:
-            self._stop()
-            code = _TIME_OUT if isinstance(death, _TimeUsedUp) else _DIED
-            return Verdict(False, f"While the tests ran: {death}.", code)
-
-    def _why_missing(self, test: str, process: StudentProcess) -> Verdict | None:
-        for answer, functions in answers_tested_by(self._assignment, test).items():
-            for name in functions:
-                if answer in self._failures and not process.defines(name):
-                    return Verdict(
-                        False,
-                        f"{name} cannot be tested, because its cell failed. "
-                        f"{self._failures[answer]}",
-                        _CELL_FAILED,
-                    )
-        return None
-
-    def _start(self) -> StudentProcess:
-        """The running process, or a new one in which the completed cells have run again."""
-        while self._process is None:
-            self._time_for(0)
-            with self._clock("start"):
-                self._process = self._start_process()
-            replay, self._completed = self._completed, []
-            for cell in replay:
-                try:
-                    self._process.run_cell(cell.source, self._time_for(self._limits.cell_seconds))
-                except ProcessDied:  # it ran the first time, but not again: do without it
-                    replay.remove(cell)
-                    self._completed = replay
-                    self._stop()
-                    break
-                self._completed.append(cell)
-        return self._process
-
-    def _stop(self) -> None:
-        if self._process is not None:
-            self._process.close()
-            self._process = None
-
-    def _time_for(self, limit: float) -> float:
-        remaining = self._deadline - time.monotonic()
-        if remaining <= 0:
-            raise _TimeUsedUp("the time for this submission was used up by earlier cells")
-        return min(limit, remaining)
-
-    @contextlib.contextmanager
-    def _clock(self, activity: str) -> Iterator[None]:
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self._seconds[activity] += time.monotonic() - started
-
-
-class _TimeUsedUp(ProcessDied):
-    """No time is left for this submission; its process is as good as dead."""
-
-
-@functools.lru_cache(maxsize=64)
-def answers_tested_by(assignment: Assignment, test: str) -> dict[str, list[str]]:
-    """Grade ids of the answers whose functions a test cell names, and those functions."""
-    tree = ast.parse(assignment.test_source(test))
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    answers = {}
-    for cell in assignment.cells:
-        if role(cell) is Role.ANSWER and (functions := used.intersection(function_names(cell))):
-            answers[grade_id(cell)] = sorted(functions)
-    return answers
-
-
 def _role(cell: NotebookNode) -> Role:
     return Role(cell.metadata.autograder.role)
-
-
-def _show(cell: NotebookNode, verdict: Verdict) -> None:
-    """Write the verdict into a test cell: nbgrader scores a cell by its outputs."""
-    cell.metadata.autograder.update(dataclasses.asdict(verdict))
-    if verdict.passed:
-        cell.outputs = [new_output("stream", name="stdout", text=verdict.message + "\n")]
-    else:
-        cell.outputs = [_error("WrongAnswer", verdict.message)]
-
-
-def _how_it_failed(outputs: list[NotebookNode]) -> str:
-    """In one line: the error, or what IPython wrote on stderr, as it does of a wrong magic."""
-    for output in reversed(outputs):
-        if output.output_type == "error":
-            return readable(f"{output.ename}: {output.evalue}")
-        if output.output_type == "stream" and output.name == "stderr" and output.text.strip():
-            return readable(output.text.strip().splitlines()[-1])
-    return "It gave no reason."
 
 
 def _left_out(size: int) -> NotebookNode:
     note = f"... left out: the outputs of this notebook have more than {size} bytes ...\n"
     return new_output("stream", name="stderr", text=note)
-
-
-def _error(name: str, message: str) -> NotebookNode:
-    return new_output("error", ename=name, evalue=message, traceback=[message])

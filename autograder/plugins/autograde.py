@@ -19,11 +19,12 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
-from traitlets import Bool, Float
+from traitlets import Bool
 
 from autograder.assignment import Assignment, Role, grade_id
-from autograder.comments import Comment, cell_of
-from autograder.grading.run import Graded, answers_tested_by, grade_submission, unreadable
+from autograder.config import Grading
+from autograder.facts import Facts, comment_on_answer
+from autograder.grading.run import Graded, grade_submission, unreadable
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
 
@@ -61,7 +62,10 @@ class Grade(NbGraderPreprocessor):
     ) -> tuple[NotebookNode, ResourcesDict]:
         course: CourseDirectory = self.parent.parent.coursedir
         names = resources["nbgrader"]
-        assignment = read_assignment(course, names["assignment"])
+        assignment = Assignment.from_directory(
+            course.format_path(course.source_directory, ".", names["assignment"]),
+            rules=Grading(parent=self.parent.parent).rules.get(names["assignment"], ""),
+        )
         folder = course.format_path(
             course.submitted_directory, names["student"], names["assignment"]
         )
@@ -81,9 +85,9 @@ class Grade(NbGraderPreprocessor):
         return graded.notebook, resources
 
     def _log(self, student: str, graded: Graded) -> None:
-        if graded.unreadable:
-            self.log.error("%s: not graded, %s", student, graded.unreadable)
-        for repair in graded.repairs:
+        if graded.facts.unreadable:
+            self.log.error("%s: not graded, %s", student, graded.facts.unreadable)
+        for repair in graded.facts.repairs:
             self.log.warning("%s: %s", student, repair)
 
 
@@ -93,21 +97,15 @@ class SaveVerdicts(SaveAutoGrades):
     Scores and comments that a grader gave stand in fields of their own and stay as they are.
     """
 
-    points_per_finding = Float(
-        0,
-        min=0,
-        help="Points taken off an exercise for each place where its answer breaks a rule",
-    ).tag(config=True)
-
     def preprocess(
         self, nb: NotebookNode, resources: ResourcesDict
     ) -> tuple[NotebookNode, ResourcesDict]:
-        course: CourseDirectory = self.parent.parent.coursedir
-        assignment = read_assignment(course, resources["nbgrader"]["assignment"])
-        self._unreadable = bool(nb.metadata.autograder.unreadable)
+        facts = Facts.of(nb)
+        self._unreadable = bool(facts.unreadable)
         self._taken_off: Counter[str] = Counter()  # points by the grade id of the test
-        self._write_comments(nb, assignment)
+        self._comments = self._write_comments(nb, facts)
         nb, resources = super().preprocess(nb, resources)
+        course: CourseDirectory = self.parent.parent.coursedir
         # nbgrader would keep the page about the result before, unless it is told --force.
         names = resources["nbgrader"]
         shutil.rmtree(
@@ -116,33 +114,26 @@ class SaveVerdicts(SaveAutoGrades):
         )
         return nb, resources
 
-    def _write_comments(self, nb: NotebookNode, assignment: Assignment) -> None:
-        tests = _by_grade_id(nb, Role.TEST)
-        answers = _by_grade_id(nb, Role.ANSWER)
-        tested_by = {
-            answer: test for test in tests for answer in answers_tested_by(assignment, test)
+    def _write_comments(self, nb: NotebookNode, facts: Facts) -> dict[str, str]:
+        """The automatic comment on each answer, by grade id."""
+        answers = {
+            grade_id(cell): cell.metadata.autograder
+            for cell in nb.cells
+            if cell.metadata.autograder.role == Role.ANSWER
         }
-        findings: dict[str, list[str]] = {answer: [] for answer in answers}
-        elsewhere: list[str] = []
-        for finding in nb.metadata.autograder.findings:
-            findings.get(cell_of(finding), elsewhere).append(finding)
-        repairs = nb.metadata.autograder.repairs
+        elsewhere = [one for one in facts.violations if one.cell not in answers]
+        about_notebook = [*facts.repairs, *elsewhere]
+        points_per_violation = Grading(parent=self.parent.parent).points_per_violation
+        comments = {}
         for answer, metadata in answers.items():
-            metadata.test = tested_by.get(answer, "")
-            verdict = tests.get(metadata.test, {})
-            points = self.points_per_finding * len(findings[answer])
-            self._taken_off[metadata.test] += points
-            metadata.comment = str(
-                Comment(
-                    message=verdict.get("message", ""),
-                    code=verdict.get("code", ""),
-                    findings=tuple(findings[answer]),
-                    penalty=f"Points taken off for this: {points:g}." if points else "",
-                    repairs=tuple(repairs),
-                    notebook_findings=tuple(elsewhere),
-                )
-            )
-            repairs, elsewhere = [], []  # the first answer has told of them
+            own = [one for one in facts.violations if one.cell == answer]
+            metadata.penalty = points_per_violation * len(own) if metadata.tests else 0
+            if metadata.tests:
+                self._taken_off[metadata.tests[0]] += metadata.penalty
+            verdicts = {test: facts.verdicts[test] for test in metadata.tests}
+            comments[answer] = comment_on_answer(verdicts, own, metadata.penalty, about_notebook)
+            about_notebook = []  # the first answer has told of it
+        return comments
 
     def _add_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
         super()._add_score(cell, resources)
@@ -156,19 +147,10 @@ class SaveVerdicts(SaveAutoGrades):
         self.gradebook.db.commit()
 
     def _add_comment(self, cell: NotebookNode, resources: ResourcesDict) -> None:
-        comment = self.gradebook.find_comment(
-            grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
-        )
-        comment.auto_comment = cell.metadata.autograder.comment
-        self.gradebook.db.commit()
-
-
-def read_assignment(course: CourseDirectory, assignment: str) -> Assignment:
-    """Read the assignment from the course's own source folder."""
-    return Assignment.from_directory(course.format_path(course.source_directory, ".", assignment))
-
-
-def _by_grade_id(nb: NotebookNode, role: Role) -> dict[str, NotebookNode]:
-    """Our metadata of the cells with a role."""
-    cells = (cell for cell in nb.cells if cell.metadata.autograder.role == role)
-    return {grade_id(cell): cell.metadata.autograder for cell in cells}
+        super()._add_comment(cell, resources)
+        if ours := self._comments.get(grade_id(cell)):
+            comment = self.gradebook.find_comment(
+                grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
+            )
+            comment.auto_comment = ours
+            self.gradebook.db.commit()

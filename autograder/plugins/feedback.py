@@ -28,7 +28,7 @@ from pygments.lexers import PythonLexer, TextLexer
 from traitlets import default
 
 from autograder.assignment import Role, grade_id
-from autograder.comments import Comment
+from autograder.facts import Facts, RuleViolation, Verdict
 from autograder.pages import render
 from autograder.submission.files import SECRET, TIMESTAMP, read_secret
 
@@ -92,8 +92,8 @@ class FeedbackExporter(Exporter):
     ) -> tuple[str, ResourcesDict]:
         nb, resources = super().from_notebook_node(nb, resources, **kw)
         graded = resources["nbgrader"]
-        exercises = _exercises(nb)
-        comments = [answer.comment for exercise in exercises for answer in exercise.answers]
+        facts = Facts.of(nb)
+        answers = {grade_id(cell) for cell in nb.cells if _role(cell) == Role.ANSWER}
         page = render(
             "feedback.html.j2",
             assignment=graded["assignment"],
@@ -101,10 +101,9 @@ class FeedbackExporter(Exporter):
             score=max(0, graded["score"]),
             max_score=graded["max_score"],
             late_penalty=graded["late_penalty"],
-            unreadable=nb.metadata.autograder.unreadable,
-            repairs=[repair for comment in comments for repair in comment.repairs],
-            findings=[finding for comment in comments for finding in comment.notebook_findings],
-            exercises=exercises,
+            facts=facts,
+            elsewhere=[one for one in facts.violations if one.cell not in answers],
+            exercises=_exercises(nb, facts),
             other_cells=[_shown(cell) for cell in nb.cells if _concerns_student(cell)],
         )
         return page, resources
@@ -130,47 +129,59 @@ class Cell:
 class Answer:
     """A student's answer and what there is to say about it."""
 
+    name: str
     cell: Cell
-    comment: Comment
+    violations: list[RuleViolation]
+    penalty: float
+    automatic_comment: str
     grader_comment: Markup
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """A test cell with the answers that it tests."""
+    """A cell that earns points, with the answers that it tests.
+
+    An answer that several cells test is shown with the first of them, and named with the others.
+    """
 
     name: str
     title: str
     score: float
     max_score: float
     set_by_grader: bool
+    verdict: Verdict | None
     answers: list[Answer] = field(default_factory=list)
+    shown_above: list[str] = field(default_factory=list)
 
 
-def _exercises(nb: NotebookNode) -> list[Exercise]:
+def _exercises(nb: NotebookNode, facts: Facts) -> list[Exercise]:
     """The exercises in the notebook's order."""
     titles = headings(nb.cells)
+    cells = {grade_id(cell): cell for cell in nb.cells if _role(cell) == Role.ANSWER}
+    shown: set[str] = set()
     exercises = []
     for cell in nb.cells:
         if "score" not in cell.metadata.get("nbgrader", {}):
             continue
         name = grade_id(cell)
-        answers = [
-            (grade_id(other), _answer(other))
-            for other in nb.cells
-            if other.metadata.autograder.role == Role.ANSWER
-            and name in (other.metadata.autograder.test, grade_id(other))
+        own = [
+            answer
+            for answer, other in cells.items()
+            if name == answer or name in other.metadata.autograder.tests
         ]
         exercises.append(
             Exercise(
                 name,
-                next((titles[answer] for answer, _ in answers if answer in titles), name),
+                next((titles[answer] for answer in own if answer in titles), name),
                 cell.metadata.nbgrader.score,
                 cell.metadata.nbgrader.points,
                 cell.metadata.nbgrader.manual_score,
-                [answer for _, answer in answers],
+                facts.verdicts.get(name),
+                [_answer(cells[answer], facts) for answer in own if answer not in shown],
+                [answer for answer in own if answer in shown],
             )
         )
+        shown.update(own)
     return exercises
 
 
@@ -179,8 +190,8 @@ def headings(cells: Iterable[NotebookNode]) -> dict[str, str]:
     titles = {}
     heading = None
     for cell in cells:
-        kind = cell.metadata.autograder.role
-        if kind == Role.OURS and cell.cell_type == "markdown":
+        kind = _role(cell)
+        if kind == Role.GIVEN and cell.cell_type == "markdown":
             headings = re.findall(r"^#+ +(.+)$", cell.source, re.M)
             heading = headings[-1] if headings else heading
         elif kind == Role.ANSWER and heading:
@@ -188,20 +199,28 @@ def headings(cells: Iterable[NotebookNode]) -> dict[str, str]:
     return titles
 
 
-def _answer(cell: NotebookNode) -> Answer:
-    settings = cell.metadata.nbgrader
+def _answer(cell: NotebookNode, facts: Facts) -> Answer:
+    settings, ours = cell.metadata.nbgrader, cell.metadata.autograder
     return Answer(
+        grade_id(cell),
         _shown(cell),
-        Comment.parse(settings.comment),
+        [one for one in facts.violations if one.cell == grade_id(cell)],
+        ours.penalty,
+        # The tests speak for themselves; nbgrader says of a written answer that there is none.
+        "" if ours.tests else settings.comment,
         Markup(_MARKDOWN(settings.manual_comment)),
     )
 
 
+def _role(cell: NotebookNode) -> str:
+    return cell.metadata.autograder.role
+
+
 def _concerns_student(cell: NotebookNode) -> bool:
-    """Whether a cell outside the exercises has something of the student, or came out with it."""
-    if cell.cell_type != "code" or cell.metadata.autograder.role in (Role.ANSWER, Role.TEST):
+    """Whether a cell outside the exercises has something of the student, or has output."""
+    if cell.cell_type != "code" or _role(cell) in (Role.ANSWER, Role.TEST):
         return False
-    return cell.metadata.autograder.role == Role.STUDENT or bool(cell.outputs)
+    return _role(cell) == Role.STUDENT or bool(cell.outputs)
 
 
 def _shown(cell: NotebookNode) -> Cell:

@@ -1,55 +1,26 @@
-"""The instructor's report on an assignment: ``python -m autograder report``.
-
-It reads the gradebook, and nothing that students wrote but their scores and automatic comments.
-It writes a page for the instructor and a table of scores for a learning management system (LMS).
-
-The table comes in three forms, because each LMS wants its own columns:
-
-- ``moodle``: "Username", "First name", "Last name", "Email address", the score, and the score of
-  each exercise. Moodle asks which column to import: map "Username" or "Email address" to the user,
-  and "Initialization" to the grade item.
-- ``canvas``: "Student", "ID", "SIS User ID", "SIS Login ID", "Section", the score. Canvas finds
-  students by "SIS Login ID" and makes an assignment of each further column, so there is none.
-- ``blackboard``: "Last Name", "First Name", "Username", the score.
-
-In all of them a student's id in nbgrader is the login name in the LMS. Who handed in nothing has an
-empty score.
-"""
+"""What the report tells about an assignment: gradebook, and the facts of each submission."""
 
 from __future__ import annotations
 
-import base64
-import csv
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 
-import matplotlib
-import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from nbgrader import api
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy import create_engine, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from autograder.comments import Comment
+from autograder.assignment import answers_tested_by
 from autograder.course.folder import Course, CourseError
-from autograder.grading.run import answers_tested_by
-from autograder.pages import render
+from autograder.facts import Facts
 from autograder.plugins.feedback import headings
-from autograder.text import counted, readable
-from lesson.rules import RULES
-
-BLUE = "#0072B2"  # of Okabe and Ito's palette for color-blind readers
+from autograder.text import readable
 
 _WHY_SET_BY_HAND = "A score set by hand was kept when it was graded again: is it still right?"
 _WHY_MARKED = "nbgrader has marked it for manual grading."
@@ -81,8 +52,8 @@ class Result:
         Points by exercise, as corrected by graders.
     passed : set of str
         The exercises whose tests passed.
-    comments : dict of str to Comment
-        The automatic comment by exercise.
+    facts : Facts
+        What grading found out.
     for_grader : str
         Why a person has to look at it; empty if nobody has to.
     late_by : timedelta
@@ -93,7 +64,7 @@ class Result:
     student: Student
     scores: dict[str, float] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
-    comments: dict[str, Comment] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
     for_grader: str = ""
     late_by: timedelta = timedelta(0)
     penalty: float = 0
@@ -170,11 +141,11 @@ class Report:
         """The mistakes, those of most students first."""
         found: dict[str, Diagnosis] = {}
         for result in self.results:
-            for test, comment in result.comments.items():
-                if comment.code:
-                    new = Diagnosis(comment.code, comment.headline)
-                    diagnosis = found.setdefault(comment.code, new)
-                    diagnosis.exercises[self.titles[test].partition(":")[0]] += 1
+            for test, verdict in result.facts.verdicts.items():
+                if verdict.code:
+                    new = Diagnosis(verdict.code, verdict.headline)
+                    diagnosis = found.setdefault(verdict.code, new)
+                    diagnosis.exercises[self.titles.get(test, test).partition(":")[0]] += 1
                     if result.student.name not in diagnosis.students:
                         diagnosis.students.append(result.student.name)
         return sorted(found.values(), key=lambda d: (-len(d.students), d.code))
@@ -183,20 +154,18 @@ class Report:
     def repairs(self) -> dict[str, list[str]]:
         """What was repaired, and in whose notebooks, the most frequent first."""
         return _by_frequency(
-            (repair, result.student.name)
+            (str(repair), result.student.name)
             for result in self.results
-            for comment in result.comments.values()
-            for repair in comment.repairs
+            for repair in result.facts.repairs
         )
 
     @cached_property
     def broken_rules(self) -> dict[str, list[str]]:
         """Which of the rules were broken, and by whom, the most frequent first."""
         return _by_frequency(
-            (_rule(finding), result.student.name)
+            (violation.title, result.student.name)
             for result in self.results
-            for comment in result.comments.values()
-            for finding in (*comment.findings, *comment.notebook_findings)
+            for violation in result.facts.violations
         )
 
     @cached_property
@@ -255,11 +224,6 @@ def read_report(course: Course) -> Report:
 
 def _read(session: Session, course: Course) -> tuple[dict[str, Student], dict[str, Result]]:
     """All students, and the results of those who handed in something, by student id."""
-    test_of = {
-        answer: test
-        for test in course.assignment.points()
-        for answer in answers_tested_by(course.assignment, test)
-    }
     students = {
         row.id: Student(row.id, row.first_name or "", row.last_name or "", row.email or "")
         for row in session.execute(
@@ -305,15 +269,15 @@ def _read(session: Session, course: Course) -> tuple[dict[str, Student], dict[st
             result.passed.add(row.name)
         if row.needs_manual_grade:
             result.for_grader = _WHY_SET_BY_HAND if row.manual_score is not None else _WHY_MARKED
-    said = in_notebook.join(api.Comment).join(api.BaseCell, api.Comment.cell_id == api.BaseCell.id)
-    for row in session.execute(said.add_columns(api.BaseCell.name, api.Comment.auto_comment)):
-        if row.name in test_of:
-            result, comment = results[row.student], Comment.parse(row.auto_comment)
-            result.comments[test_of[row.name]] = comment
-            if comment.penalty and not comment.code:  # right, but a broken rule took all points
-                result.passed.add(test_of[row.name])
-            if result.for_grader and comment.code == "unreadable":
-                result.for_grader = comment.message
+    for student, result in results.items():
+        executed = course.folder(course.directory.autograded_directory, student)
+        facts = Facts.read(executed / f"{course.notebook_id}.ipynb")
+        if facts is None:  # graded elsewhere: points are all that is known
+            continue
+        result.facts = facts
+        result.passed = {test for test, verdict in facts.verdicts.items() if verdict.passed}
+        if result.for_grader and facts.unreadable:
+            result.for_grader = f"The submission could not be read: {facts.unreadable}"
     return students, results
 
 
@@ -322,187 +286,9 @@ def _title(course: Course, test: str, titles: dict[str, str]) -> str:
     return next((titles[answer] for answer in answers if answer in titles), test)
 
 
-def _rule(finding: str) -> str:
-    """The rule that a finding of `submission_rules`, as text, is about."""
-    _, _, said = finding.partition(": ")
-    return next((rule for rule in RULES.values() if said.startswith(rule)), said)
-
-
 def _by_frequency(found: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     students: dict[str, list[str]] = defaultdict(list)
     for what, student in found:
         if student not in students[what]:
             students[what].append(student)
     return dict(sorted(students.items(), key=lambda item: (-len(item[1]), item[0])))
-
-
-def write_html(report: Report, path: Path, made: datetime) -> None:
-    """Write the page for the instructor."""
-    page = render(
-        "report.html.j2",
-        report=report,
-        made=f"{made:%Y-%m-%d %H:%M}",
-        mean=mean(report.scores),
-        median=median(report.scores),
-        figures=[_scores_figure(report), _passed_figure(report)],
-        in_words=_in_words,
-    )
-    path.write_text(page, encoding="utf-8")
-
-
-def _scores_figure(report: Report) -> dict[str, str]:
-    figure = Figure(figsize=(4.8, 3.2), layout="constrained")
-    ax = figure.subplots()
-    largest = max(report.max_score, *report.scores)
-    counts, _, _ = ax.hist(report.scores, bins=np.linspace(0, largest, 11), color=BLUE, ec="white")
-    ax.set_title("Distribution of scores")
-    ax.set_xlabel(f"score (points of {report.max_score:g})")
-    ax.set_ylabel("number of students")
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    in_words = ", ".join(
-        f"{count:.0f} from {largest * i / 10:g} to {largest * (i + 1) / 10:g} points"
-        for i, count in enumerate(counts)
-        if count
-    )
-    return {"svg": _svg(figure), "alt": f"Distribution of scores: {in_words}."}
-
-
-def _passed_figure(report: Report) -> dict[str, str]:
-    figure = Figure(figsize=(4.8, 3.2), layout="constrained")
-    ax = figure.subplots()
-    total = len(report.results)
-    shares = {test: 100 * number / total for test, number in report.passed.items()}
-    titles = [title.replace(": ", ":\n") for title in report.titles.values()]
-    bars = ax.barh(titles, list(shares.values()), color=BLUE)
-    labels = [f"{number} of {total}" for number in report.passed.values()]
-    ax.bar_label(bars, labels, padding=4)
-    ax.invert_yaxis()
-    ax.set_xlim(0, 125)
-    ax.set_xticks(range(0, 101, 20))
-    ax.set_title("Submissions that pass the tests")
-    ax.set_xlabel("share of submissions (%)")
-    ax.set_ylabel("exercise")
-    in_words = ", ".join(
-        f"{title} {shares[test]:.0f} percent" for test, title in report.titles.items()
-    )
-    return {"svg": _svg(figure), "alt": f"Submissions that pass the tests: {in_words}."}
-
-
-def _svg(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "report"}):  # the same ids each time
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _in_words(late_by: timedelta) -> str:
-    """A time span to the minute, rounded up."""
-    minutes = -(-int(late_by.total_seconds()) // 60)
-    days, minutes = divmod(minutes, 24 * 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(days, "day"), (hours, "hour"), (minutes, "minute")]
-    return " ".join(counted(number, unit) for number, unit in parts if number) or "seconds"
-
-
-LMS_COLUMNS = {
-    "moodle": {
-        "Username": lambda student: student.id,
-        "First name": lambda student: student.first_name,
-        "Last name": lambda student: student.last_name,
-        "Email address": lambda student: student.email,
-    },
-    "canvas": {
-        "Student": lambda student: f"{student.last_name}, {student.first_name}".strip(", "),
-        "ID": lambda student: "",
-        "SIS User ID": lambda student: "",
-        "SIS Login ID": lambda student: student.id,
-        "Section": lambda student: "",
-    },
-    "blackboard": {
-        "Last Name": lambda student: student.last_name,
-        "First Name": lambda student: student.first_name,
-        "Username": lambda student: student.id,
-    },
-}
-
-
-def write_csv(report: Report, path: Path, lms: str = "moodle") -> None:
-    """Write the scores in the form that an LMS imports."""
-    columns = LMS_COLUMNS[lms]
-    exercises = report.titles if lms == "moodle" else {}
-    students = [(result.student, result) for result in report.results]
-    students += [(student, None) for student in report.absent]
-    # The byte order mark tells Excel that names are UTF-8.
-    with open(path, "w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*columns, report.assignment, *exercises.values()])
-        for student, result in sorted(students, key=lambda entry: entry[0].id):
-            scores = [result.score, *map(result.scores.get, exercises)] if result else []
-            writer.writerow(
-                [_harmless(value(student)) for value in columns.values()]
-                + ["" if score is None else f"{score:g}" for score in scores]
-                + [""] * (1 + len(exercises) - len(scores))
-            )
-
-
-def _harmless(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-def print_summary(report: Report, most: int = 5) -> None:
-    """Print the main numbers as short tables."""
-    console = Console(markup=False, emoji=False, highlight=False)
-    total = len(report.results)
-    exercises = Table(title=f"{report.assignment}: {counted(total, 'submission')}")
-    exercises.add_column("exercise", overflow="fold")
-    for heading in ("tests passed", "mean points"):
-        exercises.add_column(heading, justify="right")
-    for test, title in report.titles.items():
-        passed = f"{report.passed[test]} ({report.passed[test] / total:.0%})"
-        points = f"{report.mean_points[test]:.1f} of {report.points[test]:g}"
-        exercises.add_row(title, passed, points)
-    exercises.add_section()
-    exercises.add_row("all", "", f"{mean(report.scores):.1f} of {report.max_score:g}")
-    console.print(exercises)
-    if report.diagnoses:
-        diagnoses = Table(title="Most frequent diagnoses")
-        diagnoses.add_column("diagnosis", overflow="fold")
-        diagnoses.add_column("students", justify="right")
-        diagnoses.add_column("for example", overflow="fold")
-        for diagnosis in report.diagnoses[:most]:
-            diagnoses.add_row(diagnosis.code, str(len(diagnosis.students)), diagnosis.example)
-        console.print(diagnoses)
-    for what, students in {
-        "Repaired": _everyone(report.repairs),
-        "Needs a person": _everyone(report.for_grader),
-        "Late": [result.student.name for result in report.late],
-        "Nothing handed in": [student.name for student in report.absent],
-    }.items():
-        if students:
-            more = f" and {len(students) - most} more" if len(students) > most else ""
-            console.print(f"{what}: {len(students)} ({', '.join(students[:most])}{more})")
-
-
-def _everyone(students: dict[str, list[str]]) -> list[str]:
-    return sorted({name for names in students.values() for name in names})
-
-
-def make_report(course: Course, output: Path, lms: str = "moodle") -> list[Path]:
-    """Write the page and the table, print the summary, and return the files' paths.
-
-    Raises
-    ------
-    CourseError
-        If there is nothing to report, or the files cannot be written.
-    """
-    report = read_report(course)
-    page, table = (output / f"{report.assignment}.{suffix}" for suffix in ("html", "csv"))
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        write_html(report, page, datetime.now())
-        write_csv(report, table, lms)
-    except OSError as error:
-        raise CourseError(f"{error.filename} cannot be written: {error.strerror}.") from error
-    print_summary(report)
-    return [page, table]

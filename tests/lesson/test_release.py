@@ -23,7 +23,14 @@ GRADED = {"test-zeros": 10, "test-random": 10, "test-he": 10}
 
 def differences(release: Path, fresh: Path, top_level: Path) -> list[str]:
     """Names of the generated files that are not what they should be."""
-    names = sorted({path.name for folder in (release, fresh) for path in folder.iterdir()})
+    names = sorted(
+        {
+            path.relative_to(folder).as_posix()
+            for folder in (release, fresh)
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+    )
     _, differing, missing = filecmp.cmpfiles(release, fresh, names, shallow=False)
     if release.joinpath("Initialization.ipynb").read_bytes() != top_level.read_bytes():
         differing.append("the top-level notebook")

@@ -779,7 +779,7 @@ def puts_copies_of_the_tests_first(notebook: NotebookNode) -> None:
 
 
 def adds_cells_that_claim_a_role(notebook: NotebookNode) -> None:
-    for role in ("test", "ours", "answer"):
+    for role in ("test", "given", "answer"):
         cell = new_code_cell("print('All tests passed.')")
         cell.metadata.autograder = {"role": role, "passed": True, "points": 10}
         cell.metadata.nbgrader = {"grade_id": f"{role}-bonus", "grade": True, "points": 100.0}

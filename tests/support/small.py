@@ -69,7 +69,7 @@ def grade(
 
 def passed(graded: Graded) -> list[bool]:
     """Whether the exercises passed, in their order."""
-    return [graded.verdicts[f"test-{exercise}"].passed for exercise in EXERCISES]
+    return [graded.facts.verdicts[f"test-{exercise}"].passed for exercise in EXERCISES]
 
 
 def cell_of(graded: Graded, name: str) -> NotebookNode:

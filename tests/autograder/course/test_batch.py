@@ -223,7 +223,7 @@ def test_a_version_that_arrives_while_the_older_one_is_graded_is_not_lost(course
         stamp(course, "bela", "2026-01-01 12:00:01 UTC")
         courses.hand_in_file(course, "chidi", b"not looked at")
 
-    grade_quickly(course, right_result, report=hand_in_again)
+    grade_quickly(course, right_result, on_outcome=hand_in_again)
     assert is_new(course) == ["bela", "chidi"]
 
 
@@ -375,7 +375,7 @@ def test_results_are_not_kept_in_memory(course, right_result):
     def count(outcome):
         alive.append(sum(isinstance(thing, Graded) for thing in gc.get_objects()))
 
-    outcomes = grade_quickly(course, right_result, report=count)
+    outcomes = grade_quickly(course, right_result, on_outcome=count)
     assert len(outcomes) == 20
     assert max(alive) <= 4  # two in flight, the one just recorded, and the fixture
 

@@ -71,7 +71,7 @@ def test_the_grader_waits_for_a_locked_gradebook(submitted, right_result):
             event.listen(Engine, "before_cursor_execute", note)
 
     try:
-        outcomes = grade_quickly(submitted, right_result, report=report)
+        outcomes = grade_quickly(submitted, right_result, on_outcome=report)
     finally:
         event.remove(Engine, "before_cursor_execute", note)
     other.join()
@@ -89,7 +89,7 @@ def test_a_gradebook_that_stays_locked_is_reported_and_the_next_run_records(
         outcomes = grade_quickly(
             submitted,
             right_result,
-            report=lambda outcome: outcome.problem or locks.enter_context(locked(submitted)),
+            on_outcome=lambda outcome: outcome.problem or locks.enter_context(locked(submitted)),
         )
     assert not outcomes[0].problem
     assert all("database is locked" in outcome.problem for outcome in outcomes[1:])
@@ -169,7 +169,7 @@ def test_a_clock_that_jumps_changes_nothing(course, right_result, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: true_time() + next(jumps))
     assignment = Assignment.from_directory(course / "source/Initialization")
     graded = grade_submission(submission, assignment)
-    assert all(verdict.passed for verdict in graded.verdicts.values())
+    assert all(verdict.passed for verdict in graded.facts.verdicts.values())
     grade_quickly(course, graded)
     assert new_submissions(Course(course, courses.ASSIGNMENT)) == []
     courses.assert_sound(course)

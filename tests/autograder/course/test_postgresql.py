@@ -111,7 +111,7 @@ def test_a_lost_connection_costs_one_result_which_the_next_run_records(
                 )
 
     workers = courses.canned_workers(right_result)
-    grade_course(folder, new_submissions(folder), workers, report=cut_the_line)
+    grade_course(folder, new_submissions(folder), workers, on_outcome=cut_the_line)
     (failed,) = [outcome for outcome in outcomes if outcome.problem]
     assert "terminating connection" in failed.problem
     assert failed.student not in courses.scores(course, database)

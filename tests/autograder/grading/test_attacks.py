@@ -92,7 +92,7 @@ def test_an_attack_fails_and_harms_nobody(attack, assignment, outside):
     outputs = small.cell_of(graded, "initialize-random").outputs
     ran = "".join(map(small.text_of, outputs)).startswith(("inside", "Stopped"))
     assert ran and not any("not a sandbox" in text for text in said), outputs
-    assert small.passed(graded) == [True, False, True], graded.verdicts
+    assert small.passed(graded) == [True, False, True], graded.facts.verdicts
     assert not any("STOLEN" in text for text in said), said
     assert_harmless(graded)
     assert fingerprint(course) == before

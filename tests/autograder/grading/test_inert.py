@@ -3,7 +3,7 @@
 import pytest
 
 from autograder.grading.inert import is_inert
-from tests.mistakes import EXERCISES, RIGHT_ANSWERS
+from tests.support.mistakes import EXERCISES, RIGHT_ANSWERS
 
 FUNCTIONS = [f"initialize_parameters_{exercise}" for exercise in EXERCISES]
 ANSWER = """

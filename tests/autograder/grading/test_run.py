@@ -66,7 +66,7 @@ def test_a_right_answer_gets_its_points_whatever_it_prints(assignment):
 
 def test_grading_again_gives_the_same(assignment, honest):
     again = small.grade(small.submission(assignment), assignment)
-    assert again.verdicts == honest.verdicts
+    assert again.facts.verdicts == honest.facts.verdicts
     assert again.notebook == honest.notebook
 
 
@@ -119,7 +119,7 @@ def test_each_failure_costs_its_own_exercise_and_says_why(assignment):
     graded = small.grade(small.submission(assignment, **answers), assignment)
     assert small.passed(graded) == [False, False, False]
     for exercise, (_, reason) in failures.items():
-        assert "this is not a sandbox" not in graded.verdicts[f"test-{exercise}"].message
+        assert "this is not a sandbox" not in graded.facts.verdicts[f"test-{exercise}"].message
         (output,) = small.cell_of(graded, f"test-{exercise}").outputs
         assert output.output_type == "error"
         assert reason in output.evalue
@@ -132,7 +132,7 @@ def test_a_cell_that_never_ends_is_stopped_and_the_others_count(assignment):
     graded = small.grade(endless, assignment, limits)
     assert small.passed(graded) == [False, True, True]
     assert "cannot be tested, because its cell failed. Stopped: this code ran longer than" in (
-        graded.verdicts["test-zeros"].message
+        graded.facts.verdicts["test-zeros"].message
     )
 
 
@@ -269,7 +269,7 @@ def reordered(assignment, moved):
 
 def test_a_wrong_magic_above_an_answer_is_named(assignment):
     notebook = small.submission(assignment, he="%notamagic\n" + answer("he"))
-    message = small.grade(notebook, assignment).verdicts["test-he"].message
+    message = small.grade(notebook, assignment).facts.verdicts["test-he"].message
     assert "its cell failed. UsageError: Line magic function `%notamagic` not found" in message
 
 
@@ -307,7 +307,7 @@ def test_a_hidden_check_says_in_words_what_is_wrong(assignment, exercise, mistak
     end = f"if tuple(layers_dims) not in ({public}): {mistake}\nreturn parameters"
     wrong = answer(exercise, end=end)
     graded = small.grade(small.submission(assignment, **{exercise: wrong}), assignment)
-    verdict = graded.verdicts[f"test-{exercise}"]
+    verdict = graded.facts.verdicts[f"test-{exercise}"]
     assert not verdict.passed
     assert verdict.message.startswith("A hidden check with other layer sizes failed: ")
     assert "\nHint: " in verdict.message
@@ -399,15 +399,15 @@ def test_a_long_message_is_cut():
 def test_what_cannot_be_read_says_so_in_each_test_cell(assignment):
     graded = grade_submission(b"no notebook", assignment, small.LIMITS)
     assert small.passed(graded) == [False, False, False]
-    assert graded.unreadable == graded.notebook.metadata.autograder.unreadable != ""
+    assert graded.facts.unreadable == graded.notebook.metadata.autograder.unreadable != ""
     for exercise in EXERCISES:
         (output,) = small.cell_of(graded, f"test-{exercise}").outputs
-        assert graded.unreadable in output.evalue
+        assert graded.facts.unreadable in output.evalue
 
 
 def test_the_name_of_a_file_cannot_do_harm(assignment):
     graded = run.unreadable(assignment, "There is no \x1b[2J\udcff\u202e.ipynb.")
-    assert graded.unreadable == "There is no \ufffd[2J\ufffd\ufffd.ipynb."
+    assert graded.facts.unreadable == "There is no \ufffd[2J\ufffd\ufffd.ipynb."
     nbformat.writes(graded.notebook).encode()
 
 

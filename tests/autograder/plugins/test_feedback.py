@@ -241,7 +241,7 @@ def graded_again(request, graded, tmp_path_factory):
     """The course after two students were graded again, with points taken off for broken rules."""
     folder = courses.copy_of(graded, tmp_path_factory.mktemp("again") / "course")
     config = folder / "nbgrader_config.py"
-    config.write_text(config.read_text() + "\nc.SaveVerdicts.points_per_finding = 2.5\n")
+    config.write_text(config.read_text() + "\nc.Grading.points_per_violation = 2.5\n")
     if request.param == "autograder":
         result = courses.grade(folder, "prints", "xavier", "--force")
         assert result.returncode == 0

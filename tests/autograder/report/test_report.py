@@ -1,28 +1,36 @@
 """The instructor's report: numbers and names of the gradebook, in a page, a table and a summary."""
 
 import csv
+import json
 import sqlite3
+from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from nbgrader.api import Gradebook
-from test_feedback import active_parts, words
 
 from autograder.cli import main
-from autograder.comments import Comment
 from autograder.course.folder import Course
-from autograder.report.data import LMS_COLUMNS, read_report, write_csv
+from autograder.facts import Facts, Repair, RuleViolation, Verdict
+from autograder.report.data import read_report
+from autograder.report.lms import LMS_COLUMNS, write_csv
+from tests.autograder.plugins.test_feedback import active_parts, words
 from tests.support import courses
 
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type <.*> not in session")
 
-XAVIER = Comment(
-    "The scale is that of Xavier. W1 is 1.\nHint: Look at the formula.", "scale-xavier"
+XAVIER = Verdict(
+    False, "The scale is that of Xavier. W1 is 1.\nHint: Look at the formula.", "scale-xavier"
 )
-UNREADABLE = Comment("The submission could not be read: it is empty.", "unreadable")
-PASSED = Comment("All tests passed.")
-HOSTILE = Comment("<script>alert(1)</script> `<img src=x onerror=alert(1)>`\n[forged]", "raises-X")
+UNREADABLE = Verdict(False, "The submission could not be read: it is empty.", "unreadable")
+PASSED = Verdict(True, "All tests passed.")
+HOSTILE = Verdict(
+    False, "<script>alert(1)</script> `<img src=x onerror=alert(1)>`\n[forged]", "raises-X"
+)
+EXTRA_CELL = RuleViolation("extra-cell", "No extra code cells", "code cell 7", None, "Delete it.")
 DUE = datetime(2026, 3, 2, 12)
 
 
@@ -34,29 +42,40 @@ def gradebook(course):
         yield book
 
 
-def record(book, student, *comments, timestamp=None, **about):
-    """Record what grading would: 0 points where a comment names a mistake, else 10."""
+def record(book, student, *verdicts, timestamp=None, facts=None, **about):
+    """Record what grading would: 10 points for a test that passed."""
     book.add_student(student, **about)
     submission = book.add_submission(courses.ASSIGNMENT, student, timestamp=timestamp)
     (notebook,) = submission.notebooks
-    for exercise, comment in zip(("zeros", "random", "he"), comments, strict=True):
-        grade = next(grade for grade in notebook.grades if grade.name == f"test-{exercise}")
-        grade.auto_score = 0 if comment.code else 10
-        grade.needs_manual_grade = comment.code == "unreadable"
-        entry = next(entry for entry in notebook.comments if entry.name == f"initialize-{exercise}")
-        entry.auto_comment = str(comment)
+    by_test = dict(zip(("test-zeros", "test-random", "test-he"), verdicts, strict=True))
+    for grade in notebook.grades:
+        grade.auto_score = 10 if by_test[grade.name].passed else 0
+        grade.needs_manual_grade = by_test[grade.name] is UNREADABLE
     book.db.commit()
+    unreadable = "it is empty." if UNREADABLE in verdicts else ""
+    facts = facts or Facts(unreadable)
+    store(Path(book.db.bind.url.database).parent, student, replace(facts, verdicts=by_test))
     return notebook
+
+
+def store(course, student, facts):
+    """Write the facts where the executed notebook of a student stands."""
+    cells = [
+        {"metadata": {"nbgrader": {"grade_id": test}, "autograder": {"role": "test"}}}
+        for test in facts.verdicts
+    ]
+    executed = nbformat.from_dict({"metadata": {}, "cells": cells})
+    facts.store(executed)
+    folder = course / "autograded" / student / courses.ASSIGNMENT
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{courses.ASSIGNMENT}.ipynb").write_text(json.dumps(executed))
 
 
 def small_class(book):
     record(book, "ada", PASSED, PASSED, PASSED, first_name="Ada", last_name="Lovelace")
     record(book, "o'brien", PASSED, XAVIER, XAVIER, timestamp=DUE + timedelta(hours=26, seconds=1))
-    repaired = Comment("All tests passed.", repairs=("1 answer could not be found: x.",))
-    rules = Comment(
-        XAVIER.message, XAVIER.code, ("initialize-he: No extra code cells. Delete it.",)
-    )
-    record(book, "nguyễn-văn-a", repaired, PASSED, rules, timestamp=DUE)
+    facts = Facts(repairs=[Repair("answer-missing", ("x",))], violations=[EXTRA_CELL])
+    record(book, "nguyễn-văn-a", PASSED, PASSED, XAVIER, timestamp=DUE, facts=facts)
     record(book, "broken", UNREADABLE, UNREADABLE, UNREADABLE)
     book.add_student("never-came", first_name="Nora")
 
@@ -170,7 +189,7 @@ def test_the_summary_is_short_and_names_the_most_frequent_mistakes(course, grade
     assert "Initialization: 4 submissions" in printed
     assert "3 (75%)" in printed and "15.0 of 30" in printed
     assert "scale-xavier" in printed
-    assert "Needs a person: 1 (broken)" in printed
+    assert "Needs manual grading: 1 (broken)" in printed
     assert "Late: 1 (o'brien)" in printed
     assert len(printed.splitlines()) < 30
 
@@ -178,7 +197,7 @@ def test_the_summary_is_short_and_names_the_most_frequent_mistakes(course, grade
 def test_names_are_not_markup_on_the_terminal(course, gradebook, capsys):
     record(gradebook, "[red]x[/red]", UNREADABLE, PASSED, PASSED)
     assert main(["report", "--course", str(course)]) == 0
-    assert "Needs a person: 1 ([red]x[/red])" in capsys.readouterr().out
+    assert "Needs manual grading: 1 ([red]x[/red])" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -251,7 +270,7 @@ def test_reading_changes_nothing_in_the_gradebook(course, gradebook):
 
 def test_hundreds_of_students_fit_into_a_page_of_moderate_size(course):
     with sqlite3.connect(course / "gradebook.db") as database:
-        fill_with_hundreds(database)
+        fill_with_hundreds(course, database)
     database.close()
     report = report_of(course)
     assert len(report.results) == 600
@@ -259,11 +278,12 @@ def test_hundreds_of_students_fit_into_a_page_of_moderate_size(course):
     assert (course / "report/Initialization.html").stat().st_size < 1_000_000
 
 
-def fill_with_hundreds(database):
+def fill_with_hundreds(course, database):
     """Insert 600 students with a mistake each, faster than nbgrader would."""
     (assignment,) = database.execute("SELECT id FROM assignment").fetchone()
     (notebook,) = database.execute("SELECT id FROM notebook").fetchone()
     cells = database.execute("SELECT id, type FROM base_cell").fetchall()
+    mistakes = Facts(verdicts=dict.fromkeys(("test-zeros", "test-random", "test-he"), XAVIER))
     for number in range(600):
         key, student = f"key{number}", f"student{number}"
         database.execute("INSERT INTO student (id) VALUES (?)", (student,))
@@ -282,12 +302,7 @@ def fill_with_hundreds(database):
                     "VALUES (?, ?, ?, 0, 0)",
                     (key + cell, key, cell),
                 )
-            elif kind == "SolutionCell":
-                database.execute(
-                    "INSERT INTO comment (id, notebook_id, cell_id, auto_comment) "
-                    "VALUES (?, ?, ?, ?)",
-                    (key + cell, key, cell, str(XAVIER)),
-                )
+        store(course, student, mistakes)
 
 
 def test_without_submissions_the_message_says_so(course, gradebook, capsys):

@@ -20,13 +20,8 @@ from nbgrader.utils import compute_checksum
 
 from autograder import assignment as assignment_module
 from autograder.assignment import CODE_STUB, Assignment, AssignmentError, Role, grade_id, role
-from autograder.submission.notebook import (
-    MERGED_ANSWER,
-    MISSING_ANSWER,
-    Unreadable,
-    read_submission,
-    rebuild,
-)
+from autograder.submission.notebook import Unreadable, read_submission
+from autograder.submission.rebuild import MERGED_ANSWER, MISSING_ANSWER, rebuild
 from tests.support.damage import DAMAGES, UNREADABLE, answers, code_cell
 
 SOLUTIONS = {
@@ -64,6 +59,11 @@ SILENT = {
     "no_outputs",
     "outputs_on_markdown",
 }
+
+
+def said(rebuilt):
+    """The repairs in words."""
+    return [str(repair) for repair in rebuilt.repairs]
 
 
 def nbgrader(grade_id, **values):
@@ -274,9 +274,9 @@ def test_a_typical_solution_is_a_valid_notebook_with_a_role_for_each_cell(assign
     notebook = rebuild(assignment, read_submission(solved)).notebook
     nbformat.validate(notebook)
     roles = [cell.metadata.autograder.role for cell in notebook.cells]
-    exercise = ["ours", "answer", "test"]
+    exercise = ["given", "answer", "test"]
     assert roles == [
-        *("ours", "ours", *exercise, "ours", "student", "answer", "test", *exercise),
+        *("given", "given", *exercise, "given", "student", "answer", "test", *exercise),
         *("demonstration", "playground"),
     ]
 
@@ -298,7 +298,7 @@ def test_a_damaged_submission_is_graded_like_the_intact_one(damage, assignment, 
 
     assert earned == FULL_MARKS
     assert bool(rebuilt.repairs) == (damage not in SILENT), rebuilt.repairs
-    assert all(sentence.endswith(".") for sentence in rebuilt.repairs)
+    assert all(sentence.endswith(".") for sentence in said(rebuilt))
     assert_built_from_ours(assignment, rebuilt.notebook)
 
     intact = rebuild(assignment, read_submission(solved)).notebook
@@ -406,7 +406,7 @@ def test_the_reason_names_what_is_wrong(damage, reason, solved):
     ],
 )
 def test_one_sentence_names_one_kind_of_repair(damage, repair, assignment, solved):
-    assert rebuild(assignment, read_submission(DAMAGES[damage](solved))).repairs == [repair]
+    assert said(rebuild(assignment, read_submission(DAMAGES[damage](solved)))) == [repair]
 
 
 # Which cell is the answer
@@ -415,7 +415,7 @@ def test_one_sentence_names_one_kind_of_repair(damage, repair, assignment, solve
 def test_answers_in_the_cell_of_another_one_are_not_called_missing(assignment, solved):
     damaged = DAMAGES["answers_merged_into_the_last_one"](solved)
     rebuilt = rebuild(assignment, read_submission(damaged))
-    assert rebuilt.repairs == [
+    assert said(rebuilt) == [
         "1 cell had lost the grade id; recognized by cell id, function or text: total.",
         "2 answers stood in the cell of another answer: average, spread.",
         "Cells were in another order; ours was used.",
@@ -430,7 +430,7 @@ def test_a_missing_answer_leaves_a_comment_and_costs_only_its_own_points(assignm
     earned, rebuilt = graded(assignment, edited(solved, delete))
     assert earned == {"test-total": 10, "test-average": 10}
     assert with_id(rebuilt.notebook, "spread").source == MISSING_ANSWER
-    assert rebuilt.repairs == ["1 answer could not be found: spread."]
+    assert said(rebuilt) == ["1 answer could not be found: spread."]
 
 
 def test_a_notebook_without_cells_gives_one_without_answers(assignment):
@@ -451,7 +451,7 @@ def test_the_last_copy_that_was_worked_on_is_the_answer(assignment, solved, rele
 
     _, rebuilt = graded(assignment, edited(solved, copies))
     assert "return sum(values)" in with_id(rebuilt.notebook, "total").source
-    assert rebuilt.repairs == [
+    assert said(rebuilt) == [
         "1 cell existed more than once; the copies ran as the student's own cells: total."
     ]
 
@@ -517,7 +517,7 @@ def test_a_copy_of_a_test_is_the_students_own_code(assignment, solved):
     _, rebuilt = graded(assignment, edited(solved, copy))
     assert_built_from_ours(assignment, rebuilt.notebook)
     assert rebuilt.notebook.cells[0].source == "assert True"
-    assert rebuilt.repairs == [
+    assert said(rebuilt) == [
         "1 cell existed more than once; the copies ran as the student's own cells: test-total."
     ]
 
@@ -692,7 +692,7 @@ def test_the_assignment_is_frozen_and_travels_between_processes(assignment):
 
 def test_each_cell_of_the_instructor_has_a_role(assignment):
     roles = {cell.id: role(cell) for cell in assignment.cells}
-    assert roles["opening"] is roles["packages"] is Role.OURS
+    assert roles["opening"] is roles["packages"] is Role.GIVEN
     assert roles["total"] is Role.ANSWER
     assert roles["test-total"] is Role.TEST
     assert roles["plot"] is Role.DEMONSTRATION

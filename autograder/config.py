@@ -1,0 +1,78 @@
+"""Two lines for a course's nbgrader_config.py::
+
+from autograder.config import configure
+configure(get_config())
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+from traitlets import Dict, Float, Unicode
+from traitlets.config import Config, Configurable
+
+
+class Grading(Configurable):
+    """What an instructor can set about grading, as ``c.Grading.NAME`` or through `configure`."""
+
+    rules = Dict(
+        value_trait=Unicode(),
+        key_trait=Unicode(),
+        help="""Which module checks an assignment's rules for submissions, by assignment. The module
+        is one of the assignment's own public files, and has two names: RULES, the sentence of each
+        rule by its code, and check_cells(notebook), which returns objects with the attributes rule,
+        cell, line and message. An assignment without a module has no rules.""",
+    ).tag(config=True)
+    points_per_violation = Float(
+        0,
+        min=0,
+        help="""Points taken off an exercise for each place where its answer breaks a rule. No
+        exercise falls below 0, and what is found outside the answers never costs points.""",
+    ).tag(config=True)
+
+
+def configure(
+    c: Config, *, rules: Mapping[str, str] | None = None, points_per_violation: float = 0
+) -> None:
+    """Let nbgrader grade in the sandbox and write our feedback pages.
+
+    Parameters
+    ----------
+    c : Config
+        What ``get_config()`` gives in nbgrader_config.py.
+    rules, points_per_violation
+        See `Grading`.
+    """
+    c.Grading.rules = dict(rules or {})
+    c.Grading.points_per_violation = points_per_violation
+
+    c.Autograde.exporter_class = "autograder.plugins.autograde.SubmissionExporter"
+    c.Autograde.pre_convert_hook = "autograder.submission.files.make_harmless"
+    c.Autograde.sanitize_preprocessors = ["autograder.plugins.autograde.Grade"]
+    c.Autograde.autograde_preprocessors = [
+        "autograder.plugins.autograde.SaveVerdicts",
+        "nbgrader.preprocessors.AssignLatePenalties",
+    ]
+    # nbgrader's own page needs the network and runs scripts.
+    c.GenerateFeedback.exporter_class = "autograder.plugins.feedback.FeedbackExporter"
+    c.GenerateFeedback.preprocessors = [
+        "autograder.plugins.feedback.ReadGradebook",
+        "autograder.plugins.feedback.MakeReleasable",
+    ]
+    # A web page that stands beside a submission must not be taken for feedback and handed out.
+    c.CourseDirectory.ignore = [
+        *(".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback"),  # as nbgrader does
+        *("*.html", "*.htm"),
+    ]
+
+    # nbgrader starts other tools (alembic) by name, also where no virtual environment is active.
+    programs = str(Path(sys.executable).parent)
+    if programs not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([programs, os.environ["PATH"]])
+    # nbgrader makes SQLAlchemy say this for each new submission. It is harmless: the rows are added
+    # by the statement that follows. Releases of SQLAlchemy without it do not run on Python 3.13.
+    warnings.filterwarnings("ignore", message="Object of type <.*> not in session")

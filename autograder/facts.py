@@ -1,0 +1,253 @@
+"""What grading finds out about a submission, as data.
+
+The facts are stored once, as JSON in ``metadata.autograder`` of the executed notebook: the verdict
+in each test cell, repairs and rule violations in the notebook's own metadata. Comments, feedback,
+report and terminal render them; nothing is read back out of a sentence.
+
+They hold words of the student (names, lines of code, messages of exceptions): pages escape them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from autograder.text import counted
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Outcome of one test cell.
+
+    Attributes
+    ----------
+    passed : bool
+    message : str
+        What a person reads: what the tests printed, or what is wrong.
+    code : str
+        Stable short name of the mistake, for counting; empty for a test that passed.
+    """
+
+    passed: bool
+    message: str
+    code: str = ""
+
+    @property
+    def text(self) -> str:
+        """The message without its hint."""
+        return self.message.partition("\nHint: ")[0]
+
+    @property
+    def hint(self) -> str:
+        """The hint in words; empty if there is none."""
+        return self.message.partition("\nHint: ")[2]
+
+    @property
+    def headline(self) -> str:
+        """The first sentence of the message."""
+        first_line = self.message.split("\n")[0]
+        return re.split(r"(?<=[.!?]) (?=[A-Z])", first_line)[0]
+
+    def __str__(self) -> str:
+        """The message, and the code on a line of its own unless it stands there already."""
+        shown = f"[{self.code}]"
+        if not self.code or self.message.endswith(f"\n{shown}"):
+            return self.message
+        return f"{self.message}\n{shown}"
+
+
+@dataclass(frozen=True)
+class RuleViolation:
+    """One place where a submission breaks a rule of its assignment.
+
+    Attributes
+    ----------
+    rule : str
+        Short, stable code.
+    title : str
+        The rule in words.
+    cell : str
+        Grade id of the cell, or words that name it.
+    line : int or None
+        Line within the cell, from 1; None if there is no single one.
+    message : str
+        What was found, and what to do.
+    """
+
+    rule: str
+    title: str
+    cell: str
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        place = self.cell if self.line is None else f"{self.cell}, line {self.line}"
+        return _one_line(f"{place}: {self.title}. {self.message}")
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What had to be put right before a notebook could run.
+
+    Attributes
+    ----------
+    code : str
+        A key of `REPAIRS`.
+    cells : tuple of str
+        Names of the cells that it is about, if they have names.
+    count : int
+        Number of cells; that of `cells` where they have names.
+    detail : str
+        What fills the gap in the sentence of some codes.
+    """
+
+    code: str
+    cells: tuple[str, ...] = ()
+    count: int = 0
+    detail: str = ""
+
+    def __str__(self) -> str:
+        number = len(self.cells) or self.count
+        sentence = REPAIRS[self.code].format(
+            answers=counted(number, "answer"),
+            given=counted(number, "given cell"),
+            cells=counted(number, "cell"),
+            detail=self.detail,
+        )
+        names = f": {_listed(self.cells)}." if self.cells else ""
+        return _one_line(sentence + names)
+
+
+REPAIRS = {
+    "answer-missing": "{answers} could not be found",
+    "answer-merged": "{answers} stood in the cell of another answer",
+    "given-changed": "{given} had been changed; our version was used",
+    "given-deleted": "{given} had been deleted; our version was used",
+    "type-changed": "{cells} had another type; our type was used",
+    "renamed": "{cells} had lost the grade id; recognized by cell id, function or text",
+    "settings-changed": (
+        "{cells} had other nbgrader settings (points, for example); ours were used"
+    ),
+    "repeated": "{cells} existed more than once; the copies ran as the student's own cells",
+    "order": "Cells were in another order; ours was used.",
+    "kernel": "{detail}",
+    "byte-order-mark": "The file began with a byte order mark; it was skipped.",
+    "empty-cell": "{cells} had no content; left out.",
+    "unknown-type": "{cells} had an unknown type; read as code.",
+    "bad-cell-id": "{cells} had a missing, equal or illegal cell id.",
+    "old-format": "The notebook had the old format 3; it was converted.",
+    "no-format": "The notebook did not name its format; it was read as format 4.",
+    "handed-in": "{detail}",
+}
+"""Sentences by code. Given cells are all but the answers."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The facts about a submission as a whole.
+
+    Attributes
+    ----------
+    unreadable : str
+        Why nothing could be graded; empty for a submission that was.
+    repairs : list of Repair
+    violations : list of RuleViolation
+    submission : str
+        Digest of the notebook that was handed in.
+    verdicts : dict of str to Verdict
+        By grade id of the test cell, in the notebook's order.
+    """
+
+    unreadable: str = ""
+    repairs: list[Repair] = field(default_factory=list)
+    violations: list[RuleViolation] = field(default_factory=list)
+    submission: str = ""
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+
+    def store(self, notebook: NotebookNode) -> None:
+        """Write the facts into the metadata of an executed notebook."""
+        content = json.loads(json.dumps(dataclasses.asdict(self)))
+        verdicts = content.pop("verdicts")
+        notebook.metadata.autograder = NotebookNode(content)
+        for cell in notebook.cells:
+            if verdict := verdicts.get(_grade_id(cell)):
+                cell.metadata.autograder.update(verdict)
+
+    @classmethod
+    def of(cls, notebook: dict[str, Any]) -> Facts | None:
+        """Read the facts of an executed notebook; None if it was not graded here."""
+        stored = notebook["metadata"].get("autograder")
+        if stored is None:
+            return None
+        return cls(
+            stored["unreadable"],
+            [Repair(**{**repair, "cells": tuple(repair["cells"])}) for repair in stored["repairs"]],
+            [RuleViolation(**violation) for violation in stored["violations"]],
+            stored["submission"],
+            {
+                _grade_id(cell): Verdict(ours["passed"], ours["message"], ours["code"])
+                for cell in notebook["cells"]
+                if "passed" in (ours := cell["metadata"].get("autograder", {}))
+            },
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Facts | None:
+        """Read the facts from an executed notebook's file; None if there are none."""
+        try:
+            return cls.of(json.loads(path.read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+
+def comment_on_answer(
+    verdicts: dict[str, Verdict],
+    violations: Iterable[RuleViolation],
+    penalty: float = 0,
+    about_notebook: Iterable[RuleViolation | Repair] = (),
+) -> str:
+    """The automatic comment under an answer, as plain text for people.
+
+    Parameters
+    ----------
+    verdicts : dict of str to Verdict
+        Of the tests of this answer, by grade id. Several of them are named.
+    violations : iterable of RuleViolation
+        Those in the answer.
+    penalty : float
+        Points that they cost.
+    about_notebook : iterable
+        Repairs and violations outside the answers.
+    """
+    blocks = [
+        f"{test}: {verdict}" if len(verdicts) > 1 else str(verdict)
+        for test, verdict in verdicts.items()
+    ]
+    rules = [f"Rule: {violation}" for violation in violations]
+    if penalty:
+        rules.append(f"Points taken off for this: {penalty:g}.")
+    about = [
+        f"{'Repair' if isinstance(fact, Repair) else 'Rule'}: {fact}" for fact in about_notebook
+    ]
+    blocks += ["\n".join(rules), "\n".join(["About the whole notebook:", *about]) if about else ""]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _grade_id(cell: dict[str, Any]) -> str | None:
+    return cell["metadata"].get("nbgrader", {}).get("grade_id")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _listed(names: tuple[str, ...], shown: int = 6) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more

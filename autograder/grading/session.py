@@ -1,0 +1,150 @@
+"""A student's process that starts again where it was after it has died."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
+from autograder.assignment import Assignment, answers_tested_by, grade_id
+from autograder.facts import Verdict
+from autograder.grading.examiner import examine
+from autograder.limits import Limits
+from autograder.sandbox.process import ProcessDied, StudentProcess
+from autograder.text import readable
+
+DIED = "process-died"
+TIME_OUT = "time-used-up"
+_CELL_FAILED = "cell-failed"
+
+
+class Session:
+    """A student's process that starts again where it was after it has died."""
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        limits: Limits,
+        start_process: Callable[[], StudentProcess],
+        total_seconds: float,
+        seconds: dict[str, float],
+    ) -> None:
+        self._assignment = assignment
+        self._limits = limits
+        self._start_process = start_process
+        self._deadline = time.monotonic() + total_seconds
+        self._seconds = seconds
+        self._process: StudentProcess | None = None
+        self._completed: list[NotebookNode] = []  # what a new process has to run first
+        self._failures: dict[str, str] = {}  # grade id of an answer: how its cell failed
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stop()
+
+    def run(self, cell: NotebookNode) -> list[NotebookNode]:
+        """Run a cell and return its outputs; never raises on account of the student."""
+        try:
+            process = self._start()
+            with self._clock("cells"):
+                result = process.run_cell(cell.source, self._time_for(self._limits.cell_seconds))
+        except ProcessDied as death:
+            self._stop()
+            outputs = [error_output("Stopped", str(death))]
+            self._failures[grade_id(cell)] = _how_it_failed(outputs)
+        else:
+            self._completed.append(cell)
+            outputs = [NotebookNode(output) for output in result.outputs]
+            if result.failed:
+                self._failures[grade_id(cell)] = _how_it_failed(outputs)
+        return outputs
+
+    def examine(self, test: str) -> Verdict:
+        """Run one of our test cells."""
+        try:
+            process = self._start()
+            with self._clock("tests"):
+                missing = self._why_missing(test, process)
+                return missing or examine(
+                    self._assignment,
+                    test,
+                    process,
+                    lambda: self._time_for(self._limits.call_seconds),
+                )
+        except ProcessDied as death:
+            self._stop()
+            code = TIME_OUT if isinstance(death, _TimeUsedUp) else DIED
+            return Verdict(False, f"While the tests ran: {death}.", code)
+
+    def _why_missing(self, test: str, process: StudentProcess) -> Verdict | None:
+        for answer, functions in answers_tested_by(self._assignment, test).items():
+            for name in functions:
+                if answer in self._failures and not process.defines(name):
+                    return Verdict(
+                        False,
+                        f"{name} cannot be tested, because its cell failed. "
+                        f"{self._failures[answer]}",
+                        _CELL_FAILED,
+                    )
+        return None
+
+    def _start(self) -> StudentProcess:
+        """The running process, or a new one in which the completed cells have run again."""
+        while self._process is None:
+            self._time_for(0)
+            with self._clock("start"):
+                self._process = self._start_process()
+            replay, self._completed = self._completed, []
+            for cell in replay:
+                try:
+                    self._process.run_cell(cell.source, self._time_for(self._limits.cell_seconds))
+                except ProcessDied:  # it ran the first time, but not again: do without it
+                    replay.remove(cell)
+                    self._completed = replay
+                    self._stop()
+                    break
+                self._completed.append(cell)
+        return self._process
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    def _time_for(self, limit: float) -> float:
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
+            raise _TimeUsedUp("the time for this submission was used up by earlier cells")
+        return min(limit, remaining)
+
+    @contextlib.contextmanager
+    def _clock(self, activity: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds[activity] += time.monotonic() - started
+
+
+class _TimeUsedUp(ProcessDied):
+    """No time is left for this submission; its process is as good as dead."""
+
+
+def _how_it_failed(outputs: list[NotebookNode]) -> str:
+    """In one line: the error, or what IPython wrote on stderr, as it does of a wrong magic."""
+    for output in reversed(outputs):
+        if output.output_type == "error":
+            return readable(f"{output.ename}: {output.evalue}")
+        if output.output_type == "stream" and output.name == "stderr" and output.text.strip():
+            return readable(output.text.strip().splitlines()[-1])
+    return "It gave no reason."
+
+
+def error_output(name: str, message: str) -> NotebookNode:
+    """An error as nbformat keeps it."""
+    return new_output("error", ename=name, evalue=message, traceback=[message])

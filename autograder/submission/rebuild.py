@@ -1,0 +1,279 @@
+"""Put a student's answers and own cells into the instructor's notebook.
+
+Whatever is not an answer cannot do harm: metadata, outputs, test cells and locked cells of the
+submission are never used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import count
+
+from nbformat import NotebookNode
+
+from autograder.assignment import Assignment, Role, function_names, grade_id, role
+from autograder.facts import Repair
+from autograder.submission.notebook import SETTINGS
+
+MISSING_ANSWER = "# This answer was missing in the submission."
+MERGED_ANSWER = "# This answer stands in the cell of another answer."
+
+_SKIPPED = (Role.DEMONSTRATION, Role.PLAYGROUND)
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """Result of `rebuild`.
+
+    Attributes
+    ----------
+    notebook
+        The notebook to execute (nbformat 4.5). The metadata of each cell says what to do with it
+        (``autograder.role``, see `Role`).
+    repairs
+        What had to be repaired, one of each kind; empty for an intact submission.
+    """
+
+    notebook: NotebookNode
+    repairs: list[Repair]
+
+
+def rebuild(assignment: Assignment, submission: NotebookNode) -> Rebuilt:
+    """Put the student's answers and own cells into our notebook.
+
+    Answers are recognized by their grade id, else by their cell id, else by the function that
+    they define; our other cells by grade id, cell id or text. What is left are the student's own
+    cells: each follows the cell of ours that it followed in the submission.
+
+    Parameters
+    ----------
+    assignment
+        The assignment that the submission belongs to.
+    submission
+        Result of `read_submission`, or a notebook without cells.
+
+    Returns
+    -------
+    Rebuilt
+        There always is one: at worst all answers are missing.
+    """
+    theirs = submission.cells
+    match = _match(assignment, theirs)
+    merged = _merged_answers(assignment, theirs, match)
+
+    position_of = {index: position for position, index in match.items()}
+    added: dict[int, list[NotebookNode]] = defaultdict(list)  # by position of the cell before
+    position = -1
+    for index, cell in enumerate(theirs):
+        if index in position_of:
+            position = position_of[index]
+        else:
+            added[position].append(cell)
+
+    given = assignment.released_cells()
+    skipped = {_bare(cell.source) for cell in given if cell.metadata.autograder.role in _SKIPPED}
+    numbers = count(1)
+    cells = [_student_cell(cell, next(numbers), skipped) for cell in added[-1]]
+    for position, released in enumerate(given):
+        cell = deepcopy(released)
+        if cell.metadata.autograder.role in (Role.ANSWER, Role.PLAYGROUND) and position in match:
+            source = theirs[match[position]].source
+            cell.source = source if cell.cell_type == "code" else _as_plain_text(source)
+        elif cell.metadata.autograder.role == Role.ANSWER:
+            cell.source = MERGED_ANSWER if position in merged else MISSING_ANSWER
+        cells.append(cell)
+        cells += [_student_cell(cell, next(numbers), skipped) for cell in added[position]]
+
+    notebook = NotebookNode(
+        nbformat=4, nbformat_minor=5, metadata=deepcopy(assignment.metadata), cells=cells
+    )
+    while_reading = submission.metadata.get("repairs", [])
+    repairs = [*while_reading, *_describe(assignment, submission, match, merged)]
+    return Rebuilt(notebook, repairs)
+
+
+def _student_cell(submitted: NotebookNode, number: int, skipped: set[str]) -> NotebookNode:
+    """A cell of the student's own, with nothing of its metadata.
+
+    Copies of the sources in `skipped` are skipped like their originals: training a network a
+    second time could use up the time of the submission.
+    """
+    kind = Role.DEMONSTRATION if _bare(submitted.source) in skipped else Role.STUDENT
+    cell = NotebookNode(
+        id=f"student-{number}",
+        cell_type="code" if submitted.cell_type == "code" else "markdown",
+        metadata=NotebookNode(autograder=NotebookNode(role=str(kind))),
+        source=submitted.source,
+    )
+    if submitted.cell_type == "code":
+        cell.update(execution_count=None, outputs=[])
+    else:
+        cell.source = _as_plain_text(submitted.source)
+    return cell
+
+
+def _as_plain_text(source: str) -> str:
+    """Markdown that shows `source` as it is typed: no HTML, link, picture, formula."""
+    longest = max(map(len, re.findall("`+", source)), default=0)
+    fence = "`" * max(3, longest + 1)  # only a fence of at least this length ends the block
+    return f"{fence}\n{source}\n{fence}"
+
+
+def _match(assignment: Assignment, theirs: list[NotebookNode]) -> dict[int, int]:
+    """Position of each cell of ours that was found -> index of the submitted cell."""
+    ours = assignment.cells
+    released = assignment.released_cells()
+    claims = _claims(ours, theirs)
+    free = set(range(len(theirs)))
+    match: dict[int, int] = {}
+
+    def take(position: int, index: int) -> None:
+        match[position] = index
+        free.remove(index)
+
+    # Answers choose first, so that no other cell with a copied grade id takes one away.
+    for position, cell in enumerate(ours):
+        if role(cell) is Role.ANSWER:
+            claimed = [index for index in claims[position] if index in free]
+            index = _find_answer(cell, released[position], theirs, claimed, free)
+            if index is not None:
+                take(position, index)
+
+    for position, cell in enumerate(released):
+        claimed = [index for index in claims[position] if index in free]
+        if claimed and position not in match:
+            unchanged = [index for index in claimed if _same_text(theirs[index], cell)]
+            take(position, (unchanged or claimed)[0])
+
+    by_text = defaultdict(list)
+    for position, cell in reversed(list(enumerate(released))):
+        if position not in match and cell.metadata.autograder.role != Role.ANSWER:
+            by_text[_bare(cell.source)].append(position)
+    for index in sorted(free):
+        if positions := by_text.get(_bare(theirs[index].source)):
+            take(positions.pop(), index)
+    return match
+
+
+def _claims(ours: Iterable[NotebookNode], theirs: list[NotebookNode]) -> dict[int, list[int]]:
+    """Position of each cell of ours -> submitted cells with its grade id, else its cell id."""
+    by_grade_id = {grade_id(cell): place for place, cell in enumerate(ours) if grade_id(cell)}
+    by_cell_id = {cell.id: place for place, cell in enumerate(ours)}
+    uses = Counter(cell.id for cell in theirs)
+    claims = defaultdict(list)
+    for index, cell in enumerate(theirs):
+        position = by_grade_id.get(grade_id(cell))
+        if position is None and uses[cell.id] == 1:  # an id that several cells share says nothing
+            position = by_cell_id.get(cell.id)
+        if position is not None:
+            claims[position].append(index)
+    return claims
+
+
+def _find_answer(
+    ours: NotebookNode,
+    released: NotebookNode,
+    theirs: list[NotebookNode],
+    claimed: Collection[int],
+    free: Collection[int],
+) -> int | None:
+    """Index of the submitted cell with the answer: among `claimed`, else among all `free` ones."""
+    functions = function_names(ours)
+    defined = {index: _defined(functions, theirs[index].source) for index in free}
+    candidates = (
+        [index for index in claimed if defined[index]]
+        or [index for index in free if defined[index]]
+        or claimed
+    )
+    return max(
+        candidates,
+        # Of several copies the last one counts that is more than the untouched stub.
+        key=lambda index: (defined[index], not _same_text(theirs[index], released), index),
+        default=None,
+    )
+
+
+def _defined(functions: Iterable[str], source: str) -> int:
+    """How many of `functions` some line of `source` defines at top level."""
+    return sum(
+        re.search(rf"^(?:async +)?def +{name} *\(|^{name} *(?::[^=\n]*)?=(?!=)", source, re.M)
+        is not None
+        for name in functions
+    )
+
+
+def _merged_answers(
+    assignment: Assignment, theirs: list[NotebookNode], match: dict[int, int]
+) -> set[int]:
+    """Positions of answers that have no cell of their own but stand in that of another one."""
+    ours = assignment.cells
+    answers = [position for position, cell in enumerate(ours) if role(cell) is Role.ANSWER]
+    sources = [theirs[match[position]].source for position in answers if position in match]
+    return {
+        position
+        for position in answers
+        if position not in match
+        and any(_defined(function_names(ours[position]), source) for source in sources)
+    }
+
+
+def _describe(
+    assignment: Assignment, submission: NotebookNode, match: dict[int, int], merged: set[int]
+) -> list[Repair]:
+    """What distinguishes the submission from one that was changed only where students may."""
+    found: dict[str, list[str]] = defaultdict(list)
+    grade_ids = Counter(grade_id(cell) for cell in submission.cells)
+    for position, ours in enumerate(assignment.released_cells()):
+        name = grade_id(ours) or ours.id
+        answer = ours.metadata.autograder.role == Role.ANSWER
+        given = not answer and ours.metadata.autograder.role != Role.PLAYGROUND
+        if grade_ids[name] > 1:
+            found["repeated"].append(name)
+        if position not in match:
+            if answer:
+                found["answer-merged" if position in merged else "answer-missing"].append(name)
+            elif given:
+                found["given-deleted"].append(name)
+            continue
+        cell = submission.cells[match[position]]
+        if given and not _same_text(cell, ours):
+            found["given-changed"].append(name)
+        if cell.cell_type != ours.cell_type:
+            found["type-changed"].append(name)
+        settings = ours.metadata.get("nbgrader")
+        if settings and grade_id(cell) != name:
+            found["renamed"].append(name)
+        elif settings and any(
+            cell.metadata.nbgrader.get(key) != settings.get(key) for key in SETTINGS
+        ):
+            found["settings-changed"].append(name)
+
+    repairs = [Repair(code, tuple(names)) for code, names in found.items()]
+    indices = [match[position] for position in sorted(match)]
+    if indices != sorted(indices):
+        repairs.append(Repair("order"))
+    kernel = submission.metadata.get("kernel", "")
+    language = submission.metadata.get("language", "")
+    expected = assignment.metadata.kernelspec.name
+    if kernel != expected or language not in ("", "python"):
+        repairs.append(
+            Repair(
+                "kernel",
+                detail=f"The notebook asked for kernel {kernel[:40]!r} and language "
+                f"{language[:40]!r}; {expected} was used.",
+            )
+        )
+    return repairs
+
+
+def _bare(source: str) -> str:
+    """`source` without white space at the ends of the lines and of the text."""
+    return "\n".join(line.rstrip() for line in source.strip().split("\n"))
+
+
+def _same_text(one: NotebookNode, other: NotebookNode) -> bool:
+    return _bare(one.source) == _bare(other.source)

@@ -146,11 +146,21 @@ def test_with_constant_weights_a_learning_rate_of_1_leaves_one_line(rings):
 # The widget -----------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def short_bench(rings):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(laboratory, "ITERATIONS", 1500)
+        patch.setattr(laboratory, "train", lambda *choices: train(*choices, num_iterations=1500))
+        yield Laboratory(*rings)
+
+
 @pytest.fixture
-def bench(rings, monkeypatch):
-    monkeypatch.setattr(laboratory, "ITERATIONS", 1500)
-    monkeypatch.setattr(train, "__defaults__", (1500,))
-    return Laboratory(*rings)
+def bench(short_bench):
+    """A laboratory with the usual choices and a short training."""
+    short_bench.fields["depth"].value = 3  # a change, so that no trained picture is left
+    for name, field in short_bench.fields.items():
+        field.value = getattr(Choices(), name)
+    return short_bench
 
 
 def picture(bench):

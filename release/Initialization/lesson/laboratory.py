@@ -39,7 +39,7 @@ class Choices:
 
     def complaint(self) -> str:
         """Return a sentence that says which choice cannot be used, or an empty text."""
-        if not 0 < self.scale <= 100:
+        if self.start in SCALED and not 0 < self.scale <= 100:
             return f"The scale c is {self.scale:g}. Choose a number above 0, at most 100."
         if not 1 <= self.width <= 50:
             return f"The width is {self.width}. Choose from 1 to 50 units."
@@ -135,7 +135,7 @@ def train(
             if i % STEP == 0 or i == num_iterations:
                 cost = float(loss_from_logits(A[-1], Y))
                 yield i, parameters, cost
-                if not np.isfinite(cost):
+                if i == num_iterations or not np.isfinite(cost):
                     return
             dZ = backward(Y, A, parameters, choices.activation)
             for l in range(1, L + 1):
@@ -261,6 +261,11 @@ class Laboratory:
     box : ipywidgets.VBox
     fields : dict
         The control of each choice, by its name in `Choices`.
+    train_button, stop_button : ipywidgets.Button
+    picture : ipywidgets.Image
+    sentence : ipywidgets.HTML
+    task : asyncio.Task or None
+        The training that runs.
     """
 
     def __init__(self, X: np.ndarray, Y: np.ndarray):
@@ -268,7 +273,7 @@ class Laboratory:
 
         self._X, self._Y = X, Y
         self._bench = Bench(X, Y, Figure())
-        self._stopping, self._task = False, None
+        self._stopping, self.task = False, None
         usual = Choices()
         self.fields = {
             # Buttons, because JupyterLab takes the arrow keys and the letters of a closed list.
@@ -292,14 +297,14 @@ class Laboratory:
         self.train_button = w.Button(description="Train", button_style="primary")
         self.stop_button = w.Button(description="Stop", disabled=True)
         self._progress = w.IntProgress(max=ITERATIONS, layout={"width": "240px"})
-        self._picture = w.Image(format="png", layout={"width": "900px", "min_width": "600px"})
+        self.picture = w.Image(format="png", layout={"width": "900px", "min_width": "600px"})
         self.sentence = w.HTML()
         self.train_button.on_click(self._start)
         self.stop_button.on_click(self._stop)
         wrap = {"flex_flow": "row wrap"}
         buttons = w.HBox([self.train_button, self.stop_button, self._progress], layout=wrap)
         choices = w.HBox(list(self.fields.values()), layout=wrap)
-        self.box = w.VBox([choices, buttons, self.sentence, scrolling(self._picture)])
+        self.box = w.VBox([choices, buttons, self.sentence, scrolling(self.picture)])
         self._look()
 
     def _choices(self) -> Choices:
@@ -307,7 +312,7 @@ class Laboratory:
 
     def _look(self, _=None) -> None:
         """Show the start that is chosen, before any training."""
-        if self._task is not None:
+        if self.task is not None:
             return
         choices = self._choices()
         self.fields["scale"].disabled = choices.start not in SCALED
@@ -324,10 +329,10 @@ class Laboratory:
         self.sentence.value = describe(choices, max(costs), parameters, self._X, self._Y)
         if np.isfinite(costs[max(costs)]):
             self._bench.show(choices, parameters, costs)
-            self._picture.value = self._bench.png()
+            self.picture.value = self._bench.png()
 
     def _start(self, _) -> None:
-        self._task = asyncio.ensure_future(self.train())
+        self.task = asyncio.ensure_future(self.train())
 
     def _stop(self, _) -> None:
         self._stopping = True
@@ -356,7 +361,7 @@ class Laboratory:
             for control in controls:
                 control.disabled = False
             self.fields["scale"].disabled = choices.start not in SCALED
-            self.stop_button.disabled, self._task = True, None
+            self.stop_button.disabled, self.task = True, None
 
 
 def show_laboratory(X: np.ndarray, Y: np.ndarray) -> None:
@@ -371,7 +376,7 @@ def show_laboratory(X: np.ndarray, Y: np.ndarray) -> None:
 
     def build() -> tuple:
         laboratory = Laboratory(X, Y)
-        return laboratory.box, laboratory._picture.value, laboratory.sentence.value
+        return laboratory.box, laboratory.picture.value, laboratory.sentence.value
 
     def draw() -> None:
         usual = Choices()

@@ -185,6 +185,7 @@ def test_the_laboratory_trains_and_stops(notebook, lab):
     expect(bench.get_by_role("button", name="Train")).to_be_enabled()
     expect(sentence).not_to_contain_text("Iteration 15000")
     bench.locator("input[type=number]").nth(1).fill("0")
+    notebook.page.keyboard.press("Tab")
     expect(sentence).to_contain_text("The width is 0. Choose from 1 to 50 units.")
     assert lab.complaints == []
 

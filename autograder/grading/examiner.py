@@ -80,7 +80,9 @@ def examine(
             else:
                 verdict = Verdict(False, readable(str(error)), _code(error))
         except Exception as error:
-            verdict = Verdict(False, readable(str(error) or type(error).__name__), _code(error))
+            code = _code(error)
+            message = readable(str(error) or type(error).__name__)
+            verdict = Verdict(False, message.removesuffix(f"\n[{code}]"), code)
         else:
             verdict = Verdict(True, readable(printed.getvalue()).strip())
     if deaths:

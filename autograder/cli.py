@@ -221,7 +221,7 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
     tests = list(course.assignment.points())
     table = Table(title=f"{course.assignment_id}: {counted(len(outcomes), 'submission')}")
     longest = max(len(outcome.student) for outcome in outcomes)
-    table.add_column("student", overflow="fold", no_wrap=longest <= _NAME_CHARACTERS)
+    table.add_column("student", overflow="fold", min_width=min(longest, _NAME_CHARACTERS))
     for test in tests:
         table.add_column(test.removeprefix("test-"), justify="right")
     table.add_column("sum", justify="right")

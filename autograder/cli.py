@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -220,18 +221,38 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
     tests = list(course.assignment.points())
     table = Table(title=f"{course.assignment_id}: {counted(len(outcomes), 'submission')}")
     longest = max(len(outcome.student) for outcome in outcomes)
-    table.add_column("student", overflow="fold", no_wrap=longest <= _NAME_CHARACTERS)
+    table.add_column("student", overflow="fold", min_width=min(longest, _NAME_CHARACTERS))
     for test in tests:
         table.add_column(test.removeprefix("test-"), justify="right")
     table.add_column("sum", justify="right")
-    table.add_column("remarks", overflow="fold")
+    table.add_column("remarks", overflow="ellipsis", no_wrap=True)
+    counts: Counter[str] = Counter()
+    sentences: dict[str, str] = {}
     for outcome in sorted(outcomes, key=lambda outcome: outcome.student):
         scores = in_gradebook.get(outcome.student, {}) if outcome.verdicts else {}
         cells = [f"{scores[test]:g}" if scores else "-" for test in tests]
         cells.append(f"{sum(scores.values()):g}" if scores else "-")
-        remarks = [outcome.problem] if outcome.problem else _remarks(outcome)
-        table.add_row(_in_line(outcome.student), *cells, "; ".join(remarks))
-    Console(markup=False, emoji=False, highlight=False).print(table)
+        remarks = _remarks(outcome)
+        counts.update(remarks)
+        sentences = remarks | sentences
+        table.add_row(_in_line(outcome.student), *cells, ", ".join(remarks))
+    console = Console(markup=False, emoji=False, highlight=False)
+    console.print(table)
+    for code, number in counts.most_common():
+        console.print(f"{number:5} x {code}: {sentences[code]}", soft_wrap=True)
+    for outcome in outcomes:
+        if outcome.problem:
+            console.print(f"{_in_line(outcome.student)}: {outcome.problem}", soft_wrap=True)
+
+
+def _remarks(outcome: Outcome) -> dict[str, str]:
+    """Each code, and a sentence that says what it means."""
+    if outcome.problem:
+        return {"problem": "A person has to look at the submission, see below."}
+    wrong = [verdict for verdict in outcome.verdicts.values() if not verdict.passed]
+    return {verdict.code: verdict.headline for verdict in wrong} | {
+        repair.code: str(repair) for repair in outcome.repairs
+    }
 
 
 def _remarks(outcome: Outcome) -> list[str]:

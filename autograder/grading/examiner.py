@@ -72,6 +72,13 @@ def examine(
         try:
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
                 exec(compile(source, f"<{test}>", "exec"), namespace)
+        except NameError as error:
+            name = error.name
+            if name in assignment.graded_functions():
+                message = f"There is no function {name}. Was it renamed or deleted?"
+                verdict = Verdict(False, message, "wrong-name")
+            else:
+                verdict = Verdict(False, readable(str(error)), _code(error))
         except Exception as error:
             code = _code(error)
             message = readable(str(error) or type(error).__name__)

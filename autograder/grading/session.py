@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -139,7 +140,9 @@ def _how_it_failed(outputs: list[NotebookNode]) -> str:
     """In one line: the error, or what IPython wrote on stderr, as it does of a wrong magic."""
     for output in reversed(outputs):
         if output.output_type == "error":
-            return readable(f"{output.ename}: {output.evalue}")
+            # IPython's name for the file of a cell, which no student knows
+            said = re.sub(r" \((?:<[^>]*>|\S+\.py), line (\d+)\)$", r", line \1", output.evalue)
+            return readable(f"{output.ename}: {said}")
         if output.output_type == "stream" and output.name == "stderr" and output.text.strip():
             return readable(output.text.strip().splitlines()[-1])
     return "It gave no reason."

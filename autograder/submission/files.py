@@ -17,6 +17,10 @@ from autograder.submission.notebook import MAX_FILE_BYTES, Unreadable
 
 TIMESTAMP = "timestamp.txt"
 SECRET = "submission_secret.txt"
+_TIMESTAMP_FORM = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
+    r"( ?(Z|[A-Z]{3,5}|[+-][0-9]{2}:?[0-9]{2}))?"
+)
 
 
 def read_notebook(path: Path) -> bytes:
@@ -31,10 +35,15 @@ def read_notebook(path: Path) -> bytes:
 
 
 def read_timestamp(directory: Path) -> datetime | None:
-    """Time of submission (UTC, without time zone) that nbgrader's collect wrote, if any."""
+    """Time of submission (UTC, without time zone) that nbgrader's collect wrote, if any.
+
+    nbgrader's own reader takes any text that looks like a time, and fails on some in ways that
+    nobody can list. So it gets only what has the form that nbgrader writes.
+    """
     try:
-        return parse_utc(_read_regular_file(directory / TIMESTAMP, 100).decode().strip() or None)
-    except (Unreadable, ValueError, OverflowError):
+        text = _read_regular_file(directory / TIMESTAMP, 100).decode("ascii").strip()
+        return parse_utc(text) if _TIMESTAMP_FORM.fullmatch(text) else None
+    except (Unreadable, ValueError, OverflowError):  # there is no 30 February, say
         return None
 
 

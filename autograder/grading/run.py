@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib
 import json
 import re
 import time
@@ -27,9 +26,8 @@ from autograder.assignment import (
     function_names,
     grade_id,
 )
-from autograder.facts import Facts, RuleViolation, Verdict
-from autograder.grading.examiner import library
-from autograder.grading.inert import is_inert
+from autograder.facts import Facts, Verdict
+from autograder.grading.reader import are_inert, check_rules
 from autograder.grading.session import DIED, TIME_OUT, Session, error_output
 from autograder.limits import Limits
 from autograder.sandbox.process import StudentProcess
@@ -107,7 +105,7 @@ def grade_submission(
     run = _Run(rebuilt.notebook, assignment, limits, full, start_process, seconds)
     facts = Facts(
         repairs=rebuilt.repairs,
-        violations=_check_rules(assignment, submitted),
+        violations=check_rules(assignment, submitted),
         submission=digest(submission),
         verdicts=run.grade(),
     )
@@ -130,18 +128,6 @@ def unreadable(assignment: Assignment, reason: str, submission: bytes = b"") -> 
 def digest(submission: bytes) -> str:
     """What tells one submission from another; the executed notebook holds it in its metadata."""
     return hashlib.sha256(submission).hexdigest()
-
-
-def _check_rules(assignment: Assignment, submitted: NotebookNode) -> list[RuleViolation]:
-    """Where the notebook breaks the rules of its assignment, which are the assignment's own."""
-    if not assignment.rules:
-        return []
-    with library(assignment).at_hand():
-        check = importlib.import_module(assignment.rules)
-        return [
-            RuleViolation(one.rule, check.RULES[one.rule], one.cell, one.line, one.message)
-            for one in check.check_cells(submitted)
-        ]
 
 
 def _finished(
@@ -198,6 +184,7 @@ class _Run:
     full: bool
     start_process: Callable[[], StudentProcess]
     seconds: dict[str, float]
+    _found_inert: set[int] | None = None
 
     def grade(self) -> dict[str, Verdict]:
         code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
@@ -269,7 +256,8 @@ class _Run:
         for cells in views:
             sandbox_failed = verdict.code in (DIED, TIME_OUT)
             fewer = not _without(ran, cells)
-            cannot_matter = fewer and all(map(self._is_inert, _without(cells, ran)))
+            inert = self._inert(ran) if fewer else set()
+            cannot_matter = fewer and all(id(cell) in inert for cell in _without(cells, ran))
             if cells in tried or (cannot_matter and not sandbox_failed):
                 continue
             tried.append(cells)
@@ -283,9 +271,23 @@ class _Run:
                 break
         return verdict
 
-    def _is_inert(self, cell: NotebookNode) -> bool:
-        ours = {grade_id(one): one for one in self.assignment.cells}.get(grade_id(cell))
-        return is_inert(cell.source, function_names(ours) if ours else ())
+    def _inert(self, ran: list[NotebookNode]) -> set[int]:
+        """Those of the cells that have run (by identity) without a say in other exercises."""
+        if self._found_inert is None:
+            functions = {grade_id(one): _functions(one) for one in self.assignment.cells}
+            questions = [(cell.source, functions.get(grade_id(cell), [])) for cell in ran]
+            answers = are_inert(self.assignment, questions)
+            self._found_inert = {
+                id(cell) for cell, inert in zip(ran, answers, strict=True) if inert
+            }
+        return self._found_inert
+
+
+def _functions(ours: NotebookNode) -> list[str]:
+    try:
+        return function_names(ours)
+    except SyntaxError:  # it has a magic, such as %matplotlib
+        return []
 
 
 _SKIPPED = (Role.DEMONSTRATION, Role.PLAYGROUND)

@@ -192,22 +192,23 @@ class _Run:
         ran = [cell for cell in _without(skipped, code) if _role(cell) is not Role.TEST]
         tests = [cell for cell in code if _role(cell) is Role.TEST]
         verdicts = {}
-        with self._session(self.limits.total_seconds) as session:
+        deadline = time.monotonic() + self.limits.total_seconds
+        with self._session(self.limits.first_pass_seconds) as session:
             self._run_and_keep_outputs(session, ran)
             # The tests come last, so that no cell can print a hidden test's arguments.
             for test in tests:
                 verdicts[grade_id(test)] = session.examine(grade_id(test))
-        missing = _unknown_names(code, verdicts) if self._has_time() else set()
+        has_time = deadline - time.monotonic() > self.limits.total_seconds / 2
+        missing = _unknown_names(code, verdicts) if has_time else set()
         needed = _cells_that_use(missing, skipped)
-        for test in tests:
+        failed = [test for test in tests if not verdicts[grade_id(test)].passed]
+        for position, test in enumerate(failed):
             name = grade_id(test)
-            if not verdicts[name].passed:
-                views = self._views(test, code, ran, needed)
-                verdicts[name] = self._second_chance(name, views, ran, verdicts[name])
+            views = self._views(test, code, ran, needed)
+            now = time.monotonic()
+            until = now + (deadline - now) / (len(failed) - position)
+            verdicts[name] = self._second_chance(name, views, ran, verdicts[name], until)
         return verdicts
-
-    def _has_time(self) -> bool:
-        return sum(self.seconds.values()) < self.limits.cell_seconds
 
     def _session(self, seconds: float) -> Session:
         return Session(self.assignment, self.limits, self.start_process, seconds, self.seconds)
@@ -246,8 +247,9 @@ class _Run:
         views: Iterator[list[NotebookNode]],
         ran: list[NotebookNode],
         verdict: Verdict,
+        until: float,
     ) -> Verdict:
-        """Test an exercise again in other views, until it passes in one.
+        """Test an exercise again in other views, until it passes in one or its time is over.
 
         The first failure explains, because it comes from the notebook as the student knows it,
         unless the sandbox failed there. A view is skipped when the omitted cells cannot matter.
@@ -261,7 +263,11 @@ class _Run:
             if cells in tried or (cannot_matter and not sandbox_failed):
                 continue
             tried.append(cells)
-            with self._session(self.limits.cell_seconds + self.limits.call_seconds) as session:
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            longest = self.limits.cell_seconds + self.limits.call_seconds
+            with self._session(min(longest, left)) as session:
                 for cell in cells:
                     session.run(cell)
                 second = session.examine(test)

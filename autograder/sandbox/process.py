@@ -243,9 +243,9 @@ class StudentProcess:
                 argument[:] = new if type(new) is list else [new]
         return value
 
-    def defines(self, name: str) -> bool:
+    def defines(self, name: str, seconds: float) -> bool:
         """Tell whether the student's code defines something callable of this name."""
-        answer = self._ask(self.limits.call_seconds, do="defines", name=name)
+        answer = self._ask(seconds, do="defines", name=name)
         with self._checked():
             if type(answer.get("answer")) is not bool:
                 raise protocol.Malformed("neither yes nor no")

@@ -140,12 +140,28 @@ def test_a_notebook_that_uses_up_its_time_keeps_its_right_answers(assignment):
     proof = attacks.PROOF.format(course="", port=0, outside=__file__)
     notebook = small.submission(assignment)
     notebook.cells += [new_code_cell(proof + "os._exit(0)", id=f"mine-{n}") for n in range(50)]
-    limits = dataclasses.replace(small.LIMITS, total_seconds=3)
+    limits = dataclasses.replace(small.LIMITS, first_pass_seconds=3)
     graded = small.grade(notebook, assignment, limits)
     assert small.passed(graded) == [True, True, True]
     assert "time for this submission was used up" in small.text_of(
         graded.notebook.cells[-1].outputs[0]
     )
+
+
+def test_all_that_is_tested_again_shares_the_time_that_is_left(assignment, monkeypatch):
+    granted = []
+
+    class Spy(run.Session):
+        def __init__(self, assignment, limits, start_process, seconds, clock):
+            granted.append(seconds)
+            super().__init__(assignment, limits, start_process, seconds, clock)
+
+    monkeypatch.setattr(run, "Session", Spy)
+    spoiled = small.submission(assignment, zeros="import os", random="import sys", he="pass")
+    limits = dataclasses.replace(small.LIMITS, cell_seconds=200, total_seconds=90)
+    assert small.passed(small.grade(spoiled, assignment, limits)) == [False, False, False]
+    assert granted[0] == limits.first_pass_seconds
+    assert len(granted) >= 2 and granted[1] <= limits.total_seconds / 3
 
 
 def test_without_the_second_chance_one_answer_could_spoil_another(assignment, monkeypatch):

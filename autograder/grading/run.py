@@ -141,7 +141,7 @@ def _finished(
             tests_of.setdefault(answer, []).append(test)
         for cell in notebook.cells:
             if grade_id(cell) == test:  # nbgrader scores a cell by its outputs
-                said = verdict.message
+                said = str(verdict)
                 passed = new_output("stream", name="stdout", text=said + "\n")
                 cell.outputs = [passed if verdict.passed else error_output("WrongAnswer", said)]
     for cell in notebook.cells:
@@ -251,8 +251,9 @@ class _Run:
     ) -> Verdict:
         """Test an exercise again in other views, until it passes in one or its time is over.
 
-        The first failure explains, because it comes from the notebook as the student knows it,
-        unless the sandbox failed there. A view is skipped when the omitted cells cannot matter.
+        The first failure explains, unless the sandbox failed there, or a view is more complete: it
+        comes from the notebook as the student knows it. A view is skipped when the omitted cells
+        cannot matter.
         """
         tried = [ran]
         for cells in views:
@@ -271,7 +272,8 @@ class _Run:
                 for cell in cells:
                     session.run(cell)
                 second = session.examine(test)
-            if second.passed or sandbox_failed:
+            complete = not fewer and not _without(cells, ran)
+            if second.passed or sandbox_failed or complete:
                 verdict = second
             if second.passed or second.code in (DIED, TIME_OUT):
                 break

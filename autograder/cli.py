@@ -24,7 +24,7 @@ from autograder.course.batch import (
 )
 from autograder.course.folder import Course, CourseError, rules_of
 from autograder.sandbox.process import SandboxUnavailable, check_sandbox
-from autograder.text import counted, readable
+from autograder.text import counted, in_line
 
 ALL_GRADED, SOME_UNREADABLE, NOT_STARTED = 0, 1, 2
 _NAME_CHARACTERS = 26  # of a student's name stay on one line, also where the terminal is narrow
@@ -127,7 +127,7 @@ def _grade(options: argparse.Namespace) -> int:
         misplaced = [] if options.students else course.misplaced()
         for path in misplaced:
             print(
-                f"autograder: {_in_line(os.path.relpath(path, course.root))} is not where a "
+                f"autograder: {in_line(os.path.relpath(path, course.root))} is not where a "
                 f"submission belongs. Move it to submitted/STUDENT/{course.assignment_id}/.",
                 file=sys.stderr,
             )
@@ -197,12 +197,7 @@ class _progress:
             self._bar.advance(self._task)
         else:
             count = f"[{self._count}/{self._total}]"
-            print(f"{count} {_in_line(outcome.student)}: {_in_words(outcome)}", flush=True)
-
-
-def _in_line(name: str) -> str:
-    """The name of a file or folder as it can be shown on a terminal."""
-    return readable(name).replace("\n", "\N{REPLACEMENT CHARACTER}")
+            print(f"{count} {in_line(outcome.student)}: {in_line(_in_words(outcome))}", flush=True)
 
 
 def _in_words(outcome: Outcome) -> str:
@@ -230,7 +225,7 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
         cells = [f"{scores[test]:g}" if scores else "-" for test in tests]
         cells.append(f"{sum(scores.values()):g}" if scores else "-")
         remarks = [outcome.problem] if outcome.problem else _remarks(outcome)
-        table.add_row(_in_line(outcome.student), *cells, "; ".join(remarks))
+        table.add_row(in_line(outcome.student), *cells, "; ".join(remarks))
     Console(markup=False, emoji=False, highlight=False).print(table)
 
 

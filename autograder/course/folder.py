@@ -26,7 +26,7 @@ from autograder.grading.examiner import library
 from autograder.grading.run import digest
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
-from autograder.text import readable, summary
+from autograder.text import in_line, summary
 
 STAGING = ".grading"
 """Folder for what has not been recorded completely, laid out like ``submitted/``."""
@@ -217,10 +217,10 @@ class Course:
             return Submission(student, folder, expected, timestamp)
         others = sorted(path for path in folder.glob("*.ipynb") if os.path.isfile(path))
         if len(others) != 1:
-            names = ", ".join(readable(path.name) for path in others)
+            names = ", ".join(in_line(path.name) for path in others)
             note = f"The folder holds several notebooks of other names: {names}." if names else ""
             return Submission(student, folder, expected, timestamp, note)
-        note = f"The notebook had the name {readable(others[0].name)} instead of {expected.name}."
+        note = f"The notebook had the name {in_line(others[0].name)} instead of {expected.name}."
         return Submission(student, folder, others[0], timestamp, note)
 
 

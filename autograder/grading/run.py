@@ -217,7 +217,9 @@ class _Run:
         bytes_left = self.limits.notebook_bytes
         for cell in cells:
             cell.outputs = session.run(cell)
-            bytes_left -= len(json.dumps(cell.outputs))
+            text = json.dumps(cell.outputs)
+            bytes_left -= len(text)
+            bytes_left -= _OUTPUT_BYTES * len(cell.outputs) + _LINE_BYTES * text.count("\\n")
             if bytes_left < 0:
                 cell.outputs = [_left_out(self.limits.notebook_bytes)]
 
@@ -298,6 +300,7 @@ def _functions(ours: NotebookNode) -> list[str]:
         return []
 
 
+_OUTPUT_BYTES, _LINE_BYTES = 200, 20  # what each costs in the files and pages made of it
 _SKIPPED = (Role.DEMONSTRATION, Role.PLAYGROUND)
 
 

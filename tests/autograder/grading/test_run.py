@@ -392,7 +392,7 @@ class FailingStudent:
     def __init__(self, error):
         self.error = error
 
-    def defines(self, name):
+    def defines(self, name, seconds):
         return True
 
     def call(self, name, arguments, seconds):
@@ -470,9 +470,11 @@ def test_side_files_that_nbgrader_could_not_cope_with_are_set_aside(tmp_path):
     (folder / "notes.txt").write_text("mine")
     (folder / "notes.txt").chmod(0)
     files.make_harmless("Initialization", "bob", [str(folder / "Initialization.ipynb")])
-    assert {path.name for path in folder.iterdir()} == {
-        *("public_tests.py.not-understood-0", "submission_secret.txt.not-understood-0"),
-        *("timestamp.txt.not-understood-0", "timestamp.txt.not-understood-1", "notes.txt"),
+    assert {path.name for path in folder.iterdir()} == {"notes.txt", "set-aside.txt"}
+    (beside,) = folder.parent.glob("Initialization.set-aside-*")
+    assert {path.name for path in beside.iterdir()} == {
+        *("public_tests.py", "timestamp.txt.not-understood-0", "submission_secret.txt"),
+        "timestamp.txt",
     }
     assert (folder / "notes.txt").stat().st_mode & 0o600 == 0o600
 

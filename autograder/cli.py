@@ -25,7 +25,7 @@ from autograder.course.batch import (
 )
 from autograder.course.folder import Course, CourseError, rules_of
 from autograder.sandbox.process import SandboxUnavailable, check_sandbox
-from autograder.text import counted, readable
+from autograder.text import counted, in_line
 
 ALL_GRADED, SOME_UNREADABLE, NOT_STARTED = 0, 1, 2
 _NAME_CHARACTERS = 26  # of a student's name stay on one line, also where the terminal is narrow
@@ -128,7 +128,7 @@ def _grade(options: argparse.Namespace) -> int:
         misplaced = [] if options.students else course.misplaced()
         for path in misplaced:
             print(
-                f"autograder: {_in_line(os.path.relpath(path, course.root))} is not where a "
+                f"autograder: {in_line(os.path.relpath(path, course.root))} is not where a "
                 f"submission belongs. Move it to submitted/STUDENT/{course.assignment_id}/.",
                 file=sys.stderr,
             )
@@ -198,12 +198,7 @@ class _progress:
             self._bar.advance(self._task)
         else:
             count = f"[{self._count}/{self._total}]"
-            print(f"{count} {_in_line(outcome.student)}: {_in_words(outcome)}", flush=True)
-
-
-def _in_line(name: str) -> str:
-    """The name of a file or folder as it can be shown on a terminal."""
-    return readable(name).replace("\n", "\N{REPLACEMENT CHARACTER}")
+            print(f"{count} {in_line(outcome.student)}: {in_line(_in_words(outcome))}", flush=True)
 
 
 def _in_words(outcome: Outcome) -> str:
@@ -235,14 +230,14 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
         remarks = _remarks(outcome)
         counts.update(remarks)
         sentences = remarks | sentences
-        table.add_row(_in_line(outcome.student), *cells, ", ".join(remarks))
+        table.add_row(in_line(outcome.student), *cells, ", ".join(remarks))
     console = Console(markup=False, emoji=False, highlight=False)
     console.print(table)
     for code, number in counts.most_common():
         console.print(f"{number:5} x {code}: {sentences[code]}", soft_wrap=True)
     for outcome in outcomes:
         if outcome.problem:
-            console.print(f"{_in_line(outcome.student)}: {outcome.problem}", soft_wrap=True)
+            console.print(f"{in_line(outcome.student)}: {outcome.problem}", soft_wrap=True)
 
 
 def _remarks(outcome: Outcome) -> dict[str, str]:
@@ -253,8 +248,3 @@ def _remarks(outcome: Outcome) -> dict[str, str]:
     return {verdict.code: verdict.headline for verdict in wrong} | {
         repair.code: str(repair) for repair in outcome.repairs
     }
-
-
-def _remarks(outcome: Outcome) -> list[str]:
-    codes = [verdict.code for verdict in outcome.verdicts.values() if not verdict.passed]
-    return list(dict.fromkeys(codes)) + list(map(str, outcome.repairs))

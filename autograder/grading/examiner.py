@@ -64,7 +64,11 @@ def examine(
         return call
 
     source = assignment.test_source(test)
-    proxies = {name: proxy(name) for name in assignment.graded_functions() if student.defines(name)}
+    proxies = {
+        name: proxy(name)
+        for name in assignment.graded_functions()
+        if student.defines(name, seconds())
+    }
     public_files = library(assignment)
     printed = io.StringIO()
     with public_files.at_hand():

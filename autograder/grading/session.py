@@ -85,7 +85,8 @@ class Session:
     def _why_missing(self, test: str, process: StudentProcess) -> Verdict | None:
         for answer, functions in answers_tested_by(self._assignment, test).items():
             for name in functions:
-                if answer in self._failures and not process.defines(name):
+                seconds = self._time_for(self._limits.call_seconds)
+                if answer in self._failures and not process.defines(name, seconds):
                     return Verdict(
                         False,
                         f"{name} cannot be tested, because its cell failed. "
@@ -103,7 +104,9 @@ class Session:
             replay, self._completed = self._completed, []
             for cell in replay:
                 try:
-                    self._process.run_cell(cell.source, self._time_for(self._limits.cell_seconds))
+                    with self._clock("cells"):
+                        seconds = self._time_for(self._limits.cell_seconds)
+                        self._process.run_cell(cell.source, seconds)
                 except ProcessDied:  # it ran the first time, but not again: do without it
                     replay.remove(cell)
                     self._completed = replay

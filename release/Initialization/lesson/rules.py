@@ -530,9 +530,12 @@ def _parse(source: str) -> _Code | SyntaxError:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             python = _as_python(source)
-            # Only the compiler finds a `return` outside of a function.
-            compile(python, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-            return _Code(ast.parse(python), symtable.symtable(python, "cell", "exec"))
+            tree = ast.parse(python)
+            # Only the compiler finds a `return` outside of a function. But it copies each `finally`
+            # to every way out of its `try`, and needs gigabytes for some of them within another.
+            if not any(getattr(node, "finalbody", []) for node in ast.walk(tree)):
+                compile(python, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+            return _Code(tree, symtable.symtable(python, "cell", "exec"))
     except SyntaxError as error:
         return error
     except (RecursionError, MemoryError):

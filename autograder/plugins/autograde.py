@@ -62,7 +62,10 @@ class Grade(NbGraderPreprocessor):
     ) -> tuple[NotebookNode, ResourcesDict]:
         course: CourseDirectory = self.parent.parent.coursedir
         names = resources["nbgrader"]
-        assignment = read_assignment(course, names["assignment"])
+        assignment = Assignment.from_directory(
+            course.format_path(course.source_directory, ".", names["assignment"]),
+            rules=Grading(parent=self.parent.parent).rules.get(names["assignment"], ""),
+        )
         folder = course.format_path(
             course.submitted_directory, names["student"], names["assignment"]
         )
@@ -120,8 +123,7 @@ class SaveVerdicts(SaveAutoGrades):
         }
         elsewhere = [one for one in facts.violations if one.cell not in answers]
         about_notebook = [*facts.repairs, *elsewhere]
-        course: CourseDirectory = self.parent.parent.coursedir
-        points_per_violation = Grading(config=course.config).points_per_violation
+        points_per_violation = Grading(parent=self.parent.parent).points_per_violation
         comments = {}
         for answer, metadata in answers.items():
             own = [one for one in facts.violations if one.cell == answer]
@@ -152,11 +154,3 @@ class SaveVerdicts(SaveAutoGrades):
             )
             comment.auto_comment = ours
             self.gradebook.db.commit()
-
-
-def read_assignment(course: CourseDirectory, assignment: str) -> Assignment:
-    """Read the assignment from the course's own source folder."""
-    return Assignment.from_directory(
-        course.format_path(course.source_directory, ".", assignment),
-        rules=Grading(config=course.config).rules.get(assignment, ""),
-    )

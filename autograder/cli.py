@@ -87,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("notebook", nargs="?", default="Initialization.ipynb")
     check.set_defaults(command=_check)
+
+    doctor = commands.add_parser("doctor", help="see whether this machine has what grading needs")
+    doctor.add_argument("--course", default=".", help="course folder (default: this folder)")
+    doctor.set_defaults(command=_doctor)
     return parser
 
 
@@ -99,6 +103,12 @@ def _positive(text: str) -> int:
 def _check(options: argparse.Namespace) -> int:
     with rules_of(options.notebook) as rules:
         return 1 if rules.report(options.notebook) else 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from autograder import doctor
+
+    return 0 if doctor.report(Path(options.course).resolve()) else 1
 
 
 def _report(options: argparse.Namespace) -> int:

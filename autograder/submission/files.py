@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import itertools
 import os
 import re
 import stat
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from nbgrader.utils import parse_utc
 
-from autograder.submission.notebook import MAX_FILE_BYTES, Unreadable
+from autograder.submission.notebook import MAX_FILE_BYTES, Unreadable, without_bulk
 
 TIMESTAMP = "timestamp.txt"
 SECRET = "submission_secret.txt"
+MAX_BYTES_WITH_OUTPUTS = 512 * 2**20
+_CHUNK = 2**20
 
 
 def read_notebook(path: Path) -> bytes:
-    """Content of a submitted notebook.
+    """Content of a submitted notebook; of one above `MAX_FILE_BYTES`, without its saved outputs.
+
+    These are left out while the file is read, so that a print that ran away needs no memory here.
 
     Raises
     ------
     Unreadable
         If it is missing, a link, not a regular file, or too large.
     """
-    return _read_regular_file(path, MAX_FILE_BYTES)
+    with _open_regular_file(path, MAX_BYTES_WITH_OUTPUTS) as file:
+        if os.fstat(file.fileno()).st_size <= MAX_FILE_BYTES:
+            return file.read(MAX_FILE_BYTES)
+        chunks = iter(functools.partial(file.read, _CHUNK), b"")
+        return without_bulk(itertools.islice(chunks, MAX_BYTES_WITH_OUTPUTS // _CHUNK))
 
 
 def read_timestamp(directory: Path) -> datetime | None:
@@ -114,23 +125,27 @@ def _write_note(path: Path, text: str) -> None:
 
 
 def _read_regular_file(path: Path, largest: int) -> bytes:
+    with _open_regular_file(path, largest) as file:
+        return file.read(largest)
+
+
+@contextlib.contextmanager
+def _open_regular_file(path: Path, largest: int) -> Iterator[BinaryIO]:
     if os.path.islink(path.parent) or os.path.islink(path.parent.parent):
         raise Unreadable("the folder of the submission is a link, and links are not followed.")
+    flags = ("O_RDONLY", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")  # those that this system has
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(path, sum(getattr(os, flag, 0) for flag in flags))
     except FileNotFoundError:
         raise Unreadable(f"there is no file {path.name}.") from None
     except OSError as error:
         is_link = error.errno == errno.ELOOP
         reason = "it is a link, and links are not followed" if is_link else error.strerror
         raise Unreadable(f"{path.name} cannot be opened: {reason}.") from None
-    try:
+    with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable(f"{path.name} is not a regular file.")
         if status.st_size > largest:
             raise Unreadable(f"{path.name} has {status.st_size:,} bytes, more than {largest:,}.")
-        with open(descriptor, "rb", closefd=False) as file:
-            return file.read(largest)
-    finally:
-        os.close(descriptor)
+        yield file

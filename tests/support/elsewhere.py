@@ -1,23 +1,17 @@
 """Run ``python -m autograder`` as on another system, as far as Linux can pretend.
 
-``python -m tests.support.elsewhere macos|windows ARGUMENT ...``. What that system lacks is taken away
-after other people's packages are loaded, for these look where they are before they ask for it.
+``python -m tests.support.elsewhere macos|windows ARGUMENT ...``. What that system lacks is taken
+away after other people's packages are loaded: these look where they are before they ask for it.
 """
 
+import importlib
 import importlib.abc
-import importlib.util
 import os
 import runpy
 import signal
 import sys
 
-import matplotlib.pyplot
-import nbgrader.apps
-import nbgrader.plugins
-import nbgrader.preprocessors
-import rich.progress
-import sqlalchemy.orm
-
+PACKAGES = ("matplotlib.pyplot", "nbgrader.apps", "nbgrader.plugins", "rich.progress", "sqlalchemy")
 NOT_ON_MACOS = {"os": "sched_getaffinity pidfd_open memfd_create", "signal": "pidfd_send_signal"}
 NOT_ON_WINDOWS = {
     "os": "sched_getaffinity pidfd_open memfd_create geteuid getuid killpg fork O_NOFOLLOW "
@@ -38,6 +32,8 @@ class Missing(importlib.abc.MetaPathFinder):
 
 def main() -> None:
     system, *arguments = sys.argv[1:]
+    for name in PACKAGES:
+        importlib.import_module(name)
     windows = system == "windows"
     for module, names in (NOT_ON_WINDOWS if windows else NOT_ON_MACOS).items():
         for name in names.split():
@@ -46,8 +42,6 @@ def main() -> None:
         for name in MODULES_NOT_ON_WINDOWS:
             sys.modules.pop(name, None)
         sys.meta_path.insert(0, Missing(MODULES_NOT_ON_WINDOWS))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "autograder"]:
-        del sys.modules[name]
     sys.platform = "win32" if windows else "darwin"
     sys.argv = ["autograder", *arguments]
     runpy.run_module("autograder", run_name="__main__")

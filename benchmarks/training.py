@@ -1,8 +1,8 @@
-"""Time `model`'s training loop against a textbook loop and against scikit-learn, in one run.
+"""Time `model`'s training loop against a textbook loop, in one run.
 
     python benchmarks/training.py [--iterations N]
 
-All three train the layers [2, 10, 5, 1] on the same 300 examples from the same start, with full
+Both train the layers [2, 10, 5, 1] on the same 300 examples from the same start, with full
 batches and plain gradient descent. The textbook loop writes the formulas out and computes the cost
 in each iteration; its digits must be the same as ours.
 """
@@ -10,14 +10,11 @@ in each iteration; its digits must be the same as ours.
 import argparse
 import sys
 import time
-import warnings
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
 
 from init_utils import (
     backward_propagation,
@@ -75,23 +72,6 @@ def train_textbook(X: np.ndarray, Y: np.ndarray, iterations: int) -> list[float]
     return costs[::1000]
 
 
-def train_scikit_learn(X: np.ndarray, Y: np.ndarray, iterations: int) -> None:
-    network = MLPClassifier(
-        LAYERS[1:-1],
-        solver="sgd",
-        learning_rate_init=LEARNING_RATE,
-        momentum=0,
-        alpha=0,
-        batch_size=X.shape[1],
-        shuffle=False,
-        max_iter=iterations,
-        n_iter_no_change=iterations,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        network.fit(X.T, Y[0])
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--iterations", type=int, default=15000)
@@ -100,7 +80,6 @@ def main() -> int:
     contestants = {
         "ours": train_ours,
         "textbook loop": train_textbook,
-        "scikit-learn": train_scikit_learn,
     }
     seconds = dict.fromkeys(contestants, float("inf"))
     costs = {}

@@ -66,7 +66,7 @@ class Writer:
         config.CourseDirectory.submitted_directory = STAGING
         config.CourseDirectory.db_url = self._connection.db_url
         directory = CourseDirectory(config=config, log=log)
-        self._autograde = _Recorder(coursedir=directory, config=config, log=log)
+        self._autograde = _Autograde(coursedir=directory, config=config, log=log)
 
     def __enter__(self) -> Writer:
         return self
@@ -110,7 +110,7 @@ class Writer:
 
 
 class _Exporter(NotebookExporter):
-    """Exports the notebook that the `_Recorder` holds, whatever the staged file contains."""
+    """Exports the notebook that the `_Autograde` holds, whatever the staged file contains."""
 
     optimistic_validation = True  # once, not after each preprocessor
 
@@ -120,7 +120,7 @@ class _Exporter(NotebookExporter):
         return self.from_notebook_node(self.parent.notebook, resources, **kw)
 
 
-class _Recorder(Autograde):
+class _Autograde(Autograde):
     """Autograde for a notebook that has been sanitized and executed before: one conversion.
 
     Attributes

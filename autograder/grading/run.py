@@ -262,8 +262,9 @@ class _Run:
     ) -> Verdict:
         """Test an exercise again in other views, until it passes in one.
 
-        The first failure explains, because it comes from the notebook as the student knows it,
-        unless the sandbox failed there. A view is skipped when the omitted cells cannot matter.
+        The first failure explains, unless the sandbox failed there, or a view is more complete: it
+        comes from the notebook as the student knows it. A view is skipped when the omitted cells
+        cannot matter.
         """
         tried = [ran]
         for cells in views:
@@ -277,7 +278,8 @@ class _Run:
                 for cell in cells:
                     session.run(cell)
                 second = session.examine(test)
-            if second.passed or sandbox_failed:
+            complete = not fewer and not _without(cells, ran)
+            if second.passed or sandbox_failed or complete:
                 verdict = second
             if second.passed or second.code in (DIED, TIME_OUT):
                 break

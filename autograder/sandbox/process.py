@@ -126,6 +126,8 @@ class StudentProcess:
         False runs the process with all rights of this one. For people who trust their class.
     hidden : sequence of Path
         Folders that must not be seen even if they lie inside the Python environment.
+    fonts : mapping of str to bytes, optional
+        Files in which Matplotlib remembers which fonts there are; found out once unless given.
 
     Raises
     ------
@@ -139,17 +141,10 @@ class StudentProcess:
         limits: Limits,
         sandboxed: bool = True,
         hidden: Sequence[Path] = (),
+        fonts: Mapping[str, bytes] | None = None,
     ) -> None:
-        self._start(files, limits, sandboxed, hidden, _matplotlib_cache(sandboxed))
-
-    def _start(
-        self,
-        files: Mapping[str, bytes],
-        limits: Limits,
-        sandboxed: bool,
-        hidden: Sequence[Path],
-        matplotlib_cache: Mapping[str, bytes],
-    ) -> None:
+        if fonts is None:
+            fonts = _known_fonts(sandboxed)
         self.limits = limits
         self._requests = 0
         self._next_look = math.inf  # until then the scratch space need not exist
@@ -170,7 +165,7 @@ class StudentProcess:
             self._resources.callback(self._process.kill)
             settings = {
                 "files": _as_base64(files),
-                "matplotlib_cache": _as_base64(matplotlib_cache),
+                "matplotlib_cache": _as_base64(fonts),
                 "limits": dataclasses.asdict(limits),
                 "packages": [str(folder) for folder in bubblewrap.package_folders()],
                 "sandboxed": sandboxed,
@@ -345,15 +340,13 @@ def check_sandbox() -> None:
 
 
 @functools.cache
-def _matplotlib_cache(sandboxed: bool) -> dict[str, bytes]:
-    """Return the files in which matplotlib remembers which fonts there are.
+def _known_fonts(sandboxed: bool) -> dict[str, bytes]:
+    """Let Matplotlib look for fonts once, in a sandbox in which no student code runs.
 
-    Making them takes a third of the time in which matplotlib is imported. They are made once, in a
-    sandbox in which no student code runs, because the fonts are those that can be seen there.
+    It takes a third of the time in which Matplotlib is imported. The sandbox shows other fonts than
+    the machine has.
     """
-    process = StudentProcess.__new__(StudentProcess)
-    process._start({}, Limits(), sandboxed, (), {})
-    with process:
+    with StudentProcess({}, Limits(), sandboxed, fonts={}) as process:
         process.run_cell(_FIND_FONTS, _START_SECONDS)
         files = process.call("font_files", [], _START_SECONDS)
     # A list of very many fonts does not pass the gate; then matplotlib makes its own.

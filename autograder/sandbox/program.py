@@ -81,7 +81,7 @@ def become(user: int) -> None:
     os.setresuid(user, user, user)
 
 
-class Recorder:
+class OutputRecorder:
     """The outputs of one cell, in order, cut to size."""
 
     def __init__(self, limits: dict, folder: str) -> None:
@@ -177,7 +177,7 @@ class Stream(io.TextIOBase):
     encoding = "utf-8"
     errors = "replace"
 
-    def __init__(self, name: str, recorder: Recorder) -> None:
+    def __init__(self, name: str, recorder: OutputRecorder) -> None:
         self.name = f"<{name}>"
         self._stream = name
         self._descriptor = {"stdout": 1, "stderr": 2}[name]
@@ -202,7 +202,7 @@ def refuse_input(prompt: object = "") -> str:
     raise RuntimeError("input() does not work here: nobody is there to type an answer")
 
 
-def make_shell(recorder: Recorder):
+def make_shell(recorder: OutputRecorder):
     """Return an IPython shell whose outputs go to `recorder`."""
     from IPython.core.displayhook import DisplayHook
     from IPython.core.displaypub import DisplayPublisher
@@ -356,7 +356,7 @@ def describe_error(error: BaseException) -> dict:
 class Server:
     """Answers requests; each method is one kind of request."""
 
-    def __init__(self, shell, recorder: Recorder, limits: dict) -> None:
+    def __init__(self, shell, recorder: OutputRecorder, limits: dict) -> None:
         self._shell = shell
         self._recorder = recorder
         self._limits = limits
@@ -416,7 +416,7 @@ def start(settings: dict) -> Server:
     os.chdir(work)
     for folder in settings["packages"]:
         site.addsitedir(folder)
-    recorder = Recorder(settings["limits"], home)
+    recorder = OutputRecorder(settings["limits"], home)
     shell = make_shell(recorder)
     # Only now, so that no file of the assignment takes the place of a module needed above.
     sys.path.insert(0, work)

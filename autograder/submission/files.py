@@ -105,7 +105,7 @@ def _remove_all_but_files(directory: Path) -> list[tuple[Path, str]]:
 
 
 def _set_aside(path: Path) -> None:
-    """Give what nbgrader could not cope with another name, one that is free."""
+    """Rename what nbgrader cannot handle to a free name."""
     names = (path.with_name(f"{path.name}.not-understood-{number}") for number in itertools.count())
     path.rename(next(name for name in names if not name.exists()))
 

@@ -232,6 +232,16 @@ def test_an_answer_may_use_what_the_cells_define_that_grading_skips():
     assert small.cell_of(graded, "training").outputs == []
 
 
+def test_a_wrong_answer_with_a_name_of_a_skipped_cell_is_not_told_that_the_name_is_missing():
+    dataset = new_code_cell("ten = 1", id="dataset", metadata={"tags": ["demonstration"]})
+    assignment = small.make_assignment(dataset)
+    assignment = dataclasses.replace(assignment, notebook=reordered(assignment, [dataset]))
+    weights = "np.random.randn(layers_dims[l], layers_dims[l - 1]) * ten"
+    notebook = small.submission(assignment, random=answer("random", weights))
+    verdict = small.grade(notebook, assignment).facts.verdicts["test-random"]
+    assert verdict.code and "NameError" not in verdict.message
+
+
 @pytest.mark.parametrize(
     "binding", ["import math", "import os, math", "for math in [__import__('math')]: pass"]
 )

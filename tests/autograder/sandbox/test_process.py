@@ -341,8 +341,10 @@ def test_a_machine_that_the_filter_does_not_know_is_refused(monkeypatch):
 def test_a_container_that_masks_parts_of_proc_and_the_host_name_is_good_enough(monkeypatch):
     monkeypatch.setattr(bubblewrap, "may", lambda bwrap, *options: False)
     with StudentProcess({}, SMALL) as process:
-        result = attack(process, "import numpy, matplotlib.pyplot\nprint(os.listdir('/proc'))")
-    assert text_of(result) == "[]\n"
+        source = (
+            "import os, numpy, matplotlib.pyplot\nprint(os.listdir('/proc'), os.uname().nodename)"
+        )
+        assert printed(process, source) == f"[] {os.uname().nodename}\n"
 
 
 OWNED_BY_ROOT = """

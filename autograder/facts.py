@@ -56,11 +56,8 @@ class Verdict:
         return re.split(r"(?<=[.!?]) (?=[A-Z])", first_line)[0]
 
     def __str__(self) -> str:
-        """The message, and the code on a line of its own unless it stands there already."""
-        shown = f"[{self.code}]"
-        if not self.code or self.message.endswith(f"\n{shown}"):
-            return self.message
-        return f"{self.message}\n{shown}"
+        """The message, with the code on a line of its own."""
+        return f"{self.message}\n[{self.code}]" if self.code else self.message
 
 
 @dataclass(frozen=True)

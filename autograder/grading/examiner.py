@@ -73,7 +73,9 @@ def examine(
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
                 exec(compile(source, f"<{test}>", "exec"), namespace)
         except Exception as error:
-            verdict = Verdict(False, readable(str(error) or type(error).__name__), _code(error))
+            code = _code(error)
+            message = readable(str(error) or type(error).__name__)
+            verdict = Verdict(False, message.removesuffix(f"\n[{code}]"), code)
         else:
             verdict = Verdict(True, readable(printed.getvalue()).strip())
     if deaths:

@@ -155,7 +155,7 @@ def _finished(
             tests_of.setdefault(answer, []).append(test)
         for cell in notebook.cells:
             if grade_id(cell) == test:  # nbgrader scores a cell by its outputs
-                said = verdict.message
+                said = str(verdict)
                 passed = new_output("stream", name="stdout", text=said + "\n")
                 cell.outputs = [passed if verdict.passed else error_output("WrongAnswer", said)]
     for cell in notebook.cells:

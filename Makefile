@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test lab assignment screenshots lint clean
+.PHONY: help setup demo test site test-site test-container lab assignment screenshots lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -10,6 +10,9 @@ help:
 	@echo 'make demo        grade example submissions and show what each of them gets'
 	@echo 'make assignment  make release/ and Initialization.ipynb from source/'
 	@echo 'make test        run all tests'
+	@echo 'make site        build the site to learn from in a browser (OFFLINE=1: with Python inside)'
+	@echo 'make test-site   test that site; downloads 80 MB'
+	@echo 'make test-container  build the image that grades with Podman, and run it'
 	@echo 'make screenshots renew the pictures in docs/images/'
 	@echo 'make lint        check style, without changing anything'
 	@echo 'make setup       install what the others need (they do it themselves)'
@@ -24,7 +27,8 @@ setup: .venv/installed
 	@echo 'Installing Python packages into .venv, a few minutes the first time ...'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	@install -D -m 644 tools/jupyterlab-settings.json .venv/share/jupyter/lab/settings/overrides.json
+	@mkdir -p .venv/share/jupyter/lab/settings
+	@cp tools/jupyterlab-settings.json .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed
@@ -38,6 +42,22 @@ test: setup .venv/installed-dev
 	@sh tools/debian-package.sh chromium chromium 'the browser tests' || true
 	@sh tools/debian-package.sh libatomic1 libatomic.so.1 'Playwright in the browser tests' || true
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+.venv-site/installed: requirements-site.txt tools/check-python.py
+	@$(PYTHON) tools/check-python.py
+	$(PYTHON) -m venv .venv-site
+	.venv-site/bin/pip install --quiet --disable-pip-version-check -r requirements-site.txt
+	@touch $@
+
+site: .venv-site/installed
+	.venv-site/bin/python tools/site.py site $(if $(OFFLINE),--offline)
+
+test-site: .venv/installed-dev
+	$(MAKE) site OFFLINE=1
+	SITE=site $(BIN)/python -m pytest tests/test_site.py
+
+test-container: .venv/installed-dev
+	CONTAINER=1 $(BIN)/python -m pytest tests/test_container.py
 
 lab: .venv/installed
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) Initialization.ipynb
@@ -57,5 +77,5 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf .venv demo .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-site site demo .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

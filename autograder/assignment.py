@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ pass  # replace this line
 """What students find in place of a solution; nbgrader_config.py hands it to nbgrader as well."""
 
 _TEXT_STUB = "YOUR ANSWER HERE"  # nbgrader's own, for written answers
+_LONGEST_LINK = 1000  # bytes
 _NBGRADER_DEFAULTS = {"schema_version": 3, "grade": False, "solution": False, "locked": False}
 
 
@@ -38,6 +40,40 @@ class Role(StrEnum):
     DEMONSTRATION = "demonstration"  # our source; no grade depends on it, so grading skips it
     PLAYGROUND = "playground"  # the student's source; no grade depends on it either
     STUDENT = "student"  # a cell that the student added
+
+
+def unmade_links(directory: Path) -> dict[Path, Path]:
+    """Python files of a directory that hold only a path, and the files that they stand for.
+
+    git for Windows writes the path of a link into a plain file, unless it may make links.
+    """
+    links = {}
+    for path in sorted(directory.rglob("*.py")):
+        if path.is_file() and path.stat().st_size < _LONGEST_LINK:
+            text = path.read_text(encoding="utf-8", errors="replace")
+            target = path.parent / text
+            if text.startswith("../") and "\n" not in text and target.is_file():
+                links[path] = target
+    return links
+
+
+def refuse_unmade_links(assignment: str, student: str, notebooks: list[str]) -> None:
+    """Let nbgrader generate nothing from `unmade_links`; it calls this as a ``pre_convert_hook``.
+
+    Raises
+    ------
+    SystemExit
+        With what to do; nbgrader would log any other error and go on.
+    """
+    for directory in {Path(notebook).parent for notebook in notebooks}:
+        if links := unmade_links(directory):
+            names = ", ".join(path.name for path in links)
+            sys.exit(
+                f"nbgrader: in {directory}, git made plain files instead of links: {names}. "
+                "Nothing was generated. In Windows, turn on the developer mode, then run:\n"
+                "    git config core.symlinks true\n"
+                f"    git restore {directory}"
+            )
 
 
 @dataclass(frozen=True)
@@ -73,7 +109,7 @@ class Assignment:
     ) -> Assignment:
         """Read the only notebook of `directory` and the Python files beside it.
 
-        Links are followed: the directory is the course's own.
+        Links are followed, those too that `unmade_links` finds: the directory is the course's own.
         """
         directory = Path(directory)
         notebooks = sorted(directory.glob("*.ipynb"))
@@ -82,9 +118,10 @@ class Assignment:
             raise AssignmentError(
                 f"{directory} must hold exactly one notebook, the instructor's; found: {found}."
             )
+        links = unmade_links(directory)
         try:
             files = {
-                path.relative_to(directory).as_posix(): path.read_bytes()
+                path.relative_to(directory).as_posix(): links.get(path, path).read_bytes()
                 for path in sorted(directory.rglob("*.py"))
             }
             assignment = cls(notebooks[0].read_bytes(), files, code_stub, rules)

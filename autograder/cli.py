@@ -9,23 +9,19 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from autograder.assignment import AssignmentError
-from autograder.course.batch import (
-    Outcome,
-    Workers,
-    grade_course,
-    local_workers,
-    new_submissions,
-    only_grader,
-)
 from autograder.course.folder import Course, CourseError, rules_of
 from autograder.sandbox.process import SandboxUnavailable, check_sandbox
 from autograder.text import counted, in_line
+
+if TYPE_CHECKING:  # what grades runs on Linux alone, the other commands everywhere
+    from autograder.course.batch import Outcome, Workers
 
 ALL_GRADED, SOME_UNREADABLE, NOT_STARTED = 0, 1, 2
 _NAME_CHARACTERS = 26  # of a student's name stay on one line, also where the terminal is narrow
@@ -55,7 +51,6 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument(
         "--jobs",
         type=_positive,
-        default=len(os.sched_getaffinity(0)),
         help="submissions at a time (default: one for each processor)",
     )
     grade.add_argument(
@@ -93,6 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("notebook", nargs="?", default="Initialization.ipynb")
     check.set_defaults(command=_check)
+
+    doctor = commands.add_parser("doctor", help="see whether this machine has what grading needs")
+    doctor.add_argument("--course", default=".", help="course folder (default: this folder)")
+    doctor.set_defaults(command=_doctor)
     return parser
 
 
@@ -107,6 +106,12 @@ def _check(options: argparse.Namespace) -> int:
         return 1 if rules.report(options.notebook) else 0
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    from autograder import doctor
+
+    return 0 if doctor.report(Path(options.course).resolve()) else 1
+
+
 def _report(options: argparse.Namespace) -> int:
     from autograder.report.page import make_report  # Matplotlib takes its time
 
@@ -118,6 +123,12 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
+    if sys.platform != "linux":
+        raise SandboxUnavailable(
+            "grading needs Linux: run it there, in WSL or in a container (docs/containers.md)."
+        )
+    from autograder.course.batch import grade_course, new_submissions, only_grader
+
     course = Course(options.course, options.assignment)
     if options.no_sandbox:
         print("autograder: WARNING: student code runs as you, without a sandbox.", file=sys.stderr)
@@ -150,8 +161,11 @@ def _grade(options: argparse.Namespace) -> int:
 
 
 def _workers(options: argparse.Namespace, submissions: int) -> AbstractContextManager[Workers]:
+    from autograder.course.batch import local_workers
+
     if not options.scheduler:
-        return nullcontext(local_workers(min(options.jobs, submissions)))
+        jobs = options.jobs or len(os.sched_getaffinity(0))
+        return nullcontext(local_workers(min(jobs, submissions)))
     try:
         from autograder.course.cluster import cluster_workers
     except ModuleNotFoundError as error:

@@ -60,6 +60,7 @@ def configure(
         "autograder.plugins.autograde.SaveVerdicts",
         "nbgrader.preprocessors.AssignLatePenalties",
     ]
+    c.GenerateAssignment.pre_convert_hook = "autograder.assignment.refuse_unmade_links"
     # nbgrader's own page needs the network and runs scripts.
     c.GenerateFeedback.exporter_class = "autograder.plugins.feedback.FeedbackExporter"
     c.GenerateFeedback.preprocessors = [

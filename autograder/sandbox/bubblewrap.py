@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+import platform
 import select
 import shutil
 import signal
@@ -36,9 +37,9 @@ _ENVIRONMENT = {
 }
 _NAMESPACES = [
     *("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
-    *("--unshare-cgroup-try", "--hostname", "sandbox"),
-    *("--die-with-parent", "--new-session"),
+    *("--unshare-cgroup-try", "--die-with-parent", "--new-session"),
 ]
+_HOST_NAME = ("--hostname", "sandbox")  # some containers forbid it; then the machine's can be read
 
 
 class CannotStart(RuntimeError):
@@ -105,6 +106,11 @@ class Bubblewrap:
         self, program: Path, channel: int, scratch_bytes: int, hidden: Sequence[Path] = ()
     ) -> None:
         bwrap = _executable()
+        if platform.machine() not in seccomp.ARCHITECTURES:
+            raise CannotStart(
+                f"the filter of system calls knows {' and '.join(seccomp.ARCHITECTURES)}, "
+                f"but this machine is of the architecture {platform.machine()}"
+            )
         mounts = _mounts(bwrap, scratch_bytes, hidden)
         self.user = _STUDENT if os.geteuid() == 0 else None
         try:
@@ -132,18 +138,17 @@ class Bubblewrap:
             gate_end, gate = _pipe(theirs, ours)
             passwd = _memory_file(theirs, _PASSWD.encode())
             source = _memory_file(theirs, program.read_bytes())
-            filter_program = seccomp.program()
-            rules = _memory_file(theirs, filter_program)
+            rules = _memory_file(theirs, seccomp.program())
             arguments = [
                 *_NAMESPACES,
                 *mounts,
                 *("--perms", "0444", "--ro-bind-data", passwd, "/etc/passwd"),
                 *("--perms", "0444", "--ro-bind-data", source, _PROGRAM),
                 *("--remount-ro", "/dev", "--remount-ro", "/"),
-                *("--cap-drop", "ALL", "--info-fd", news_end),
+                *("--cap-drop", "ALL", "--info-fd", news_end, "--seccomp", rules),
             ]
-            if filter_program:
-                arguments += ["--seccomp", rules]
+            if may(bwrap, *_HOST_NAME):
+                arguments += _HOST_NAME
             if self.user is None:
                 arguments += ["--uid", _STUDENT, "--gid", _STUDENT]
             else:
@@ -311,7 +316,7 @@ def _mounts(bwrap: str, scratch_bytes: int, hidden: Sequence[Path]) -> list:
     for path in list(steps):
         for folder in path.parents[:-1]:
             steps.setdefault(folder, ["--perms", "0755", "--dir", folder])
-    arguments = ["--proc", "/proc"] if _may_mount_proc(bwrap) else ["--dir", "/proc"]
+    arguments = ["--proc", "/proc"] if may(bwrap, "--proc", "/proc") else ["--dir", "/proc"]
     arguments += ["--dev", "/dev"]
     for folder in (SCRATCH, _SHARED_MEMORY):
         size = ["--size", scratch_bytes] if _knows_size(bwrap) else []
@@ -337,7 +342,8 @@ def _knows_size(bwrap: str) -> bool:
 
 
 @functools.cache
-def _may_mount_proc(bwrap: str) -> bool:
-    """Whether a sandbox can have /proc; a container that masks parts of its own forbids it."""
-    command = [bwrap, "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc"]
-    return subprocess.run([*command, "/bin/true"], capture_output=True).returncode == 0
+def may(bwrap: str, *options: str) -> bool:
+    """Whether a sandbox can have this; containers forbid some things, such as a new /proc."""
+    command = [bwrap, "--unshare-user", "--unshare-pid", "--unshare-uts", "--ro-bind", "/", "/"]
+    result = subprocess.run([*command, *options, "/bin/true"], capture_output=True)
+    return result.returncode == 0

@@ -65,8 +65,8 @@ bubblewrap is installed, but it cannot make a sandbox here. What to do:
     apparmor-profiles, profile bwrap-userns-restrict), or allow it to all programs with
     sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0
   - Debian: sudo sysctl kernel.unprivileged_userns_clone=1
-  - in a container (Docker, Podman): start it with
-    --security-opt seccomp=unconfined --security-opt apparmor=unconfined
+  - in a container (Docker, Podman): see docs/containers.md
+  - `python -m autograder doctor` says what is missing
   - If you trust the whole class with this account: --no-sandbox"""
 
 _FIND_FONTS = """

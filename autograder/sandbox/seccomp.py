@@ -15,7 +15,7 @@ import platform
 import struct
 
 # Kernel's name of the machine: (AUDIT_ARCH_*, column in the tables below).
-_ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
+ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 # System call numbers on x86_64 and aarch64.
 _REFUSED = {
@@ -79,14 +79,12 @@ def _fail(error: int) -> int:
 
 
 def program(machine: str | None = None) -> bytes:
-    """Return the filter as BPF, or no bytes for a machine whose numbers are not listed here.
+    """Return the filter as BPF, for a machine of one of the `ARCHITECTURES`; this one as a rule.
 
     Source: Linux, ``Documentation/userspace-api/seccomp_filter.rst``.
     """
     machine = machine or platform.machine()
-    if machine not in _ARCHITECTURES:
-        return b""
-    architecture, column = _ARCHITECTURES[machine]
+    architecture, column = ARCHITECTURES[machine]
     instructions: list[tuple[int, int, int, int]] = []
 
     def load(offset: int) -> None:

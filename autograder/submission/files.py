@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import itertools
 import os
 import re
 import stat
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import BinaryIO
 
 from nbgrader.utils import parse_utc
 
-from autograder.submission.notebook import MAX_FILE_BYTES, Unreadable
+from autograder.submission.notebook import MAX_FILE_BYTES, Unreadable, without_bulk
 
 TIMESTAMP = "timestamp.txt"
 SECRET = "submission_secret.txt"
@@ -23,17 +27,25 @@ _TIMESTAMP_FORM = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
     r"( ?(Z|[A-Z]{3,5}|[+-][0-9]{2}:?[0-9]{2}))?"
 )
+MAX_BYTES_WITH_OUTPUTS = 512 * 2**20
+_CHUNK = 2**20
 
 
 def read_notebook(path: Path) -> bytes:
-    """Content of a submitted notebook.
+    """Content of a submitted notebook; of one above `MAX_FILE_BYTES`, without its saved outputs.
+
+    These are left out while the file is read, so that a print that ran away needs no memory here.
 
     Raises
     ------
     Unreadable
         If it is missing, a link, not a regular file, or too large.
     """
-    return _read_regular_file(path, MAX_FILE_BYTES)
+    with _open_regular_file(path, MAX_BYTES_WITH_OUTPUTS) as file:
+        if os.fstat(file.fileno()).st_size <= MAX_FILE_BYTES:
+            return file.read(MAX_FILE_BYTES)
+        chunks = iter(functools.partial(file.read, _CHUNK), b"")
+        return without_bulk(itertools.islice(chunks, MAX_BYTES_WITH_OUTPUTS // _CHUNK))
 
 
 def read_timestamp(directory: Path) -> datetime | None:
@@ -160,6 +172,12 @@ def _open(path: Path) -> int:
 
 
 def _read_regular_file(path: Path, largest: int) -> bytes:
+    with _open_regular_file(path, largest) as file:
+        return file.read(largest)
+
+
+@contextlib.contextmanager
+def _open_regular_file(path: Path, largest: int) -> Iterator[BinaryIO]:
     try:
         descriptor = _open(path)
     except FileNotFoundError:
@@ -168,13 +186,10 @@ def _read_regular_file(path: Path, largest: int) -> bytes:
         is_link = error.errno == errno.ELOOP
         reason = "it is a link, and links are not followed" if is_link else error.strerror
         raise Unreadable(f"{path.name} cannot be opened: {reason}.") from None
-    try:
+    with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable(f"{path.name} is not a regular file.")
         if status.st_size > largest:
             raise Unreadable(f"{path.name} has {status.st_size:,} bytes, more than {largest:,}.")
-        with open(descriptor, "rb", closefd=False) as file:
-            return file.read(largest)
-    finally:
-        os.close(descriptor)
+        yield file

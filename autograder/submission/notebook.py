@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
@@ -31,15 +32,18 @@ _OTHER_FORMATS = {
     b"<": "a web page (HTML or XML)",
 }
 
-# What is needed to see where a JSON value ends. Possessive quantifiers, and strings that may be
-# cut off at the end of the file, keep the scan linear.
+# What is needed to see where a JSON value ends. Possessive quantifiers keep the scan linear.
+_BULK = (b'"outputs"', b'"attachments"', b'"widgets"')
 _TOKEN = re.compile(
-    rb'(?P<bulk>"(?:outputs|attachments|widgets)"\s*+:\s*+[\[{])'
-    rb'|(?P<string>"(?:[^"\\]++|\\.)*+"?)'
+    rb'(?P<string>"(?:[^"\\]++|\\.)*+")'
+    rb'|(?P<cut_off>")'
     rb"|(?P<open>[\[{])"
-    rb"|(?P<close>[\]}])",
+    rb"|(?P<close>[\]}])"
+    rb"|(?P<other>[^\s\"\[\]{}]++)",
     re.DOTALL,
 )
+_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+_TO_QUOTE = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 
 _CELL_TYPES = ("code", "markdown", "raw", "heading")  # "heading" belongs to format 3
 SETTINGS = ("grade_id", "grade", "solution", "locked", "points")
@@ -137,9 +141,7 @@ def _parse(data: bytes, repairs: list[Repair]) -> dict[str, Any]:
         if start.startswith(signature):
             raise Unreadable(f"The file is {name}, not a notebook.")
 
-    kept = _without_bulk(data)
-    if len(kept) > MAX_KEPT_BYTES:
-        raise Unreadable(_too_large("The notebook without its outputs", len(kept), MAX_KEPT_BYTES))
+    kept = without_bulk([data])
     try:
         # Integers as floats, because int refuses those of more than 4300 digits. Not strict:
         # line ends inside of strings do no harm.
@@ -158,32 +160,89 @@ def _parse(data: bytes, repairs: list[Repair]) -> dict[str, Any]:
     return document
 
 
-def _without_bulk(data: bytes) -> bytes:
-    """JSON text `data` with emptied outputs, attachments and widget states.
+def without_bulk(chunks: Iterable[bytes]) -> bytes:
+    """JSON text with emptied outputs, attachments and widget states.
 
     They are cut out before the text is decoded and parsed, so that the memory needed does not
     grow with them, and so that nothing in them can make a notebook unreadable.
+
+    Parameters
+    ----------
+    chunks : iterable of bytes
+        The text, in parts of any length. No more than one of them is held at a time.
+
+    Raises
+    ------
+    Unreadable
+        If what is left exceeds the limits of this module.
     """
-    kept = []
-    start = 0  # of what is to be kept next
-    depth = 0
+    kept: list[bytes] = []
+    size = depth = tokens = 0
     cut_depth = None  # depth around the value that is being cut out
-    for number, token in enumerate(_TOKEN.finditer(data)):
-        if number > MAX_TOKENS:
-            raise Unreadable("The file has too many parts to be a notebook.")
-        kind = token.lastgroup
-        if kind == "bulk" and cut_depth is None:
-            kept.append(data[start : token.end()])
-            cut_depth = depth
-        if kind in ("bulk", "open"):
-            depth += 1
-        elif kind == "close":
-            depth -= 1
-            if depth == cut_depth:
-                start = token.start()
-                cut_depth = None
+    in_string = False  # of that value
+    expected = b""  # what makes a value bulk: its name has been read, and then a colon
+    rest = b""  # a string that the end of a chunk has cut off
+
+    def keep(part: bytes) -> None:
+        nonlocal size
+        size += len(part)
+        if size <= MAX_KEPT_BYTES:
+            kept.append(part)
+
+    for chunk in chunks:
+        data, position, start = rest + chunk, 0, 0
+        rest = b""
+        while position < len(data):
+            if cut_depth is not None:
+                skip = _TO_QUOTE if in_string else _TO_BRACKET
+                position = start = skip.match(data, position).end()
+                byte = data[position : position + 1]
+                if byte == b"\\":  # and what it escapes is in the next chunk
+                    rest = byte
+                if byte in (b"", b"\\"):
+                    position = start = len(data)
+                    break
+                if byte == b'"':
+                    in_string = not in_string
+                    position += 1
+                    continue
+                tokens += 1
+                depth += 1 if byte in b"[{" else -1
+                if depth == cut_depth:
+                    cut_depth = None
+                position += 1
+            else:
+                token = _TOKEN.search(data, position)
+                if token is None:
+                    break
+                position = token.end()
+                text, kind = token.group(), token.lastgroup
+                if kind == "cut_off":
+                    keep(data[start : token.start()])
+                    rest, start = data[token.start() :], len(data)
+                    break
+                tokens += 1
+                if kind == "open":
+                    if expected == b":":
+                        keep(data[start:position])
+                        cut_depth = depth
+                    depth += 1
+                elif kind == "close":
+                    depth -= 1
+                if kind == "string" and text in _BULK:
+                    expected = text
+                else:
+                    expected = b":" if text == b":" and expected in _BULK else b""
+            if tokens > MAX_TOKENS:
+                raise Unreadable("The file has too many parts to be a notebook.")
+        if cut_depth is None:
+            keep(data[start:])
+        if len(rest) > MAX_KEPT_BYTES:
+            break
     if cut_depth is None:
-        kept.append(data[start:])
+        keep(rest)
+    if size > MAX_KEPT_BYTES:
+        raise Unreadable(_too_large("The notebook without its outputs", size, MAX_KEPT_BYTES))
     return b"".join(kept)
 
 

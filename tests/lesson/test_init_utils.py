@@ -16,6 +16,7 @@ from sklearn.neural_network import MLPClassifier
 
 import init_utils
 from init_utils import (
+    _make_circles,
     backward_propagation,
     compute_loss,
     forward_propagation,
@@ -186,10 +187,23 @@ def test_loading_the_data_leaves_the_random_numbers_of_the_student_alone():
     assert np.random.randn() == expected
 
 
-def test_a_missing_scikit_learn_is_named(monkeypatch):
+def test_numpy_alone_makes_the_same_data_bit_for_bit(monkeypatch):
+    expected = load_dataset()
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ModuleNotFoundError, match="scikit-learn"):
-        load_dataset()
+    for array, other in zip(load_dataset(), expected, strict=True):
+        assert array.dtype == other.dtype
+        np.testing.assert_array_equal(array, other)
+
+
+@pytest.mark.parametrize("n_samples", [2, 3, 99, 100, 301])
+def test_numpy_alone_makes_the_circles_of_scikit_learn(n_samples):
+    from sklearn.datasets import make_circles
+
+    for seed in range(50):
+        points, labels = _make_circles(n_samples, noise=0.05, random_state=seed)
+        reference = make_circles(n_samples, noise=0.05, random_state=seed)
+        np.testing.assert_array_equal(points, reference[0])
+        np.testing.assert_array_equal(labels, reference[1])
 
 
 def test_predict_prints_the_accuracy_and_agrees_with_predict_dec(capsys):

@@ -1,0 +1,72 @@
+"""What ``python -m autograder doctor`` finds, and what it advises."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from autograder import doctor
+from autograder.sandbox import bubblewrap
+from tests.support import courses
+
+
+def findings(course) -> dict[str, doctor.Finding]:
+    return {finding.what: finding for finding in doctor._findings(course)}
+
+
+def test_a_machine_that_has_everything_can_grade(course, capsys):
+    assert doctor.report(course)
+    said = capsys.readouterr().out
+    assert "Python and NumPy start in it" in said and "Grading works here." in said
+
+
+def test_the_command_ends_with_an_error_where_something_is_missing(course):
+    result = courses.run(
+        *(courses.PROJECT, "autograder", "doctor", "--course", str(course)),
+        env=os.environ | {"PATH": "/nowhere"},
+    )
+    assert result.returncode == 1
+    assert "sudo apt-get install bubblewrap" in result.stdout
+    assert "Grading does not work here yet." in result.stdout
+    assert result.stderr == ""
+
+
+def test_refused_namespaces_come_with_a_remedy_for_each_system(course, monkeypatch):
+    monkeypatch.setattr(bubblewrap, "may", lambda bwrap, *options: False)
+    finding = findings(course)["namespaces"]
+    assert finding.needed and not finding.good
+    for word in ("Debian", "Ubuntu", "docs/containers.md"):
+        assert word in finding.remedy
+    assert "seccomp=unconfined" not in finding.remedy
+    assert "sandbox" not in findings(course)
+
+
+@pytest.mark.parametrize("option", ["--proc", "--hostname"])
+def test_what_a_container_forbids_and_grading_does_without_is_no_fault(
+    option, course, monkeypatch, capsys
+):
+    allowed = bubblewrap.may.__wrapped__
+
+    def may(bwrap: str, *options: str) -> bool:
+        return option not in options and allowed(bwrap, *options)
+
+    monkeypatch.setattr(bubblewrap, "may", may)
+    assert doctor.report(course)
+    assert "without " in capsys.readouterr().out
+
+
+def test_an_unknown_architecture_is_named(course, monkeypatch):
+    monkeypatch.setattr(doctor.platform, "machine", lambda: "riscv64")
+    found = findings(course)
+    assert not found["filter of system calls"].good
+    assert not found["sandbox"].good and "riscv64" in found["sandbox"].note
+
+
+def test_an_exchange_that_is_shut_is_found(course):
+    exchange = course / "exchange"
+    assert findings(course)["exchange"].good
+    exchange.chmod(stat.S_IRWXU)
+    finding = findings(course)["exchange"]
+    assert not finding.good and f"install -d -m 777 {exchange}" in finding.remedy

@@ -1,0 +1,151 @@
+"""The site of ``make site OFFLINE=1`` in a browser without a network; ``make test-site`` runs this.
+
+The tests share one window and follow each other as a learner's steps do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import nbformat
+import pytest
+
+from tests.lesson.test_browser_student import ANSWERS
+from tests.support import browser, courses
+from tests.support.browser import Notebook, Window, choose, expect
+
+SITE = os.environ.get("SITE")
+pytestmark = [
+    pytest.mark.skipif(SITE is None, reason="To run these tests: make test-site"),
+    pytest.mark.skipif(browser.CHROMIUM is None, reason=browser.MISSING),
+]
+NOTEBOOK = "Initialization.ipynb"
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves the site under a path of its own, as GitHub Pages does, and counts bytes."""
+
+    sent: ClassVar[dict[str, int]] = {}
+
+    def translate_path(self, path: str) -> str:
+        return super().translate_path(path.removeprefix("/course"))
+
+    def copyfile(self, source, outputfile):
+        self.sent[self.path] = os.fstat(source.fileno()).st_size
+        super().copyfile(source, outputfile)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=SITE))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://localhost:{server.server_port}/course/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[Window]:
+    with browser.chromium() as opener:
+        yield opener()
+
+
+@pytest.fixture(scope="module")
+def notebook(window: Window, address: str) -> Notebook:
+    window.opened = time.monotonic()
+    window.page.goto(address)
+    opened = Notebook(window.page, browser.PROJECT / NOTEBOOK)
+    opened.wait_until_usable()
+    return opened
+
+
+def test_the_site_holds_what_is_released_and_nothing_of_the_instructor():
+    files = Path(SITE, "files")
+    release = browser.PROJECT / "release" / "Initialization"
+    names = {
+        path.relative_to(release) for path in release.rglob("*.*") if "pycache" not in str(path)
+    }
+    assert {path.relative_to(files) for path in files.rglob("*.*")} == names
+    for name in names:
+        assert (files / name).read_bytes() == (release / name).read_bytes()
+    extensions = {path.name for path in Path(SITE, "extensions").glob("*")}
+    assert extensions == {"@jupyter-widgets", "@jupyterlite", "jupyterlab_pygments"}
+
+
+def test_the_first_page_leads_to_the_notebook(notebook, window):
+    expect(notebook.cell("opening").locator("h1")).to_have_text(re.compile("Initialization"))
+
+
+def test_with_empty_stubs_run_all_says_what_to_do(notebook, window):
+    notebook.run_all()
+    expect(notebook.outputs("zeros-parameters")).to_contain_text("no parameters to show yet")
+    expect(notebook.outputs("test-zeros")).to_contain_text("Hint: ")
+    expect(notebook.outputs("zeros-train")).to_have_text("")
+
+
+def test_the_first_exercise_is_passed(notebook, window):
+    notebook.replace_line("initialize-zeros", "pass  # replace", ANSWERS["zeros"])
+    notebook.cell("initialize-zeros").locator(".cm-content").click()
+    notebook.page.keyboard.press("Shift+Enter")
+    notebook.cell("test-zeros").locator(".cm-content").click()
+    notebook.page.keyboard.press("Shift+Enter")
+    expect(notebook.outputs("test-zeros")).to_have_text("All tests passed.")
+    seconds = time.monotonic() - window.opened
+    megabytes = sum(Handler.sent.values()) / 1e6
+    print(f"first test passed {seconds:.0f} s after the page was opened; {megabytes:.0f} MB sent")
+
+
+def test_with_three_answers_run_all_passes_all_tests_and_shows_section_8(notebook, window):
+    for exercise in ("random", "he"):
+        notebook.replace_line(f"initialize-{exercise}", "pass  # replace", ANSWERS[exercise])
+    choose(notebook.page, "File", "Save Notebook")
+    started = time.monotonic()
+    notebook.run_all()
+    print(f"Run All took {time.monotonic() - started:.0f} s")
+    for exercise in ANSWERS:
+        expect(notebook.outputs(f"test-{exercise}")).to_have_text("All tests passed.")
+        expect(notebook.outputs(f"{exercise}-train").locator("img")).to_have_count(1)
+    for cell_id in ("depth", "histograms", "scale"):
+        expect(notebook.outputs(f"going-further-{cell_id}").locator("img")).to_have_count(1)
+    expect(
+        notebook.outputs("going-further-play").locator("input, .widget-slider")
+    ).not_to_have_count(0)
+    expect(notebook.outputs("submit-check")).to_contain_text("Ready to submit")
+    assert notebook.errors().count() == 0
+    assert [text for text in window.complaints if "another machine" in text] == []
+
+
+def test_the_work_is_there_on_the_next_visit_and_its_download_gets_all_points(
+    notebook, window, address, course
+):
+    choose(notebook.page, "File", "Save Notebook")
+    expect(notebook.page.locator(".jp-mod-dirty")).to_have_count(0)
+    with notebook.page.expect_download() as download:
+        choose(notebook.page, "File", "Download")
+    content = Path(download.value.path()).read_bytes()
+    notebook.page.close()
+    page = window.page.context.new_page()
+    page.goto(address)
+    expect(page.locator(".jp-Cell", has_text="np.sqrt(2 / layers_dims")).to_be_attached()
+    given = nbformat.read(browser.PROJECT / NOTEBOOK, as_version=4)
+    saved = nbformat.reads(content.decode(), as_version=4)
+    assert [cell.id for cell in saved.cells] == [cell.id for cell in given.cells]
+    courses.hand_in_file(course, "ada", content)
+    result = courses.grade(course)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert sum(courses.scores(course)["ada"]) == 30
+    graded = nbformat.read(course / "autograded/ada/Initialization/Initialization.ipynb", 4)
+    assert graded.metadata.autograder.repairs == []

@@ -157,6 +157,13 @@ def test_nothing_is_graded_twice(graded, capsys):
     assert autograded(course, "right").stat().st_mtime_ns == before
 
 
+def test_where_nothing_is_new_no_sandbox_is_needed(graded, tmp_path, monkeypatch):
+    course, _ = graded
+    monkeypatch.setenv("PATH", str(tmp_path))  # without bubblewrap
+    assert main(["grade", "--course", str(course)]) == 0
+    assert main(["grade", "--course", str(course), "--force", "right"]) == 2
+
+
 def test_the_students_named_are_graded_again_by_force(course, capsys):
     for student in ("ada", "bela"):
         courses.hand_in_file(course, student, b"[]")

@@ -16,6 +16,7 @@ from matplotlib.colors import ListedColormap
 # lightness, and the markers in shape, so that nobody needs to tell the two hues apart.
 RED, BLUE = "#D7301F", "#08519C"
 PALE_RED, PALE_BLUE = "#FDD5C8", "#BDD7EE"
+VIOLET = "#6A3D9A"  # lines of the hidden units
 # Cost curves: marker and line style say the same as the color (from the palette of Okabe & Ito).
 CURVES = {"zeros": ("s:", "#0072B2"), "random": ("^--", "#D55E00"), "he": ("o-", "#009E73")}
 
@@ -346,6 +347,82 @@ def plot_decision_boundary(model, X, y, ax=None):
     if labels.min() != labels.max():
         ax.contour(x1, x2, labels, levels=[0.5], colors="black", linewidths=1)
     ax.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), title="Decision boundary")
+    return ax
+
+
+def unit_lines(parameters):
+    """Find the straight lines along which the hidden units of layer 1 switch on.
+
+    A ReLU unit with the weights w and the bias b is 0 on one side of the line w x + b = 0 and
+    positive on the other. A unit whose weights are zero has no line.
+
+    Parameters
+    ----------
+    parameters : dict
+        ``W1`` of shape (n_1, 2) and ``b1`` of shape (n_1, 1).
+
+    Returns
+    -------
+    ndarray of shape (n_lines, 3)
+        One row u_1, u_2, d for each line u_1 x_1 + u_2 x_2 = d, with u of length 1 and d not
+        negative: its distance from the origin. Units that share a line (to 1e-6) count once.
+
+    Raises
+    ------
+    ValueError
+        If ``W1`` or ``b1`` is missing or of another shape.
+    """
+    W1, b1 = (np.asarray(parameters.get(name, [])) for name in ("W1", "b1"))
+    if W1.ndim != 2 or W1.shape[1] != 2 or b1.shape != (len(W1), 1):
+        raise ValueError(
+            f"W1 has shape {W1.shape} and b1 has shape {b1.shape}, expected (n_1, 2) and (n_1, 1)."
+        )
+    lengths = np.linalg.norm(W1, axis=1, keepdims=True)
+    has_line = lengths[:, 0] > 0
+    lines = np.hstack([W1, -b1])[has_line] / lengths[has_line]
+    u_1, u_2, d = np.round(lines.T, 6)  # both signs mean the same line: make d positive, or u_1
+    lines[(d < 0) | ((d == 0) & ((u_1 < 0) | ((u_1 == 0) & (u_2 < 0))))] *= -1
+    distinct = []
+    for line in lines:
+        if all(np.abs(line - other).max() > 1e-6 for other in distinct):
+            distinct.append(line)
+    return np.reshape(distinct, (-1, 3))
+
+
+def plot_units(parameters, ax=None):
+    """Draw the line along which each hidden unit of layer 1 switches on.
+
+    Parameters
+    ----------
+    parameters : dict
+        ``W1`` of shape (n_1, 2) and ``b1`` of shape (n_1, 1).
+    ax : matplotlib Axes, optional
+        Where to draw, such as the result of `plot_decision_boundary`; a new figure if left out.
+
+    Returns
+    -------
+    matplotlib Axes
+        Both axes run from -1.5 to 1.5. A remark counts the units and the lines.
+
+    Raises
+    ------
+    ValueError
+        If ``W1`` or ``b1`` is missing or of another shape.
+    """
+    lines = unit_lines(parameters)
+    if ax is None:
+        ax = _axes(ax)
+        ax.set(xlabel="$x_1$ (no unit)", ylabel="$x_2$ (no unit)", title="Units of layer 1")
+        ax.set_aspect("equal")
+    for u_1, u_2, d in lines:
+        ax.axline((d * u_1, d * u_2), (d * u_1 - u_2, d * u_2 + u_1), color=VIOLET, linewidth=1.2)
+    number = {0: "no line", 1: "1 line"}.get(len(lines), f"{len(lines)} lines")
+    ax.text(
+        *(0.02, 0.02, f"{len(parameters['W1'])} units, {number}"),
+        transform=ax.transAxes,
+        bbox={"facecolor": "white", "edgecolor": VIOLET, "pad": 3},
+    )
+    ax.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5))
     return ax
 
 

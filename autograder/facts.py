@@ -56,11 +56,8 @@ class Verdict:
         return re.split(r"(?<=[.!?]) (?=[A-Z])", first_line)[0]
 
     def __str__(self) -> str:
-        """The message, and the code on a line of its own unless it stands there already."""
-        shown = f"[{self.code}]"
-        if not self.code or self.message.endswith(f"\n{shown}"):
-            return self.message
-        return f"{self.message}\n{shown}"
+        """The message, with the code on a line of its own."""
+        return f"{self.message}\n[{self.code}]" if self.code else self.message
 
 
 @dataclass(frozen=True)
@@ -126,6 +123,9 @@ class Repair:
 
 
 REPAIRS = {
+    "other-notebook": (
+        "This is not the notebook that was handed out; the answers were found by their functions."
+    ),
     "answer-missing": "{answers} could not be found",
     "answer-merged": "{answers} stood in the cell of another answer",
     "given-changed": "{given} had been changed; our version was used",

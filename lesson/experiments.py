@@ -11,14 +11,11 @@ calling one never changes the numbers that the graded exercises draw.
 """
 
 import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 HE = np.sqrt(2)
 WIDTH = 100  # units in each layer of the deep network
@@ -30,7 +27,6 @@ LINE_STYLES = (
     {"color": "#E69F00", "marker": "s", "linestyle": "--"},
     {"color": "#009E73", "marker": "^", "linestyle": "-", "linewidth": 3},
     {"color": "#D55E00", "marker": "D", "linestyle": "-."},
-    {"color": "black", "marker": "*", "linestyle": "-", "linewidth": 1},
 )
 
 
@@ -365,7 +361,7 @@ def plot_scale_sweep(
     return axes
 
 
-# 8.6 Play, and the parts that talk to the notebook --------------------------------------------
+# The parts that talk to the notebook ----------------------------------------------------------
 
 
 def notebook_display() -> Callable | None:
@@ -391,65 +387,30 @@ def progress_bar(label: str) -> Callable[[float], None]:
     return lambda done: handle.update({"text/plain": line(done)}, raw=True)
 
 
-def scale_slider(references: Mapping[str, tuple[np.ndarray, np.ndarray]]):
-    """Build a slider for the factor `c` above the figure of `plot_signal_through_depth`.
+def show_widget(build: Callable[[], tuple], draw: Callable[[], object], name: str) -> None:
+    """Show a widget, or a figure without it where widgets do not run.
 
-    Returns
-    -------
-    ipywidgets.VBox
-        Slider, picture, and one sentence with the numbers at the far ends of both curves.
-    """
-    import ipywidgets
+    The output holds a picture beside the widget, so that a page without a running kernel (GitHub,
+    an exported HTML file, paper) shows the picture instead of an empty place.
 
-    slider = ipywidgets.FloatLogSlider(value=HE, min=-1, max=1, step=0.01, description="scale c")
-    slider.layout = {"width": "600px", "max_width": "100%"}
-    # More pixels than are shown, so that the picture stays sharp when zoomed.
-    picture = ipywidgets.Image(format="png", layout={"width": "900px", "max_width": "100%"})
-    sentence = ipywidgets.HTML()  # unlike a label, it wraps where there is little room
-    # Not plt.subplots: a notebook shows every figure that pyplot knows once more below the cell.
-    canvas = FigureCanvasAgg(Figure(figsize=(10, 4), dpi=120, layout="constrained"))
-    axes = canvas.figure.subplots(1, 2, sharey=True)
-    plot_signal_through_depth({**references, "yours": send_signal(HE / np.sqrt(WIDTH))}, axes)
-    lines = [ax.lines[-1] for ax in axes]
-    for line in lines:
-        line.set_animated(True)  # leaves it out of the background, which is drawn only once
-    canvas.draw()
-    background = canvas.copy_from_bbox(canvas.figure.bbox)
-
-    def redraw(_=None) -> None:
-        forward, backward = (S.std(axis=(1, 2)) for S in send_signal(slider.value / np.sqrt(WIDTH)))
-        canvas.restore_region(background)
-        for ax, line, stds in zip(axes, lines, (forward, backward), strict=True):
-            line.set_ydata(stds)
-            ax.draw_artist(line)
-        png = io.BytesIO()
-        plt.imsave(png, canvas.buffer_rgba(), pil_kwargs={"compress_level": 1})  # 1: fastest
-        picture.value = png.getvalue()
-        sentence.value = (
-            f"c = {slider.value:.2f}: standard deviation {forward[-1]:.1e} of the activations "
-            f"in the last layer, {backward[0]:.1e} of the gradients at the input."
-        )
-
-    slider.observe(redraw, names="value")
-    redraw()
-    return ipywidgets.VBox([slider, picture, sentence])
-
-
-def play(references: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
-    """Show `scale_slider`, or the figure without a slider where widgets do not run.
-
-    The output holds the picture beside the widget, so that a page without a running kernel
-    (GitHub, an exported HTML file) shows the picture instead of an empty place.
+    Parameters
+    ----------
+    build : callable
+        Returns the widget, the picture as PNG, and a sentence that says what is in it.
+    draw : callable
+        Draws the figure with pyplot.
+    name : str
+        What is missing without widgets: "slider", say.
     """
     display = notebook_display()
     try:
-        box = scale_slider(references) if display else None
+        built = build() if display else None
     except ImportError:
-        box = None
-    if box is None:
-        plot_signal_through_depth(references)
-        print("No slider here (it needs ipywidgets and a running notebook), so nothing moves.")
+        built = None
+    if built is None:
+        draw()
+        print(f"No {name} here (it needs ipywidgets and a running notebook), so nothing moves.")
         return
-    _, picture, sentence = box.children
-    png = base64.b64encode(picture.value).decode()
-    display({**box._repr_mimebundle_(), "text/plain": sentence.value, "image/png": png}, raw=True)
+    widget, png, sentence = built
+    picture = {"text/plain": sentence, "image/png": base64.b64encode(png).decode()}
+    display({**widget._repr_mimebundle_(), **picture}, raw=True)

@@ -55,10 +55,6 @@ def test_a_comment_tells_the_verdict_of_each_test_of_an_answer():
     assert comment.endswith("[missing-last-layer]\n\ntest-values: Values are right.")
 
 
-def test_a_code_that_the_message_shows_already_is_not_repeated():
-    assert str(Verdict(False, "Too large.\n[too-large]", "too-large")) == "Too large.\n[too-large]"
-
-
 def test_the_parts_of_a_message_are_told_apart():
     assert WRONG.headline == "The last layer is missing."
     assert WRONG.text == "The last layer is missing. The keys are 'W1', 'b1'."

@@ -89,7 +89,7 @@ def test_formulas_and_tables_are_rendered(notebook):
     assert notebook.page.locator("mjx-container").count() > 50
     assert notebook.page.locator("mjx-merror, .MathJax_Error").count() == 0
     assert notebook.page.locator(".jp-RenderedMarkdown table").count() == 3
-    assert notebook.page.locator(".jp-RenderedMarkdown summary").count() == 10
+    assert notebook.page.locator(".jp-RenderedMarkdown summary").count() == 13
 
 
 def test_with_empty_stubs_run_all_stops_at_the_first_exercise_and_says_what_to_do(notebook, lab):
@@ -125,7 +125,7 @@ def test_with_three_answers_run_all_passes_all_tests_and_shows_all_figures(noteb
     notebook.save()
     notebook.run_all()
     for exercise in ANSWERS:
-        expect(notebook.outputs(f"test-{exercise}")).to_have_text("All tests passed.")
+        expect(notebook.outputs(f"test-{exercise}")).to_contain_text("All tests passed.")
         expect(notebook.outputs(f"{exercise}-train").locator("img")).to_have_count(1)
         expect(notebook.outputs(f"{exercise}-boundary").locator("img")).to_have_count(1)
     for cell_id in ("dataset", "conclusions-costs", "conclusions-boundaries"):
@@ -137,6 +137,56 @@ def test_with_three_answers_run_all_passes_all_tests_and_shows_all_figures(noteb
     ).not_to_have_count(0)
     expect(notebook.outputs("submit-check")).to_contain_text("Ready to submit")
     assert notebook.errors().count() == 0
+    assert lab.complaints == []
+
+
+def test_the_film_runs_by_keyboard_and_by_mouse(notebook, lab):
+    film = notebook.outputs("film")
+    film.scroll_into_view_if_needed()
+    sentence = film.locator(".widget-html-content").filter(has_text="Iteration")
+    expect(sentence).to_contain_text("Iteration 0.")
+    film.locator(".noUi-handle").focus()
+    notebook.page.keyboard.press("ArrowRight")
+    expect(sentence).to_contain_text("Iteration 100.")
+    notebook.page.keyboard.press("End")
+    expect(sentence).to_contain_text("He: cost 0.065, 10 lines")
+    notebook.page.keyboard.press("Home")
+    expect(sentence).to_contain_text("Iteration 0.")
+    film.locator(".widget-play button").first.click()
+    expect(sentence).not_to_contain_text("Iteration 0.")
+    film.locator(".widget-play button").first.click()
+    assert lab.complaints == []
+
+
+def test_a_guess_is_answered_below_the_training_with_the_keyboard_alone(notebook, lab):
+    reply = notebook.outputs("he-train").locator(".widget-html-content")
+    expect(reply).to_contain_text("You have not guessed yet")
+    notebook.outputs("he-guess").locator("input").first.focus()
+    notebook.page.keyboard.press("Tab")
+    notebook.page.keyboard.press("Space")
+    expect(reply).to_contain_text("Your guess: stay near 0.7. No:")
+    assert lab.complaints == []
+
+
+def test_the_laboratory_trains_and_stops(notebook, lab):
+    bench = notebook.outputs("going-further-play")
+    bench.scroll_into_view_if_needed()
+    sentence = bench.locator(".widget-html-content").filter(has_text=re.compile("Iteration|width"))
+    expect(sentence).to_contain_text("Iteration 0:")
+    bench.get_by_role("button", name="Train").click()
+    expect(sentence).to_contain_text("Iteration 15000: cost 0.0")
+    bench.get_by_role("button", name="tanh").focus()
+    notebook.page.keyboard.press("Space")
+    bench.locator(".noUi-handle").focus()
+    notebook.page.keyboard.press("End")
+    expect(sentence).to_contain_text("Iteration 0:")
+    bench.get_by_role("button", name="Train").click()
+    bench.get_by_role("button", name="Stop").click()
+    expect(bench.get_by_role("button", name="Train")).to_be_enabled()
+    expect(sentence).not_to_contain_text("Iteration 15000")
+    bench.locator("input[type=number]").nth(1).fill("0")
+    notebook.page.keyboard.press("Tab")
+    expect(sentence).to_contain_text("The width is 0. Choose from 1 to 50 units.")
     assert lab.complaints == []
 
 
@@ -196,7 +246,7 @@ def test_the_first_exercise_works_in_plain_jupyter_notebook_which_keeps_ids_and_
         notebook.wait_until_usable()
         notebook.replace_line("initialize-zeros", "pass  # replace", ANSWERS["zeros"])
         notebook.run_all()
-        expect(notebook.outputs("test-zeros")).to_have_text("All tests passed.")
+        expect(notebook.outputs("test-zeros")).to_contain_text("All tests passed.")
         expect(notebook.outputs("test-random")).to_contain_text("Hint: ")
         notebook.save()
         assert set(window.complaints) <= {FAULT_OF_JUPYTER_NOTEBOOK}

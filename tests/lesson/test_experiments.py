@@ -1,6 +1,5 @@
 """The experiments of section 8, and every number that the text of the section claims."""
 
-import base64
 import math
 import subprocess
 import sys
@@ -20,6 +19,8 @@ from init_utils import (
     backward_propagation,
     forward_propagation,
     load_dataset,
+    plot_dataset,
+    plot_units,
     update_parameters,
 )
 
@@ -290,7 +291,7 @@ def test_curves_differ_in_color_marker_and_dashes(signals):
     assert len({line.get_linestyle() for line in lines}) == 4
 
 
-# 8.6 ------------------------------------------------------------------------------------------
+# The parts that talk to the notebook ---------------------------------------------------------
 
 
 class Notebook:
@@ -313,38 +314,6 @@ def notebook(monkeypatch):
     notebook = Notebook()
     monkeypatch.setattr(gf, "notebook_display", lambda: notebook)
     return notebook
-
-
-def test_moving_the_slider_redraws_picture_and_sentence_and_opens_no_figure(signals):
-    slider, picture, sentence = gf.scale_slider(signals).children
-    before = bytes(picture.value)
-    assert "c = 1.41" in sentence.value
-    slider.value = 10
-    after = bytes(picture.value)
-    assert after.startswith(b"\x89PNG") and after != before
-    assert "c = 10.00" in sentence.value and "2.1e+08" in sentence.value
-    assert not plt.get_fignums()
-
-
-def test_a_notebook_gets_the_slider_and_a_picture_for_where_it_does_not_run(signals, notebook):
-    gf.play(signals)
-    (output,) = notebook.shown
-    assert "model_id" in output["application/vnd.jupyter.widget-view+json"]
-    assert base64.b64decode(output["image/png"]).startswith(b"\x89PNG")
-    assert "c = 1.41" in output["text/plain"]
-
-
-def test_without_ipywidgets_the_figure_is_static(signals, notebook, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    gf.play(signals)
-    assert not notebook.shown and len(plt.get_fignums()) == 1
-    assert "needs ipywidgets" in capsys.readouterr().out
-
-
-def test_outside_a_notebook_the_figure_is_static(signals, capsys):
-    gf.play(signals)
-    assert len(plt.get_fignums()) == 1
-    assert "a running notebook" in capsys.readouterr().out
 
 
 def test_in_a_notebook_the_progress_bar_is_one_line_updated_in_place(notebook, capsys):
@@ -423,7 +392,7 @@ def test_every_code_cell_of_section_8_runs_in_order(section, rings, monkeypatch,
     monkeypatch.setattr(gf, "train_stack", lambda *a, **k: train_stack(*a, **k, num_iterations=2))
     monkeypatch.setattr(plt, "show", lambda: None)
     names = dict(zip(("train_X", "train_Y", "test_X", "test_Y"), rings, strict=True))
-    names |= {"np": np, "plt": plt}
+    names |= {"np": np, "plt": plt, "plot_dataset": plot_dataset, "plot_units": plot_units}
     names["initialize_parameters_random"] = lambda layers_dims: large_random_parameters()
     for cell in section:
         if cell.cell_type == "code":

@@ -23,8 +23,8 @@ NOTEBOOK = Path(__file__).parents[2] / "source" / "Initialization" / "Initializa
 FIGURES = {
     *("dataset", "zeros-train", "zeros-boundary", "random-train", "random-boundary"),
     *("he-train", "he-boundary", "conclusions-costs", "conclusions-boundaries"),
-    *("going-further-depth", "going-further-histograms", "going-further-scale"),
-    "going-further-play",
+    *("going-further-depth", "going-further-histograms", "going-further-symmetry-lines"),
+    *("going-further-scale", "going-further-play", "film"),
 }
 
 # How a color looks to a person without one kind of cones, for linear RGB: Machado, Oliveira and

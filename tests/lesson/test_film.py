@@ -1,0 +1,289 @@
+"""Units as lines, the film, and the questions before each training: what they show is true."""
+
+import base64
+import builtins
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pytest
+
+import init_utils
+from init_utils import load_dataset, plot_units, predict_dec, unit_lines
+from lesson import experiments, film, guess
+
+NOTEBOOK = Path(__file__).parents[2] / "source" / "Initialization" / "Initialization.ipynb"
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    plt.switch_backend("Agg")
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def rings():
+    return load_dataset()[:2]
+
+
+@pytest.fixture(scope="module")
+def trained(rings):
+    """The namespace of the notebook's own `model` after its three trainings."""
+    plt.switch_backend("Agg")
+    cells = {cell.id: cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
+    namespace = {"np": np, **vars(init_utils)}
+    exec(cells["model"].source, namespace)
+    for name in ("zeros", "random", "he"):
+        exec(cells[f"initialize-{name}"].source, namespace)
+        namespace["model"](*rings, print_cost=False, initialization=name)
+    plt.close("all")
+    return namespace
+
+
+@pytest.fixture
+def in_a_notebook(monkeypatch):
+    """Outputs that a notebook would show: the data that `display` got."""
+    shown = []
+
+    def display(data, raw):
+        assert raw
+        shown.append(data)
+
+    for module in (experiments, guess):
+        monkeypatch.setattr(module, "notebook_display", lambda: display)
+    return shown
+
+
+def without_widgets(monkeypatch):
+    def refuse(name, *args, importing=builtins.__import__):
+        if name == "ipywidgets":
+            raise ImportError(name)
+        return importing(name, *args)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+
+
+# Units as lines -------------------------------------------------------------------------------
+
+
+def first_and_last(moments):
+    return moments[0], moments[max(moments)]
+
+
+def encloses_the_origin(lines):
+    """Whether the lines leave the origin no way out: each direction meets one of them."""
+    angles = np.sort(np.arctan2(lines[:, 1], lines[:, 0]))
+    gaps = np.diff([*angles, angles[0] + 2 * np.pi])
+    return (lines[:, 2] > 0).all() and gaps.max() < np.pi
+
+
+@pytest.mark.parametrize(("start", "number"), [("zeros", 0), ("random", 10), ("he", 10)])
+def test_zeros_have_no_lines_and_random_starts_have_ten_before_and_after(trained, start, number):
+    for parameters in first_and_last(trained["snapshots"][start]):
+        assert len(unit_lines(parameters)) == number
+
+
+def test_a_constant_start_has_one_line_before_and_after_and_noise_makes_ten(rings):
+    start = experiments.constant_start(noises=[0, 1e-3])
+    after = experiments.train_stack(start, *rings)
+    assert len(unit_lines({"W1": start[0][0], "b1": np.zeros((10, 1))})) == 1
+    networks = [{name: value[i] for name, value in after.items()} for i in (0, 1)]
+    assert [len(unit_lines(network)) for network in networks] == [1, 10]
+
+
+def test_the_lines_of_he_pass_through_the_middle_at_first_and_enclose_it_in_the_end(trained):
+    first, last = map(unit_lines, first_and_last(trained["snapshots"]["he"]))
+    np.testing.assert_allclose(first[:, 2], 0)
+    assert not encloses_the_origin(first)
+    assert encloses_the_origin(last)
+    # "nine cross the picture": its corners are 1.5 √2 away from the middle
+    assert (last[:, 2] < 1.5).sum() == 9 and (last[:, 2] > 1.5 * np.sqrt(2)).sum() == 1
+
+
+def test_parallel_lines_would_not_enclose_the_origin():
+    assert not encloses_the_origin(np.array([[1, 0, 0.5], [-1, 0, 0.5]]))
+
+
+@pytest.mark.parametrize("scale", [2.0, -1.0, -1e-3])
+def test_units_whose_weights_and_bias_are_multiples_share_a_line(scale):
+    W1, b1 = np.array([[1.0, -2.0], [scale, -2 * scale]]), np.array([[0.3], [0.3 * scale]])
+    assert len(unit_lines({"W1": W1, "b1": b1})) == 1
+    assert len(unit_lines({"W1": W1, "b1": 0 * b1})) == 1
+    assert len(unit_lines({"W1": W1, "b1": np.array([[0.3], [0.4]])})) == 2
+
+
+def test_a_line_stands_where_the_unit_switches_on(trained):
+    parameters = trained["snapshots"]["he"][15000]
+    for u_1, u_2, d in unit_lines(parameters):
+        points = np.array([[d * u_1 - u_2, d * u_1 + u_2], [d * u_2 + u_1, d * u_2 - u_1]])
+        z = parameters["W1"] @ points + parameters["b1"]
+        assert (np.abs(z) < 1e-9).all(axis=1).sum() == 1
+
+
+def test_plot_units_draws_upon_a_figure_or_makes_one_and_counts(trained):
+    ax = plot_units(trained["snapshots"]["he"][0])
+    assert len(ax.lines) == 10 and ax.texts[0].get_text() == "10 units, 10 lines"
+    given = plt.subplots()[1]
+    assert plot_units(trained["snapshots"]["zeros"][0], ax=given) is given
+    assert not given.lines and given.texts[0].get_text() == "10 units, no line"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"W1": np.ones((3, 4)), "b1": np.ones((3, 1))}, {"W1": np.ones((3, 2)), "b1": [1, 2, 3]}],
+)
+def test_parameters_without_lines_in_the_plane_are_refused_in_words(parameters):
+    with pytest.raises(ValueError, match=r"expected \(n_1, 2\) and \(n_1, 1\)"):
+        plot_units(parameters)
+
+
+# The film -------------------------------------------------------------------------------------
+
+
+def test_each_100th_iteration_is_kept_and_nothing_changes_it_later(trained):
+    for name, moments in trained["snapshots"].items():
+        assert list(moments) == list(range(0, 15001, 100))
+        start = trained[f"initialize_parameters_{name}"]([2, 10, 5, 1])
+        for key, value in start.items():
+            np.testing.assert_array_equal(moments[0][key], value)
+
+
+def test_the_snapshots_give_the_recorded_costs_again_to_the_last_digit(trained, rings):
+    X, Y = rings
+    for name, costs in trained["cost_history"].items():
+        moments = trained["snapshots"][name]
+        again = [
+            init_utils.compute_loss(init_utils.forward_propagation(X, moments[i])[0], Y)
+            for i in range(0, 15000, 1000)
+        ]
+        assert again == costs
+
+
+def test_all_snapshots_together_take_less_than_the_megabyte_that_the_text_states(trained):
+    seen = {}
+    for moments in trained["snapshots"].values():
+        for parameters in (moments, *moments.values()):
+            seen[id(parameters)] = sys.getsizeof(parameters)
+            for value in parameters.values():
+                seen[id(value)] = sys.getsizeof(value)
+    assert sum(seen.values()) < 1e6
+
+
+def test_only_with_he_does_the_boundary_close_into_a_ring(trained, rings):
+    side = np.linspace(-1.5, 1.5, 100)
+    above, right = np.array([side, np.full(100, 1.5)]), np.array([np.full(100, 1.5), side])
+    edge, middle = np.hstack([above, -above, right, -right]), np.zeros((2, 1))
+    found = {}
+    for name, moments in trained["snapshots"].items():
+        last = moments[15000]
+        blue_inside = predict_dec(last, middle).all()
+        found[name] = blue_inside and not predict_dec(last, edge).any()
+    assert found == {"zeros": False, "random": False, "he": True}
+
+
+def test_a_step_of_the_slider_redraws_picture_and_sentence_and_opens_no_figure(trained, rings):
+    controls, scrolled, sentence = film.film_widget(trained["snapshots"], *rings).children
+    (picture,), slider = scrolled.children, controls.children[1]
+    before = bytes(picture.value)
+    assert "Iteration 0." in sentence.value and "Large random: cost 1773.586" in sentence.value
+    slider.value = 15000
+    after = bytes(picture.value)
+    assert after.startswith(b"\x89PNG") and after != before
+    assert "Zeros: cost 0.693, no line" in sentence.value
+    assert "He: cost 0.065, 10 lines" in sentence.value
+    assert not plt.get_fignums()
+
+
+def test_regions_of_the_film_are_those_that_the_network_predicts(trained, rings):
+    for moments in trained["snapshots"].values():
+        plane = film.Plane(plt.subplots()[1], *rings)
+        parameters = moments[15000]
+        plane.show(experiments.output_logits(plane.grid, parameters), parameters)
+        drawn = np.asarray(plane.artists[0].get_array()).ravel() >= 0
+        np.testing.assert_array_equal(drawn, predict_dec(parameters, plane.grid)[0])
+
+
+def test_a_training_that_was_shorter_stays_at_its_last_moment(trained, rings):
+    moments = trained["snapshots"]["he"]
+    short = {"zeros": {0: moments[0], 250: moments[300]}, "he": moments}
+    assert film.moment(short["zeros"], 15000) == 250
+    assert "Iteration 15000." in film.describe(short, 15000, *rings)
+
+
+def test_a_notebook_gets_the_film_and_six_moments_for_where_it_does_not_run(
+    trained, rings, in_a_notebook
+):
+    film.show_film(trained["snapshots"], *rings)
+    (output,) = in_a_notebook
+    assert "model_id" in output["application/vnd.jupyter.widget-view+json"]
+    assert base64.b64decode(output["image/png"]).startswith(b"\x89PNG")
+    assert "Iteration 0." in output["text/plain"]
+    assert not plt.get_fignums()
+
+
+def test_without_ipywidgets_the_film_is_six_moments_of_each_training(
+    trained, rings, in_a_notebook, monkeypatch, capsys
+):
+    without_widgets(monkeypatch)
+    film.show_film(trained["snapshots"], *rings)
+    assert not in_a_notebook and len(plt.gcf().axes) == 18
+    assert "No film here (it needs ipywidgets" in capsys.readouterr().out
+
+
+def test_without_a_training_the_film_says_what_to_run_first(rings, capsys):
+    film.show_film({}, *rings)
+    assert "run the trainings of sections 4 to 6 first" in capsys.readouterr().out
+
+
+# Guess first ----------------------------------------------------------------------------------
+
+
+def test_the_guess_that_is_called_right_comes_true(trained):
+    costs = {name: np.array(history) for name, history in trained["cost_history"].items()}
+    assert guess.QUESTIONS["zeros"].right == "stay where it starts"
+    assert np.round(costs["zeros"], 3) == pytest.approx(0.693)
+    assert guess.QUESTIONS["random"].right == "start very high, then fall slowly"
+    assert np.isinf(costs["random"][0]) and f"{costs['random'][14]:.2f}" == "0.38"
+    assert guess.QUESTIONS["he"].right == "drop, rest, then fall far"
+    assert costs["he"][0] > 0.85, "it drops ..."
+    assert (costs["he"][1:4] < 0.69).all() and (costs["he"][1:4] > 0.65).all(), "... it rests ..."
+    assert f"{costs['he'][14]:.4f}" == "0.0736", "... and falls"
+
+
+@pytest.mark.parametrize("name", guess.QUESTIONS)
+def test_the_reply_follows_the_choice(name, in_a_notebook):
+    import ipywidgets
+
+    question = guess.QUESTIONS[name]
+    guess.ask(name)
+    guess.reply(name)
+    assert question.right in question.replies and len(question.replies) == 3
+    choice = guess._choices[name]
+    models = ipywidgets.widgets.widget._instances
+    view = in_a_notebook[1]["application/vnd.jupyter.widget-view+json"]
+    text = models[view["model_id"]]
+    assert "You have not guessed yet" in text.value
+    for option in choice.options:
+        choice.value = option
+        verdict = text.value.split("</b>. ")[1]
+        assert option in text.value
+        assert verdict.startswith("Right") == (option == question.right)
+
+
+def test_without_ipywidgets_the_answer_is_folded_away(in_a_notebook, monkeypatch):
+    without_widgets(monkeypatch)
+    guess.ask("he")
+    guess.reply("he")
+    (output,) = in_a_notebook
+    page = output["text/html"]
+    assert page.index("What will the cost do?") < page.index("<details>") < page.index("0.0736")
+
+
+def test_outside_a_notebook_the_question_is_printed_without_its_answer(capsys):
+    guess.ask("zeros")
+    guess.reply("zeros")
+    printed = capsys.readouterr().out
+    assert "- stay where it starts" in printed and "0.693" not in printed

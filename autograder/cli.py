@@ -132,8 +132,6 @@ def _grade(options: argparse.Namespace) -> int:
     course = Course(options.course, options.assignment)
     if options.no_sandbox:
         print("autograder: WARNING: student code runs as you, without a sandbox.", file=sys.stderr)
-    elif not options.scheduler:
-        check_sandbox()
     with only_grader(course):
         submissions = new_submissions(course, options.students, options.force)
         misplaced = [] if options.students else course.misplaced()
@@ -146,6 +144,8 @@ def _grade(options: argparse.Namespace) -> int:
         if not submissions:
             print("Nothing to grade: all submissions have been graded (--force grades them again).")
             return SOME_UNREADABLE if misplaced else ALL_GRADED
+        if not options.no_sandbox and not options.scheduler:
+            check_sandbox()
         with _workers(options, len(submissions)) as workers, _progress(len(submissions)) as tell:
             outcomes = grade_course(
                 course,

@@ -12,11 +12,11 @@ version, and to write the rows without nbgrader, which would mean to keep its ru
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.dialects import plugins
 from sqlalchemy.engine import CreateEnginePlugin
 from sqlalchemy.pool import Pool, StaticPool
@@ -53,7 +53,9 @@ class SharedConnection:
             pool_reset_on_return=None,
             execution_options={"compiled_cache": {}},
         )
-        self._engine.dialect.do_commit = self._engine.dialect.do_rollback = _leave_to_the_lender
+        dialect = self._engine.dialect
+        dialect.do_commit = dialect.do_rollback = _leave_to_the_lender
+        dialect.has_table = _remembering(dialect.has_table)
         shared = make_url(db_url).update_query_dict({"plugin": _Borrower.NAME}, append=True)
         self.db_url = shared.render_as_string(hide_password=False)
         _Borrower.lenders[shared] = self._engine
@@ -113,3 +115,15 @@ plugins.register(_Borrower.NAME, __name__, _Borrower.__name__)
 
 def _leave_to_the_lender(connection: object) -> None:
     pass
+
+
+def _remembering(has_table: Callable[..., bool]) -> Callable[..., bool]:
+    """Ask for each table until it is there: nbgrader asks for all whenever it opens a gradebook."""
+    there = set()
+
+    def has_table_or_had(connection: Connection, table: str, *rest: Any, **options: Any) -> bool:
+        if table not in there and has_table(connection, table, *rest, **options):
+            there.add(table)
+        return table in there
+
+    return has_table_or_had

@@ -79,6 +79,8 @@ class Writer:
     def record(self, submission: Submission, notebook: NotebookNode) -> None:
         """Record an executed notebook as the result of a submission.
 
+        The notebook is used up: what it holds afterwards is not for use.
+
         Raises
         ------
         NotRecorded
@@ -117,7 +119,14 @@ class _Exporter(NotebookExporter):
     def from_file(
         self, file_stream: IO[str], resources: ResourcesDict | None = None, **kw: object
     ) -> tuple[str, ResourcesDict]:
-        return self.from_notebook_node(self.parent.notebook, resources, **kw)
+        return self.from_notebook_node(_NotCopied(self.parent.notebook), resources, **kw)
+
+
+class _NotCopied(NotebookNode):
+    """A notebook that nobody else has. nbconvert and nbformat would make four copies of it."""
+
+    def __deepcopy__(self, memo: dict) -> _NotCopied:
+        return self
 
 
 class _Autograde(Autograde):

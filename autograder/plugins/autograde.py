@@ -137,20 +137,25 @@ class SaveVerdicts(SaveAutoGrades):
 
     def _add_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
         super()._add_score(cell, resources)
+        points = self._taken_off[grade_id(cell)]
+        if not points and not self._unreadable:
+            return
         grade = self.gradebook.find_grade(
             grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
         )
-        if points := self._taken_off[grade_id(cell)]:
+        if points:
             grade.auto_score = max(0, grade.auto_score - points)
         if self._unreadable:  # a person has to look at what was handed in
             grade.needs_manual_grade = True
         self.gradebook.db.commit()
 
     def _add_comment(self, cell: NotebookNode, resources: ResourcesDict) -> None:
-        super()._add_comment(cell, resources)
-        if ours := self._comments.get(grade_id(cell)):
-            comment = self.gradebook.find_comment(
-                grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
-            )
-            comment.auto_comment = ours
-            self.gradebook.db.commit()
+        ours = self._comments.get(grade_id(cell))
+        if not ours:
+            super()._add_comment(cell, resources)
+            return
+        comment = self.gradebook.find_comment(
+            grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
+        )
+        comment.auto_comment = ours
+        self.gradebook.db.commit()

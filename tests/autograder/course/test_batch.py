@@ -1,5 +1,6 @@
 """Grade whole courses: every kind of submission, interruptions, and the same as nbgrader alone."""
 
+import contextlib
 import functools
 import gc
 import os
@@ -13,10 +14,12 @@ import nbformat
 import psutil
 import pytest
 from nbgrader.api import Grade, Gradebook
+from sqlalchemy import Engine, event
 
 from autograder.cli import main
 from autograder.course.batch import grade_course, new_submissions, only_grader
 from autograder.course.folder import Course
+from autograder.course.transaction import SharedConnection
 from autograder.grading.run import Graded
 from tests.support import courses
 
@@ -155,6 +158,32 @@ def test_nothing_is_graded_twice(graded, capsys):
     assert main(["grade", "--course", str(course)]) == 0
     assert "Nothing to grade" in capsys.readouterr().out
     assert autograded(course, "right").stat().st_mtime_ns == before
+
+
+def test_where_nothing_is_new_no_sandbox_is_needed(graded, tmp_path, monkeypatch):
+    course, _ = graded
+    monkeypatch.setenv("PATH", str(tmp_path))  # without bubblewrap
+    assert main(["grade", "--course", str(course)]) == 0
+    assert main(["grade", "--course", str(course), "--force", "right"]) == 2
+
+
+def test_the_tables_of_a_gradebook_are_looked_for_once(tmp_path):
+    url = f"sqlite:///{tmp_path / 'gradebook.db'}"
+    looked_for = []
+
+    def remember(connection, cursor, statement, *_):
+        looked_for.extend(re.findall(r"table_info\(\W*(\w+)", statement))
+
+    Gradebook(url).close()
+    event.listen(Engine, "before_cursor_execute", remember)
+    try:
+        with contextlib.closing(SharedConnection(url)) as shared:
+            for _ in range(3):
+                Gradebook(shared.db_url).close()
+    finally:
+        event.remove(Engine, "before_cursor_execute", remember)
+    assert {"grade", "student"} <= set(looked_for)
+    assert len(looked_for) == len(set(looked_for))
 
 
 def test_the_students_named_are_graded_again_by_force(course, capsys):

@@ -1,30 +1,42 @@
-"""The assignment as grading sees it: the instructor's notebook and the public files beside it."""
+"""The assignment as grading sees it: the instructor's notebooks and the files beside them."""
 
 from __future__ import annotations
 
 import ast
-import re
+import contextlib
+import json
+import os
 import sys
+import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
 import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
-from nbgrader.utils import compute_checksum
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import (
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ClearSolutions,
+    IgnorePattern,
+    IncludeHeaderFooter,
+    InstantiateTests,
+)
+from nbgrader.utils import compute_checksum, find_all_files
+from traitlets.config import Config
 
-CODE_STUB = """\
-# YOUR CODE STARTS HERE
-pass  # replace this line
-# YOUR CODE ENDS HERE"""
-"""What students find in place of a solution; nbgrader_config.py hands it to nbgrader as well."""
+from autograder.limits import Limits
 
-_TEXT_STUB = "YOUR ANSWER HERE"  # nbgrader's own, for written answers
 _LONGEST_LINK = 1000  # bytes
 _NBGRADER_DEFAULTS = {"schema_version": 3, "grade": False, "solution": False, "locked": False}
+_CLEARING = (ClearSolutions, ClearHiddenTests, ClearMarkScheme)
+_AT_GRADING = (*_CLEARING, IgnorePattern)  # whose settings travel with the assignment
+_PYTHON = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
 class AssignmentError(Exception):
@@ -34,7 +46,7 @@ class AssignmentError(Exception):
 class Role(StrEnum):
     """What the grader does with a cell; stored in its metadata as ``autograder.role``."""
 
-    TEST = "test"  # runs in the grader's process and earns points
+    TEST = "test"  # earns points; runs in the grader's process or in the sandbox
     ANSWER = "answer"  # the student's source in our cell
     GIVEN = "given"  # our source: text, imports and other locked cells
     DEMONSTRATION = "demonstration"  # our source; no grade depends on it, so grading skips it
@@ -78,19 +90,22 @@ def refuse_unmade_links(assignment: str, student: str, notebooks: list[str]) -> 
 
 @dataclass(frozen=True)
 class Assignment:
-    """An assignment as plain bytes, so that it travels to any worker.
+    """A notebook of an assignment as plain data, so that it travels to any worker.
 
     Parameters
     ----------
     notebook
-        The instructor's notebook (nbformat 4 JSON) with solutions and hidden tests.
+        The instructor's notebook (JSON) with solutions and hidden tests.
     files
-        Path and content of the public Python files that students get beside the notebook.
-    code_stub
-        The text that replaced the solutions when the assignment was released.
+        Path and content of the files that students get beside the notebook.
     rules
         Name of the public module that checks the rules for submissions, see `Grading.rules`;
         empty if there are none.
+    settings
+        The course's settings (JSON) of the nbgrader preprocessors that make the release.
+    inside : frozenset of str
+        Grade ids of the test cells that run in the student's sandbox, see
+        `autograder.grading.calibration`. All others run in the grader's process.
 
     Raises
     ------
@@ -100,38 +115,69 @@ class Assignment:
 
     notebook: bytes = field(repr=False)
     files: Mapping[str, bytes] = field(repr=False, hash=False)
-    code_stub: str = CODE_STUB
     rules: str = ""
+    settings: str = "{}"
+    inside: frozenset[str] = frozenset()
 
     @classmethod
-    def from_directory(
-        cls, directory: str | Path, code_stub: str = CODE_STUB, rules: str = ""
-    ) -> Assignment:
-        """Read the only notebook of `directory` and the Python files beside it.
+    def from_directory(cls, directory: str | Path, rules: str = "") -> Assignment:
+        """Read the only notebook of `directory` and the files beside it, as nbgrader's defaults."""
+        notebooks = cls.all_in(directory, Config(), rules)
+        if len(notebooks) != 1:
+            raise AssignmentError(
+                f"{directory} must hold exactly one notebook; found: {', '.join(notebooks)}."
+            )
+        (assignment,) = notebooks.values()
+        return assignment
 
-        Links are followed, those too that `unmade_links` finds: the directory is the course's own.
+    @classmethod
+    def all_in(
+        cls, directory: str | Path, config: Config, rules: str = ""
+    ) -> dict[str, Assignment]:
+        """Read all notebooks of `directory` and the files beside them, by name.
+
+        Header, footer and AUTOTEST cells are filled in by nbgrader, as when it generates the
+        assignment. Links are followed, those too that `unmade_links` finds: the directory is the
+        course's own.
         """
         directory = Path(directory)
+        course = CourseDirectory(config=config)
+        settings = json.dumps(
+            {kind.__name__: _plain(kind(config=config)) for kind in _AT_GRADING}, sort_keys=True
+        )
         notebooks = sorted(directory.glob("*.ipynb"))
-        if len(notebooks) != 1:
-            found = ", ".join(path.name for path in notebooks) or "none"
-            raise AssignmentError(
-                f"{directory} must hold exactly one notebook, the instructor's; found: {found}."
-            )
+        if not notebooks:
+            raise AssignmentError(f"{directory} must hold a notebook, the instructor's.")
         links = unmade_links(directory)
         try:
+            paths = find_all_files(str(directory), [*course.ignore, "*.ipynb"])
             files = {
                 path.relative_to(directory).as_posix(): links.get(path, path).read_bytes()
-                for path in sorted(directory.rglob("*.py"))
+                for path in map(Path, sorted(paths))
             }
-            assignment = cls(notebooks[0].read_bytes(), files, code_stub, rules)
+            _check_size(directory, files)
+            assignments = {
+                path.stem: cls(
+                    _filled_in(path, path.read_bytes(), config, course), files, rules, settings
+                )
+                for path in notebooks
+            }
         except OSError as error:
             raise AssignmentError(
                 f"{error.filename} cannot be read ({error.strerror}). If it is a link, "
                 "the file that it points to must exist."
             ) from error
-        assignment.released_cells()
-        return assignment
+        for path, assignment in zip(notebooks, assignments.values(), strict=True):
+            try:
+                assignment.released_cells()
+            except AssignmentError as error:
+                raise AssignmentError(f"{path}: {error}") from error
+        return assignments
+
+    @property
+    def config(self) -> Config:
+        """The settings as nbgrader's preprocessors take them."""
+        return Config(json.loads(self.settings))
 
     @property
     def cells(self) -> tuple[NotebookNode, ...]:
@@ -142,10 +188,9 @@ class Assignment:
     def metadata(self) -> NotebookNode:
         """The kernel and language that students are to use."""
         ours = _parse(self.notebook).metadata
-        python = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
         return NotebookNode(
-            kernelspec=ours.get("kernelspec", python),
-            language_info=ours.get("language_info", {"name": "python"}),
+            kernelspec=ours.get("kernelspec") or NotebookNode(_PYTHON),
+            language_info=ours.get("language_info") or NotebookNode(name="python"),
         )
 
     def released_cells(self) -> tuple[NotebookNode, ...]:
@@ -153,7 +198,12 @@ class Assignment:
 
         They are shared by all callers: copy before changing one.
         """
-        return _released_cells(self.notebook, self.code_stub)
+        return _released_cells(self.notebook, self.settings)
+
+    def released(self) -> bytes:
+        """The notebook as students get it."""
+        notebook = nbformat.from_dict({**_parse(self.notebook), "cells": self.released_cells()})
+        return nbformat.writes(notebook).encode()
 
     def test_source(self, test: str) -> str:
         """Complete source of the test cell with the grade id `test`, hidden tests included."""
@@ -173,7 +223,7 @@ class Assignment:
     def graded_functions(self) -> list[str]:
         """Names of the functions that solution cells define, in the notebook's order."""
         answers = (cell for cell in self.cells if role(cell) is Role.ANSWER)
-        return [name for cell in answers for name in function_names(cell)]
+        return list(dict.fromkeys(name for cell in answers for name in function_names(cell)))
 
 
 def role(cell: NotebookNode) -> Role:
@@ -182,7 +232,7 @@ def role(cell: NotebookNode) -> Role:
     tags = cell.metadata.get("tags", [])
     if settings.get("solution"):
         return Role.ANSWER
-    if settings.get("grade"):
+    if settings.get("grade") and cell.cell_type == "code":
         return Role.TEST
     if Role.PLAYGROUND in tags:  # before demonstration, because such cells carry both tags
         return Role.PLAYGROUND
@@ -196,30 +246,172 @@ def grade_id(cell: NotebookNode) -> str | None:
     return cell.metadata.get("nbgrader", {}).get("grade_id")
 
 
+def syntax_tree(source: str) -> ast.Module:
+    """Parse a cell of the instructor, magics included; empty if it is no Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes in strings, say
+            return ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError):
+        return ast.Module([], type_ignores=[])
+
+
 def function_names(cell: NotebookNode) -> list[str]:
     """Names of the functions that a solution cell of the instructor's notebook defines."""
     if cell.cell_type != "code":
         return []
-    definitions = ast.parse(cell.source).body
+    definitions = syntax_tree(cell.source).body
     return [node.name for node in definitions if isinstance(node, ast.FunctionDef)]
+
+
+def defined_names(cell: NotebookNode) -> set[str]:
+    """All names that a cell of the instructor's notebook gives a value at top level."""
+    if cell.cell_type != "code":
+        return set()
+    return names_bound_by(syntax_tree(cell.source))
+
+
+def names_bound_by(tree: ast.Module) -> set[str]:
+    """Names that code gives a value outside its functions and classes."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found.add(node.name)
+                continue
+            case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp():
+                continue
+            case ast.Import() | ast.ImportFrom():
+                found.update((a.asname or a.name).partition(".")[0] for a in node.names)
+            case ast.Name(ctx=ast.Store()):
+                found.add(node.id)
+            case ast.ExceptHandler(name=str()):
+                found.add(node.name)
+        waiting += ast.iter_child_nodes(node)
+    return found
 
 
 @lru_cache(maxsize=64)
 def answers_tested_by(assignment: Assignment, test: str) -> dict[str, list[str]]:
-    """Grade ids of the answers whose functions a test cell names, and those functions."""
-    tree = ast.parse(assignment.test_source(test))
+    """Grade ids of the answers whose names a test cell uses, and the functions among them.
+
+    A test that uses no name of an answer tests the last answer above it.
+    """
+    tree = syntax_tree(assignment.test_source(test))
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    answers = {}
+    answers: dict[str, list[str]] = {}
+    last_above = None
+    above = True
     for cell in assignment.cells:
-        if role(cell) is Role.ANSWER and (functions := used.intersection(function_names(cell))):
-            answers[grade_id(cell)] = sorted(functions)
+        above = above and grade_id(cell) != test
+        if role(cell) is not Role.ANSWER or cell.cell_type != "code":
+            continue
+        if above:
+            last_above = grade_id(cell)
+        if used & defined_names(cell):
+            answers[grade_id(cell)] = sorted(used.intersection(function_names(cell)))
+    if not answers and last_above:
+        answers[last_above] = []
     return answers
 
 
-@lru_cache(maxsize=4)  # a worker grades many submissions of the same assignment
+@lru_cache(maxsize=4)
+def distinctive_names(assignment: Assignment) -> dict[str, list[str]]:
+    """By grade id of the answer: functions and classes that no other answer defines."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    found = {
+        grade_id(cell): [n.name for n in syntax_tree(cell.source).body if isinstance(n, kinds)]
+        for cell in assignment.cells
+        if role(cell) is Role.ANSWER and cell.cell_type == "code"
+    }
+    uses = Counter(name for names in found.values() for name in set(names))
+    return {answer: [n for n in names if uses[n] == 1] for answer, names in found.items()}
+
+
+def _plain(preprocessor: object) -> dict[str, object]:
+    """The settings of a preprocessor that differ from what it has by itself, as JSON can say."""
+    own = type(preprocessor)(config=Config())
+    return {
+        name: getattr(preprocessor, name)
+        for name in preprocessor.class_own_traits(config=True)
+        if getattr(preprocessor, name) != getattr(own, name)
+    }
+
+
+def _check_size(directory: Path, files: Mapping[str, bytes]) -> None:
+    limits = Limits()
+    most = limits.scratch_bytes // 2  # the rest is for what students write
+    for path, content in files.items():
+        if len(content) > limits.file_bytes:
+            raise AssignmentError(
+                f"{directory / path} has {len(content):,} bytes; a sandbox holds files of at most "
+                f"{limits.file_bytes:,}."
+            )
+    if (total := sum(map(len, files.values()))) > most:
+        raise AssignmentError(
+            f"The files in {directory} have {total:,} bytes together; a sandbox has room for "
+            f"{most:,}."
+        )
+
+
+def _filled_in(path: Path, content: bytes, config: Config, course: CourseDirectory) -> bytes:
+    """The notebook after those preprocessors of nbgrader that add to it, where they have to."""
+    header = IncludeHeaderFooter(config=config)
+    tests = InstantiateTests(config=config)
+    if not (header.header or header.footer or tests.autotest_delimiter.encode() in content):
+        return content
+    try:
+        notebook = _read(content)
+        own = {cell.id for cell in notebook.cells}
+        resources = {"metadata": {"path": str(path.parent.resolve())}}
+        with _working_directory(course.root):
+            for preprocessor in (header, tests):
+                notebook, resources = preprocessor.preprocess(notebook, resources)
+    except OSError:
+        raise
+    except Exception as error:  # whatever the instructor's code raises
+        raise AssignmentError(
+            f"nbgrader cannot fill in header, footer and AUTOTEST cells of {path}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.get("id") not in own:  # of the header: nbformat makes it up anew each time
+            cell.id = f"added-{number}"
+    return nbformat.writes(notebook).encode()
+
+
+@contextlib.contextmanager
+def _working_directory(folder: str) -> Iterator[None]:
+    """nbgrader looks for some files relative to the course."""
+    here = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(here)
+
+
+def _read(content: bytes) -> NotebookNode:
+    """An instructor's notebook in format 4.5; cells without an id are numbered."""
+    document = json.loads(content.decode("utf-8"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of missing ids
+        notebook = nbformat.reads(content.decode("utf-8"), as_version=4)
+    old = document.get("nbformat") != 4
+    saved = [] if old else document["cells"]
+    for number, cell in enumerate(notebook.cells, start=1):
+        if old or "id" not in saved[number - 1]:
+            cell.id = f"cell-{number}"
+    notebook.update(nbformat=4, nbformat_minor=5)
+    return notebook
+
+
+@lru_cache(maxsize=8)  # a worker grades many submissions of the same assignment
 def _parse(notebook: bytes) -> NotebookNode:
     try:
-        parsed = nbformat.v4.reads(notebook.decode("utf-8"))
+        parsed = _read(notebook)
         grade_ids = [grade_id(cell) for cell in parsed.cells if grade_id(cell)]
         cell_ids = [cell.get("id") for cell in parsed.cells]
         for kind, names in {"grade id": grade_ids, "cell id": cell_ids}.items():
@@ -230,62 +422,66 @@ def _parse(notebook: bytes) -> NotebookNode:
                     f"{', '.join(repeated)}."
                 )
         nbformat.validate(parsed)
-    except (ValueError, TypeError, AttributeError, nbformat.ValidationError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, nbformat.ValidationError) as error:
         raise AssignmentError(f"The instructor's notebook cannot be read: {error}") from error
-    if not any(role(cell) is Role.TEST for cell in parsed.cells):
-        raise AssignmentError("The instructor's notebook has no test cell, so nothing is graded.")
+    _check_language(parsed.metadata)
     return parsed
 
 
-@lru_cache(maxsize=4)
-def _released_cells(notebook: bytes, code_stub: str) -> tuple[NotebookNode, ...]:
-    return tuple(_released_cell(cell, code_stub) for cell in _parse(notebook).cells)
+def _check_language(metadata: NotebookNode) -> None:
+    kernel = metadata.get("kernelspec", {})
+    name = kernel.get("name", "python3")
+    language = kernel.get("language") or metadata.get("language_info", {}).get("name")
+    if language is None:  # only the kernel's name can tell
+        language = "python" if name.lower().startswith("python") else name
+    if language.lower() not in ("python", "ipython"):
+        raise AssignmentError(
+            f"The notebook has the kernel {kernel.get('display_name', name)!r} (language "
+            f"{language}); only Python can be graded here."
+        )
 
 
-def _released_cell(cell: NotebookNode, code_stub: str) -> NotebookNode:
+@lru_cache(maxsize=8)
+def _released_cells(notebook: bytes, settings: str) -> tuple[NotebookNode, ...]:
+    parsed = _parse(notebook)
     released = nbformat.from_dict(
         {
-            "id": cell.id,
-            "cell_type": cell.cell_type,
-            "metadata": {"autograder": {"role": str(role(cell))}},
-            "source": _release_form(cell, code_stub),
+            "metadata": {"kernelspec": {"language": "python"}},
+            "cells": [_bare_cell(cell) for cell in parsed.cells],
         }
     )
+    config = Config(json.loads(settings))
+    for kind in _CLEARING:
+        try:
+            released, _ = kind(config=config).preprocess(released, {})
+        except RuntimeError as error:  # of a region without an end, for example
+            raise AssignmentError(f"nbgrader cannot make the release: {error}") from error
+    for cell in released.cells:
+        if grade_id(cell):
+            # nbgrader writes "No response." under an answer whose checksum is that of the stub.
+            cell.metadata.nbgrader.checksum = compute_checksum(cell)
+    return tuple(released.cells)
+
+
+def _bare_cell(cell: NotebookNode) -> dict[str, object]:
+    """A cell of ours with the metadata that grading needs."""
+    metadata: dict[str, object] = {"autograder": {"role": str(role(cell))}}
     if "tags" in cell.metadata:
-        released.metadata.tags = list(cell.metadata.tags)
-    if cell.cell_type == "code":
-        released.update(execution_count=None, outputs=[])
+        metadata["tags"] = list(cell.metadata.tags)
     if grade_id(cell):
-        settings = {**_NBGRADER_DEFAULTS, **cell.metadata.nbgrader, "cell_type": cell.cell_type}
-        released.metadata.nbgrader = nbformat.from_dict(settings)
-        # nbgrader writes "No response." under an answer whose checksum is that of the stub.
-        released.metadata.nbgrader.checksum = compute_checksum(released)
-    return released
-
-
-def _release_form(cell: NotebookNode, code_stub: str) -> str:
-    """Source of `cell` after nbgrader's ClearSolutions and ClearHiddenTests."""
-    source = cell.source
-    if role(cell) is Role.ANSWER:
-        stub = code_stub if cell.cell_type == "code" else _TEXT_STUB
-        if "BEGIN SOLUTION" not in source:
-            return stub
-        source = _replace_regions(source, "SOLUTION", stub.split("\n"))
-    return _replace_regions(source, "HIDDEN TESTS", [])
-
-
-def _replace_regions(source: str, name: str, replacement: list[str]) -> str:
-    lines = []
-    inside = False
-    for line in source.split("\n"):
-        if f"BEGIN {name}" in line:
-            inside = True
-            indent = re.match(r"\s*", line)[0]
-            lines += [indent + new for new in replacement]
-        elif f"END {name}" in line:
-            inside = False
-        elif not inside:
-            lines.append(line)
-    if inside:
-        raise AssignmentError(f"A cell has 'BEGIN {name}' without 'END {name}'.")
-    return "\n".join(lines)
+        metadata["nbgrader"] = {
+            **_NBGRADER_DEFAULTS,
+            **cell.metadata.nbgrader,
+            "cell_type": cell.cell_type,
+        }
+    bare = {
+        "id": cell.id,
+        "cell_type": cell.cell_type,
+        "metadata": metadata,
+        "source": cell.source,
+    }
+    if cell.cell_type == "code":
+        bare.update(execution_count=None, outputs=[])
+    if "attachments" in cell:
+        bare["attachments"] = cell.attachments
+    return bare

@@ -16,7 +16,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from autograder.assignment import AssignmentError
-from autograder.course.folder import Course, CourseError, rules_of
+from autograder.course.folder import (
+    Course,
+    CourseError,
+    Submission,
+    assignment_with_rules,
+    assignments_of,
+    rules_of,
+)
 from autograder.sandbox.process import SandboxUnavailable, check_sandbox
 from autograder.text import counted, in_line
 
@@ -24,6 +31,7 @@ if TYPE_CHECKING:  # what grades runs on Linux alone, the other commands everywh
     from autograder.course.batch import Outcome, Workers
 
 ALL_GRADED, SOME_UNREADABLE, NOT_STARTED = 0, 1, 2
+_HEADING_CHARACTERS = 36  # of the tests' names have room in the table
 _NAME_CHARACTERS = 26  # of a student's name stay on one line, also where the terminal is narrow
 
 
@@ -46,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
     grade = commands.add_parser("grade", help="grade everything in submitted/ that is new")
     grade.add_argument("students", nargs="*", metavar="STUDENT", help="only these (default: all)")
-    grade.add_argument("--assignment", default="Initialization", help="(default: %(default)s)")
+    grade.add_argument("--assignment", metavar="NAME", help="only this one (default: all)")
     grade.add_argument("--course", default=".", help="course folder (default: this folder)")
     grade.add_argument(
         "--jobs",
@@ -71,8 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.set_defaults(command=_grade)
 
+    modes = commands.add_parser("modes", help="show where each test runs, and why")
+    modes.add_argument("assignment", nargs="?", help="(default: all)")
+    modes.add_argument("--course", default=".", help="course folder (default: this folder)")
+    modes.set_defaults(command=_modes)
+
     report = commands.add_parser("report", help="summarize an assignment for the instructor")
-    report.add_argument("assignment", nargs="?", default="Initialization")
+    report.add_argument("assignment", nargs="?", help="(default: each that has been graded)")
     report.add_argument("--course", default=".", help="course folder (default: this folder)")
     report.add_argument("--output", help="folder for the files (default: report/ of the course)")
     report.add_argument(
@@ -86,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check", help="check a saved notebook against the rules of its assignment"
     )
-    check.add_argument("notebook", nargs="?", default="Initialization.ipynb")
+    check.add_argument("notebook", nargs="?", help="(default: that of the assignment with rules)")
     check.set_defaults(command=_check)
 
     doctor = commands.add_parser("doctor", help="see whether this machine has what grading needs")
@@ -102,8 +115,9 @@ def _positive(text: str) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    with rules_of(options.notebook) as rules:
-        return 1 if rules.report(options.notebook) else 0
+    notebook = options.notebook or f"{assignment_with_rules()}.ipynb"
+    with rules_of(notebook) as rules:
+        return 1 if rules.report(notebook) else 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -115,11 +129,47 @@ def _doctor(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from autograder.report.page import make_report  # Matplotlib takes its time
 
-    course = Course(options.course, options.assignment)
-    output = Path(options.output) if options.output else course.root / "report"
-    for path in make_report(course, output, options.lms):
-        print(f"Written: {path}")
-    return 0
+    names = [options.assignment] if options.assignment else assignments_of(options.course)
+    written = 0
+    for name in names:
+        course = Course(options.course, name)
+        output = Path(options.output) if options.output else course.root / "report"
+        try:
+            paths = make_report(course, output, options.lms)
+        except CourseError as error:
+            if len(names) == 1:
+                raise
+            print(f"autograder: {name}: {error}", file=sys.stderr)
+            continue
+        written += 1
+        for path in paths:
+            print(f"Written: {path}")
+    return ALL_GRADED if written else NOT_STARTED
+
+
+def _modes(options: argparse.Namespace) -> int:
+    from autograder.grading.calibration import advice
+
+    names = [options.assignment] if options.assignment else assignments_of(options.course)
+    console = Console(markup=False, emoji=False, highlight=False)
+    for name in names:
+        course = Course(options.course, name)
+        course.calibrate()
+        table = Table(title=f"{name}: where each test runs")
+        for heading in ("test", "runs", "why", "to have it outside"):
+            table.add_column(heading, overflow="fold")
+        for notebook, test in course.tests:
+            reason = course.reasons[notebook].get(test, "")
+            runs = "inside" if reason else "outside"
+            label = course.label(notebook, test)
+            table.add_row(label, runs, reason, advice(reason) if reason else "")
+        console.print(table if course.tests else f"{name}: no test cells, graded by hand alone.")
+    print(
+        "outside: in the grader's process; student code sees nothing of the test.\n"
+        "inside: in the student's sandbox, as nbgrader does; student code can read or change the "
+        "test while it runs."
+    )
+    return ALL_GRADED
 
 
 def _grade(options: argparse.Namespace) -> int:
@@ -127,37 +177,91 @@ def _grade(options: argparse.Namespace) -> int:
         raise SandboxUnavailable(
             "grading needs Linux: run it there, in WSL or in a container (docs/containers.md)."
         )
-    from autograder.course.batch import grade_course, new_submissions, only_grader
+    from autograder.course.batch import only_grader
 
-    course = Course(options.course, options.assignment)
+    names = [options.assignment] if options.assignment else assignments_of(options.course)
+    courses = [Course(options.course, name) for name in names]
+    if not courses:
+        raise CourseError("The course has no assignments: there is no notebook in source/.")
     if options.no_sandbox:
         print("autograder: WARNING: student code runs as you, without a sandbox.", file=sys.stderr)
-    with only_grader(course):
-        submissions = new_submissions(course, options.students, options.force)
-        misplaced = [] if options.students else course.misplaced()
-        for path in misplaced:
-            print(
-                f"autograder: {in_line(os.path.relpath(path, course.root))} is not where a "
-                f"submission belongs. Move it to submitted/STUDENT/{course.assignment_id}/.",
-                file=sys.stderr,
-            )
-        if not submissions:
-            print("Nothing to grade: all submissions have been graded (--force grades them again).")
-            return SOME_UNREADABLE if misplaced else ALL_GRADED
-        if not options.no_sandbox and not options.scheduler:
+    with only_grader(courses[0]):
+        new = _new_submissions(courses, options)
+        misplaced = [] if options.students else _misplaced(courses)
+        if new and not options.no_sandbox and not options.scheduler:
             check_sandbox()
-        with _workers(options, len(submissions)) as workers, _progress(len(submissions)) as tell:
-            outcomes = grade_course(
-                course,
-                submissions,
-                workers,
-                full=options.full,
-                sandboxed=not options.no_sandbox,
-                on_outcome=tell,
-            )
-    _print_table(course, outcomes)
+        for course, _ in new:  # all, before anything is graded
+            _calibrate(course, options)
+        outcomes = []
+        for course, submissions in new:
+            outcomes += _grade_assignment(course, submissions, options)
+    if not new:
+        print("Nothing to grade: all submissions have been graded (--force grades them again).")
     problems = misplaced or any(outcome.problem for outcome in outcomes)
     return SOME_UNREADABLE if problems else ALL_GRADED
+
+
+def _new_submissions(
+    courses: list[Course], options: argparse.Namespace
+) -> list[tuple[Course, list[Submission]]]:
+    """The assignments with new submissions; students need not have submitted to each."""
+    from autograder.course.batch import new_submissions
+
+    new = []
+    errors = []
+    for course in courses:
+        try:
+            submissions = new_submissions(course, options.students, options.force)
+        except CourseError as error:
+            errors.append(error)
+        else:
+            if submissions:
+                new.append((course, submissions))
+    if len(errors) == len(courses):
+        raise errors[0]
+    return new
+
+
+def _misplaced(courses: list[Course]) -> list[Path]:
+    found = {}
+    for course in courses:
+        for path in course.misplaced():
+            found.setdefault(path, course)
+    for path, course in found.items():
+        where = course.assignment_id if len(courses) == 1 else "ASSIGNMENT"
+        print(
+            f"autograder: {in_line(os.path.relpath(path, course.root))} is not where a "
+            f"submission belongs. Move it to submitted/STUDENT/{where}/.",
+            file=sys.stderr,
+        )
+    return list(found)
+
+
+def _calibrate(course: Course, options: argparse.Namespace) -> None:
+    try:
+        course.calibrate(sandboxed=not options.no_sandbox)
+    except SandboxUnavailable:
+        if not options.scheduler:
+            raise
+        course.calibrate(sandboxed=False)  # this runs the instructor's own notebooks only
+
+
+def _grade_assignment(
+    course: Course, submissions: list[Submission], options: argparse.Namespace
+) -> list[Outcome]:
+    from autograder.course.batch import grade_course
+
+    with _workers(options, len(submissions)) as workers, _progress(len(submissions)) as tell:
+        outcomes = grade_course(
+            course,
+            submissions,
+            workers,
+            full=options.full,
+            sandboxed=not options.no_sandbox,
+            on_outcome=tell,
+        )
+    _print_table(course, outcomes)
+    return outcomes
 
 
 def _workers(options: argparse.Namespace, submissions: int) -> AbstractContextManager[Workers]:
@@ -227,19 +331,22 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
         in_gradebook = course.scores()  # broken rules and manual scores count there
     except CourseError:  # somebody else has it now; what was recorded is recorded
         in_gradebook = {}
-    tests = list(course.assignment.points())
     table = Table(title=f"{course.assignment_id}: {counted(len(outcomes), 'submission')}")
     longest = max(len(outcome.student) for outcome in outcomes)
     table.add_column("student", overflow="fold", min_width=min(longest, _NAME_CHARACTERS))
-    for test in tests:
-        table.add_column(test.removeprefix("test-"), justify="right")
+    columns = _columns(course)
+    for heading in columns:
+        table.add_column(heading, justify="right")
     table.add_column("sum", justify="right")
     table.add_column("remarks", overflow="ellipsis", no_wrap=True)
     counts: Counter[str] = Counter()
     sentences: dict[str, str] = {}
     for outcome in sorted(outcomes, key=lambda outcome: outcome.student):
         scores = in_gradebook.get(outcome.student, {}) if outcome.verdicts else {}
-        cells = [f"{scores[test]:g}" if scores else "-" for test in tests]
+        cells = [
+            f"{sum(scores[test] for test in tests):g}" if scores else "-"
+            for tests in columns.values()
+        ]
         cells.append(f"{sum(scores.values()):g}" if scores else "-")
         remarks = _remarks(outcome)
         counts.update(remarks)
@@ -252,6 +359,23 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.problem:
             console.print(f"{in_line(outcome.student)}: {outcome.problem}", soft_wrap=True)
+    for notebook, reasons in course.reasons.items():
+        for test, reason in reasons.items():
+            print(f"* {course.label(notebook, test)} runs inside the student's sandbox: {reason}")
+
+
+def _columns(course: Course) -> dict[str, list[tuple[str, str]]]:
+    """The tests under each heading: one, or all of a notebook where a line has no room for each."""
+    columns: dict[str, list[tuple[str, str]]] = {}
+    for notebook, test in course.tests:
+        mark = " *" if test in course.reasons.get(notebook, {}) else ""
+        columns[course.label(notebook, test).removeprefix("test-") + mark] = [(notebook, test)]
+    if sum(map(len, columns)) <= _HEADING_CHARACTERS:
+        return columns
+    columns = {}
+    for notebook, test in course.tests:
+        columns.setdefault(notebook, []).append((notebook, test))
+    return columns
 
 
 def _remarks(outcome: Outcome) -> dict[str, str]:

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nbgrader.coursedir import CourseDirectory
-from traitlets import Dict, Float, Unicode
+from traitlets import Dict, Float, Integer, Unicode
 from traitlets.config import Config, Configurable
 
+from autograder.limits import MEGABYTE, Limits
 from autograder.submission.files import read_timestamp
 
 
@@ -36,6 +37,35 @@ class Grading(Configurable):
         help="""Points taken off an exercise for each place where its answer breaks a rule. No
         exercise falls below 0, and what is found outside the answers never costs points.""",
     ).tag(config=True)
+    cell_seconds = Float(
+        None,
+        allow_none=True,
+        help="""Time for one cell; if it is not set, that of Execute.timeout, and 60 seconds if
+        that is not set either.""",
+    ).tag(config=True)
+    call_seconds = Float(10, help="Time for one call of a student's function by a test.").tag(
+        config=True
+    )
+    total_seconds = Float(
+        300, help="Time for all cells and tests of a notebook together; see docs/design.md."
+    ).tag(config=True)
+    memory_megabytes = Integer(
+        1000, help="Memory of all processes of a sandbox together, files included."
+    ).tag(config=True)
+    processes = Integer(32, help="Processes and threads at a time.").tag(config=True)
+
+    def limits(self) -> Limits:
+        """The limits of one sandbox."""
+        # nbgrader calls "no limit" None or -1; here there is always one.
+        timeout = self.config.get("Execute", {}).get("timeout")
+        cell_seconds = self.cell_seconds or (timeout if timeout and timeout > 0 else 60)
+        return Limits(
+            cell_seconds=cell_seconds,
+            call_seconds=self.call_seconds,
+            total_seconds=max(self.total_seconds, cell_seconds),
+            memory_bytes=self.memory_megabytes * MEGABYTE,
+            processes=self.processes,
+        )
 
 
 def configure(

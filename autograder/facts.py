@@ -33,11 +33,14 @@ class Verdict:
         What a person reads: what the tests printed, or what is wrong.
     code : str
         Stable short name of the mistake, for counting; empty for a test that passed.
+    score : float or None
+        Points, where a test gives a part of them; None where it gives all or none.
     """
 
     passed: bool
     message: str
     code: str = ""
+    score: float | None = None
 
     @property
     def text(self) -> str:
@@ -192,7 +195,7 @@ class Facts:
             [RuleViolation(**violation) for violation in stored["violations"]],
             stored["submission"],
             {
-                _grade_id(cell): Verdict(ours["passed"], ours["message"], ours["code"])
+                _grade_id(cell): Verdict(*map(ours.get, ("passed", "message", "code", "score")))
                 for cell in notebook["cells"]
                 if "passed" in (ours := cell["metadata"].get("autograder", {}))
             },

@@ -121,7 +121,7 @@ def writer(folder: Path, count: int) -> None:
 
         def record_all() -> None:
             for submission in submissions[count:]:
-                ours.record(submission, copy.deepcopy(result.notebook))
+                ours.record(submission, {courses.ASSIGNMENT: copy.deepcopy(result.notebook)})
 
         our_seconds = seconds(record_all)
     recorded = courses.scores(course.root)
@@ -146,7 +146,7 @@ def record_with_autograde(course: Course, submissions: list, result: Graded) -> 
     for submission in submissions:
         staged = course.folder(STAGING, submission.student)
         staged.mkdir(parents=True)
-        nbformat.write(result.notebook, staged / f"{course.notebook_id}.ipynb")
+        nbformat.write(result.notebook, staged / f"{course.assignment_id}.ipynb")
         directory.student_id = submission.student
         autograde.start()
 
@@ -178,7 +178,7 @@ def course_and_result(folder: Path, count: int) -> tuple[Course, Graded]:
     for number in range(1, count):
         courses.hand_in_file(folder, f"student{number:04}", b"")
     course = Course(folder, courses.ASSIGNMENT)
-    return course, grade_submission(first.read_bytes(), course.assignment)
+    return course, grade_submission(first.read_bytes(), course.notebooks[course.assignment_id])
 
 
 def seconds(action: Callable[[], object]) -> float:

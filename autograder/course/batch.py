@@ -15,6 +15,8 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -27,6 +29,7 @@ from autograder.limits import Limits
 from autograder.submission.notebook import Unreadable
 from autograder.text import summary
 
+Results = dict[str, Graded]  # of one submission, by notebook
 _PATIENCE_SECONDS = 5  # without a result, before somebody looks after the workers
 
 
@@ -39,8 +42,8 @@ class Outcome:
     student : str
     problem : str
         Why a person has to look at it; empty if all went well.
-    verdicts : dict of str to Verdict
-        As recorded in the gradebook; empty if nothing was recorded.
+    verdicts : dict of (str, str) to Verdict
+        By notebook and grade id, as recorded in the gradebook; empty if nothing was recorded.
     repairs : list of Repair
         What had to be put right before the notebook could run.
     seconds : dict of str to float
@@ -49,7 +52,7 @@ class Outcome:
 
     student: str
     problem: str = ""
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
     repairs: list[Repair] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -120,7 +123,7 @@ def grade_course(
     submissions: list[Submission],
     workers: Workers,
     *,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
+    limits: Limits | None = None,
     full: bool = False,
     sandboxed: bool = True,
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
@@ -132,7 +135,9 @@ def grade_course(
     course : Course
     submissions : list of Submission
     workers : Workers
-    limits, full, sandboxed
+    limits : Limits or None
+        Those of the course if None.
+    full, sandboxed
         See `grade_submission`.
     on_outcome : callable
         Told of each outcome as soon as it has been recorded.
@@ -151,25 +156,27 @@ def grade_course(
     """
     outcomes = []
 
-    def submit(executor: Executor, submission: Submission) -> Future[Graded]:
-        done: Future[Graded] = Future()
-        try:
-            data = submission.read()
-        except Unreadable as reason:
-            done.set_result(unreadable(course.assignment, str(reason)))
-            return done
-        except Exception as error:
-            done.set_exception(error)
-            return done
-        return executor.submit(
-            grade_submission,
-            data,
-            course.assignment,
-            limits,
-            full=full,
-            sandboxed=sandboxed,
-            hidden=(str(course.root),),
-        )
+    def submit(executor: Executor, submission: Submission) -> Future[Results]:
+        futures: dict[str, Future[Graded]] = {}
+        for name, assignment in course.notebooks.items():
+            futures[name] = Future()
+            try:
+                data = submission.read(name)
+            except Unreadable as reason:
+                futures[name].set_result(unreadable(assignment, str(reason)))
+            except Exception as error:
+                futures[name].set_exception(error)
+            else:
+                futures[name] = executor.submit(
+                    grade_submission,
+                    data,
+                    assignment,
+                    limits or course.limits,
+                    full=full,
+                    sandboxed=sandboxed,
+                    hidden=(str(course.root),),
+                )
+        return _together(futures)
 
     with Writer(course) as writer, _Pool(workers, submit) as pool:
         for submission, future in pool.results(submissions):
@@ -183,10 +190,32 @@ def grade_course(
     return outcomes
 
 
+def _together(futures: dict[str, Future[Graded]]) -> Future[Results]:
+    """A future for all results of a submission; it fails, or is cancelled, with the first."""
+    whole: Future[Results] = Future()
+    lock = threading.Lock()
+
+    def done(one: Future[Graded]) -> None:
+        with lock:
+            if whole.done():
+                return
+            if one.cancelled():
+                whole.cancel()
+                whole.set_running_or_notify_cancel()
+            elif one.exception():
+                whole.set_exception(one.exception())
+            elif all(future.done() for future in futures.values()):
+                whole.set_result({name: future.result() for name, future in futures.items()})
+
+    for future in futures.values():
+        future.add_done_callback(done)
+    return whole
+
+
 def _record(
     writer: Writer,
     submission: Submission,
-    future: Future[Graded],
+    future: Future[Results],
     loss: tuple[type[BaseException], ...],
 ) -> Outcome:
     try:
@@ -196,16 +225,24 @@ def _record(
         if isinstance(error, loss):
             problem = "the worker that graded it was lost, twice. Look at this submission yourself."
         return Outcome(submission.student, f"grading failed: {problem}")
-    facts = graded.facts
-    if submission.note and not facts.unreadable:
-        facts.repairs.insert(0, Repair("handed-in", detail=submission.note))
-        facts.store(graded.notebook)
+    for one in graded.values():
+        if submission.note and not one.facts.unreadable:
+            one.facts.repairs.insert(0, Repair("handed-in", detail=submission.note))
+            one.facts.store(one.notebook)
     try:
-        writer.record(submission, graded.notebook)
+        writer.record(submission, {name: one.notebook for name, one in graded.items()})
     except NotRecorded as reason:
         return Outcome(submission.student, f"the result could not be recorded: {reason}")
+    facts = {name: one.facts for name, one in graded.items()}
+    seconds: Counter[str] = Counter()
+    for one in graded.values():
+        seconds.update(one.seconds)
     return Outcome(
-        submission.student, facts.unreadable, facts.verdicts, facts.repairs, graded.seconds
+        submission.student,
+        " ".join(dict.fromkeys(one.unreadable for one in facts.values() if one.unreadable)),
+        {(name, t): v for name, one in facts.items() for t, v in one.verdicts.items()},
+        [repair for one in facts.values() for repair in one.repairs],
+        dict(seconds),
     )
 
 
@@ -269,7 +306,7 @@ class _Pool:
     """An executor that is replaced when one of its processes was lost."""
 
     def __init__(
-        self, workers: Workers, submit: Callable[[Executor, Submission], Future[Graded]]
+        self, workers: Workers, submit: Callable[[Executor, Submission], Future[Results]]
     ) -> None:
         self._workers = workers
         self._submit_to = submit
@@ -281,7 +318,9 @@ class _Pool:
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
         self._executor.shutdown(wait=exc_type is None)
 
-    def results(self, submissions: list[Submission]) -> Iterator[tuple[Submission, Future[Graded]]]:
+    def results(
+        self, submissions: list[Submission]
+    ) -> Iterator[tuple[Submission, Future[Results]]]:
         """Grade submissions, some at a time, and yield the results as they come.
 
         The loss of a worker process fails everything that was in flight. As nobody can tell
@@ -299,9 +338,9 @@ class _Pool:
 
     def _as_completed(
         self, submissions: list[Submission], in_flight: Callable[[], int]
-    ) -> Iterator[tuple[Submission, Future[Graded]]]:
+    ) -> Iterator[tuple[Submission, Future[Results]]]:
         waiting = iter(submissions)
-        running: dict[Future[Graded], Submission] = {}
+        running: dict[Future[Results], Submission] = {}
         while True:
             vacancies = in_flight() - len(running)
             for submission in itertools.islice(waiting, max(0, vacancies)):
@@ -316,7 +355,7 @@ class _Pool:
             for future in finished:
                 yield running.pop(future), future
 
-    def _submit(self, submission: Submission) -> Future[Graded]:
+    def _submit(self, submission: Submission) -> Future[Results]:
         try:
             return self._submit_to(self._executor, submission)
         except BrokenExecutor:

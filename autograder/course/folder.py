@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from types import ModuleType
 
 from nbgrader.api import Assignment as AssignmentEntry
 from nbgrader.api import BaseCell, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Notebook as NotebookEntry
 from nbgrader.apps.baseapp import NbGrader
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +23,7 @@ from autograder.assignment import Assignment
 from autograder.config import Grading
 from autograder.course.transaction import patient
 from autograder.facts import Facts
+from autograder.grading.calibration import calibrated
 from autograder.grading.examiner import library
 from autograder.grading.run import digest
 from autograder.submission import files
@@ -48,8 +50,8 @@ class Submission:
     student : str
     folder : Path
         ``submitted/<student>/<assignment>``; not trusted to be a folder.
-    notebook : Path
-        The notebook in it. It need not exist.
+    notebooks : dict of str to Path
+        Where each notebook of the assignment should be, by name. They need not exist.
     timestamp : datetime or None
         When it was handed in (UTC), if known. It is read before the notebook: if another version
         arrives in between, the result counts as that of the older one, and the newer one is graded
@@ -60,21 +62,21 @@ class Submission:
 
     student: str
     folder: Path
-    notebook: Path
+    notebooks: Mapping[str, Path]
     timestamp: datetime | None
     note: str = ""
 
-    def read(self) -> bytes:
-        """Content of the notebook; raises `Unreadable`."""
+    def read(self, notebook: str) -> bytes:
+        """Content of a notebook; raises `Unreadable`."""
         try:
-            return files.read_notebook(self.notebook)
+            return files.read_notebook(self.notebooks[notebook])
         except Unreadable as reason:
             raise Unreadable(f"{reason} {self.note}".strip()) from None
 
-    def digest(self) -> str:
-        """What tells its content from another one."""
+    def digest(self, notebook: str) -> str:
+        """What tells the content of a notebook from another one."""
         try:
-            return digest(self.read())
+            return digest(self.read(notebook))
         except Unreadable:
             return digest(b"")
 
@@ -87,6 +89,13 @@ class Course:
     root : str or Path
         The folder with nbgrader_config.py.
     assignment_id : str
+
+    Attributes
+    ----------
+    notebooks : dict of str to Assignment
+        The notebooks of the assignment, by name.
+    reasons : dict of str to dict of str to str
+        Why tests run inside the sandbox, by notebook and grade id; known after `calibrate`.
 
     Raises
     ------
@@ -102,9 +111,36 @@ class Course:
         source = Path(self.folder(self.directory.source_directory, "."))
         if not source.is_dir():
             raise CourseError(f"There is no assignment {assignment_id!r}: {source} does not exist.")
-        rules = Grading(config=self.config).rules.get(assignment_id, "")
-        self.assignment = Assignment.from_directory(source, rules=rules)
-        self.notebook_id = next(path.stem for path in source.glob("*.ipynb"))
+        grading = Grading(config=self.config)
+        self.limits = grading.limits()
+        self.notebooks = Assignment.all_in(
+            source, self.config, grading.rules.get(assignment_id, "")
+        )
+        self.reasons: dict[str, dict[str, str]] = {}
+
+    @property
+    def tests(self) -> dict[tuple[str, str], float]:
+        """Points of each test cell, by notebook and grade id."""
+        return {
+            (notebook, test): points
+            for notebook, assignment in self.notebooks.items()
+            for test, points in assignment.points().items()
+        }
+
+    def label(self, notebook: str, test: str) -> str:
+        """What to call a test: its grade id, with the notebook where there are several."""
+        return test if len(self.notebooks) == 1 else f"{notebook}/{test}"
+
+    def calibrate(self, sandboxed: bool = True) -> None:
+        """Decide for each test cell where it runs, see `autograder.grading.calibration`."""
+        for name, assignment in self.notebooks.items():
+            self.notebooks[name], self.reasons[name] = calibrated(
+                assignment,
+                f"{self.assignment_id}/{name}.ipynb",
+                self.limits,
+                sandboxed=sandboxed,
+                course=self.root,
+            )
 
     def folder(self, step: str, student: str) -> Path:
         """Folder of nbgrader's `step` (``submitted``, say) for a student of this assignment."""
@@ -166,22 +202,31 @@ class Course:
             if submission.student in in_gradebook and self._stands_in_autograded(submission)
         }
 
-    def scores(self) -> dict[str, dict[str, float]]:
-        """Points in the gradebook, by student and grade id of the test; of all tests or none."""
-        tests = self.assignment.points()
-        students: dict[str, dict[str, float]] = {}
+    def scores(self) -> dict[str, dict[tuple[str, str], float]]:
+        """Points in the gradebook by student, of all tests (notebook and grade id) or none."""
+        tests = self.tests
         with self.gradebook() as gradebook:
+            submitted = (
+                gradebook.db.query(SubmittedAssignment.student_id)
+                .join(AssignmentEntry, AssignmentEntry.id == SubmittedAssignment.assignment_id)
+                .filter(AssignmentEntry.name == self.assignment_id)
+            )
+            students: dict[str, dict[tuple[str, str], float]] = {s: {} for (s,) in submitted}
             entries = (
-                gradebook.db.query(SubmittedAssignment.student_id, BaseCell.name, Grade.score)
+                gradebook.db.query(
+                    SubmittedAssignment.student_id, NotebookEntry.name, BaseCell.name, Grade.score
+                )
                 .join(AssignmentEntry, AssignmentEntry.id == SubmittedAssignment.assignment_id)
                 .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+                .join(NotebookEntry, NotebookEntry.id == SubmittedNotebook.notebook_id)
                 .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
                 .join(BaseCell, BaseCell.id == Grade.cell_id)
                 .filter(AssignmentEntry.name == self.assignment_id)
-                .filter(BaseCell.name.in_(tests), Grade.auto_score.is_not(None))
+                .filter(Grade.auto_score.is_not(None))
             )
-            for student, test, score in entries:
-                students.setdefault(student, {})[test] = score
+            for student, notebook, test, score in entries:
+                if (notebook, test) in tests:
+                    students[student][notebook, test] = score
         return {name: scores for name, scores in students.items() if len(scores) == len(tests)}
 
     def _stands_in_autograded(self, submission: Submission) -> bool:
@@ -192,36 +237,50 @@ class Course:
 
     def _was_recorded(self, submission: Submission) -> bool:
         autograded = self.folder(self.directory.autograded_directory, submission.student)
-        notebook = autograded / f"{self.notebook_id}.ipynb"
-        if not notebook.exists() or self.folder(STAGING, submission.student).exists():
+        notebooks = {name: autograded / f"{name}.ipynb" for name in self.notebooks}
+        if self.folder(STAGING, submission.student).exists():
+            return False
+        if not all(path.exists() for path in notebooks.values()):
             return False
         # Not "is older": what was handed in last may look older after a clock was put right.
         if files.read_timestamp(autograded) != submission.timestamp:
             return False
         if submission.timestamp is not None:
             return True
-        facts = Facts.read(notebook)
-        return facts is not None and facts.submission == submission.digest()
+        facts = {name: Facts.read(path) for name, path in notebooks.items()}
+        return all(one and one.submission == submission.digest(n) for n, one in facts.items())
 
     def _submission(self, student: str, folder: Path) -> Submission:
+        expected = {name: folder / f"{name}.ipynb" for name in self.notebooks}
         try:
-            return self._found(student, folder)
+            return self._found(student, folder, expected)
         except Exception as error:  # it costs nobody else anything
             note = f"Its folder cannot be read: {summary(error)}"
-            return Submission(student, folder, folder / f"{self.notebook_id}.ipynb", None, note)
+            return Submission(student, folder, expected, None, note)
 
-    def _found(self, student: str, folder: Path) -> Submission:
-        expected = folder / f"{self.notebook_id}.ipynb"
+    def _found(self, student: str, folder: Path, expected: dict[str, Path]) -> Submission:
         timestamp = files.read_timestamp(folder)
-        if _exists(expected) or os.path.islink(folder) or not os.path.isdir(folder):
+        if any(map(_exists, expected.values())) or os.path.islink(folder):
             return Submission(student, folder, expected, timestamp)
-        others = sorted(path for path in folder.glob("*.ipynb") if os.path.isfile(path))
-        if len(others) != 1:
-            names = ", ".join(in_line(path.name) for path in others)
-            note = f"The folder holds several notebooks of other names: {names}." if names else ""
-            return Submission(student, folder, expected, timestamp, note)
-        note = f"The notebook had the name {in_line(others[0].name)} instead of {expected.name}."
-        return Submission(student, folder, others[0], timestamp, note)
+        others = []
+        if os.path.isdir(folder):
+            others = sorted(path for path in folder.glob("*.ipynb") if os.path.isfile(path))
+        if len(others) == len(expected) == 1:
+            (name,) = expected
+            note = f"The notebook had the name {in_line(others[0].name)} instead of {name}.ipynb."
+            return Submission(student, folder, {name: others[0]}, timestamp, note)
+        names = ", ".join(in_line(path.name) for path in others)
+        note = f"The folder holds several notebooks of other names: {names}." if names else ""
+        return Submission(student, folder, expected, timestamp, note)
+
+
+def assignments_of(root: str | Path) -> list[str]:
+    """Names of the assignments that a course has in its source folder."""
+    root = Path(root).resolve()
+    directory = CourseDirectory(config=load_config(root))
+    pattern = directory.format_path(directory.source_directory, ".", "*")
+    folders = sorted(root.glob(os.path.relpath(pattern, root)))
+    return [folder.name for folder in folders if any(folder.glob("*.ipynb"))]
 
 
 def load_config(root: Path) -> Config:
@@ -253,6 +312,16 @@ def load_config(root: Path) -> Config:
     return config
 
 
+def assignment_with_rules(root: Path = Path()) -> str:
+    """Name of the only assignment that has rules."""
+    modules = Grading(config=load_config(root.resolve())).rules
+    if len(modules) != 1:
+        raise CourseError(
+            f"Name the notebook to check ({', '.join(modules) or 'no assignment has rules'})."
+        )
+    return next(iter(modules))
+
+
 @contextlib.contextmanager
 def rules_of(notebook: str, root: Path = Path()) -> Iterator[ModuleType]:
     """The module that checks the rules of the assignment that a notebook belongs to.
@@ -274,7 +343,8 @@ def rules_of(notebook: str, root: Path = Path()) -> Iterator[ModuleType]:
         )
     directory = CourseDirectory(config=config)
     source = directory.format_path(directory.source_directory, ".", name)
-    with library(Assignment.from_directory(source)).at_hand():
+    some_notebook = next(iter(Assignment.all_in(source, config).values()))
+    with library(some_notebook).at_hand():
         yield importlib.import_module(modules[name])
 
 

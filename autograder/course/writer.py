@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -18,10 +19,12 @@ from nbformat import NotebookNode
 from nbgrader.api import MissingEntry
 from nbgrader.converters import Autograde, NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
 
 from autograder.course.folder import STAGING, Course, CourseError, Submission
 from autograder.course.transaction import SharedConnection, patient
+from autograder.plugins.autograde import SaveVerdicts
 from autograder.submission import files
 from autograder.text import summary
 
@@ -50,7 +53,8 @@ class Writer:
         self._course = course
         with course.gradebook() as gradebook:
             try:
-                gradebook.find_notebook(course.notebook_id, course.assignment_id)
+                for name in course.notebooks:
+                    gradebook.find_notebook(name, course.assignment_id)
             except MissingEntry:
                 raise CourseError(
                     f"The gradebook does not know {course.assignment_id} yet. First run: "
@@ -76,8 +80,8 @@ class Writer:
         _GRADEBOOK_LOG.removeHandler(self._errors)
         self._connection.close()
 
-    def record(self, submission: Submission, notebook: NotebookNode) -> None:
-        """Record an executed notebook as the result of a submission.
+    def record(self, submission: Submission, notebooks: Mapping[str, NotebookNode]) -> None:
+        """Record executed notebooks, by name, as the result of a submission.
 
         The notebook is used up: what it holds afterwards is not for use.
 
@@ -89,10 +93,10 @@ class Writer:
         self._errors.last = ""
         try:
             staged = self._stage(submission)
-            self._autograde.staged, self._autograde.notebook = staged, notebook
+            self._autograde.staged, self._autograde.executed = staged, notebooks
             with self._connection.transaction():
                 self._autograde.start()
-            shutil.rmtree(staged.parents[1])
+            shutil.rmtree(staged.parent)
         except NbGraderException as error:
             raise NotRecorded(self._errors.last or str(error)) from error
         except Exception as error:  # of the disk or the database
@@ -106,20 +110,21 @@ class Writer:
             (folder / files.TIMESTAMP).write_text(f"{submission.timestamp} UTC\n")
         if secret := files.read_secret(submission.folder):
             (folder / files.SECRET).write_bytes(secret)
-        notebook = folder / f"{self._course.notebook_id}.ipynb"
-        notebook.touch()
-        return notebook
+        for name in self._course.notebooks:
+            (folder / f"{name}.ipynb").touch()
+        return folder
 
 
 class _Exporter(NotebookExporter):
-    """Exports the notebook that the `_Autograde` holds, whatever the staged file contains."""
+    """Exports what the `_Autograde` holds, whatever the staged file contains."""
 
     optimistic_validation = True  # once, not after each preprocessor
 
     def from_file(
         self, file_stream: IO[str], resources: ResourcesDict | None = None, **kw: object
     ) -> tuple[str, ResourcesDict]:
-        return self.from_notebook_node(_NotCopied(self.parent.notebook), resources, **kw)
+        notebook = self.parent.executed[resources["nbgrader"]["notebook"]]
+        return self.from_notebook_node(_NotCopied(notebook), resources, **kw)
 
 
 class _NotCopied(NotebookNode):
@@ -130,26 +135,31 @@ class _NotCopied(NotebookNode):
 
 
 class _Autograde(Autograde):
-    """Autograde for a notebook that has been sanitized and executed before: one conversion.
+    """Autograde for notebooks that have been sanitized and executed before: one conversion.
+
+    It names its preprocessors itself: those of a configuration could execute the notebook again,
+    outside the sandbox.
 
     Attributes
     ----------
     staged : Path
-        Where nbgrader believes the next notebook to be.
-    notebook : NotebookNode
-        The notebook itself.
+        Folder in which nbgrader believes the next submission to be.
+    executed : dict of str to NotebookNode
+        Its notebooks.
     """
 
     def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
         self.exporter_class = _Exporter
-        self.preprocessors = self.autograde_preprocessors
+        self.preprocessors = [SaveVerdicts, AssignLatePenalties]
         self.pre_convert_hook = None
         self.force = True
 
     def init_notebooks(self) -> None:
         # nbgrader would search by patterns, and miss a student called [1-3].
-        self.assignments = {str(self.staged.parent): [str(self.staged)]}
+        self.assignments = {
+            str(self.staged): [str(self.staged / f"{name}.ipynb") for name in self.executed]
+        }
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
         super(Autograde, self).convert_single_notebook(notebook_filename)

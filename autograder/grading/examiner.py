@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from autograder.assignment import Assignment, Role, role
+from autograder.assignment import Assignment, Role, role, syntax_tree
 from autograder.facts import Verdict
-from autograder.sandbox.process import ProcessDied, StudentProcess
+from autograder.sandbox.process import ProcessDied, StudentError, StudentProcess
 from autograder.text import readable
 
 
@@ -49,16 +49,22 @@ def examine(
         If the student's process is lost during a call.
     """
     deaths: list[ProcessDied] = []
+    printed = io.StringIO()
 
     def proxy(name: str) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:
+        def call(*arguments: Any, **keywords: Any) -> Any:
             if deaths:
                 raise deaths[0]
             try:
-                return student.call(name, list(arguments), seconds())
+                value = student.call(name, list(arguments), seconds(), keywords)
             except ProcessDied as death:
                 deaths.append(death)  # the tests explain exceptions, but must not explain this one
                 raise
+            except StudentError as error:
+                raise _as_builtin(error) from error
+            if sys.stdout is not printed:  # the test catches what is printed
+                sys.stdout.write(student.printed)
+            return value
 
         call.__name__ = call.__qualname__ = name
         return call
@@ -70,7 +76,6 @@ def examine(
         if student.defines(name, seconds())
     }
     public_files = library(assignment)
-    printed = io.StringIO()
     with public_files.at_hand():
         namespace = public_files.names_used_by(source) | proxies
         try:
@@ -99,6 +104,22 @@ def _code(error: Exception) -> str:
     return getattr(error, "code", None) or f"raises-{type(error).__name__}"
 
 
+_BUILTIN_ERRORS = {
+    kind.__name__: type("StudentError", (StudentError, kind), {})
+    for kind in (
+        *(ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, LookupError),
+        *(NameError, NotImplementedError, OverflowError, RecursionError, RuntimeError, TypeError),
+        *(ValueError, ZeroDivisionError),
+    )
+}
+
+
+def _as_builtin(error: StudentError) -> StudentError:
+    """The error as one that ``except ValueError`` catches, if ValueError is what it was."""
+    kind = _BUILTIN_ERRORS.get(error.type_name, StudentError)
+    return kind(error.type_name, error.message, error.frames)
+
+
 class Library:
     """The names that test cells may import: the assignment's public files, as real modules.
 
@@ -106,9 +127,9 @@ class Library:
     the same name, or of the name of one of the grader's own, never meet.
     """
 
-    def __init__(self, files: Mapping[str, bytes], imports: Mapping[str, ast.stmt]) -> None:
+    def __init__(self, files: Mapping[str, bytes], given: Mapping[str, ast.stmt]) -> None:
         self._finder = _Finder(files)
-        self._imports = imports
+        self.given = given
         self._modules: dict[str, ModuleType] = {}
 
     @contextlib.contextmanager
@@ -130,13 +151,25 @@ class Library:
         return {name: sys.modules.pop(name) for name in names}
 
     def names_used_by(self, source: str) -> dict[str, Any]:
-        """A namespace with those imports of our notebook that `source` makes use of."""
+        """A namespace with those given imports, functions and constants that `source` uses."""
         namespace: dict[str, Any] = {"__name__": "__main__"}
-        used = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
-        for name in sorted(used & self._imports.keys()):
-            statement = ast.Module([self._imports[name]], type_ignores=[])
-            exec(compile(statement, "<imports>", "exec"), namespace)
+        for statement in self.used_by(syntax_tree(source)):
+            module = ast.Module([statement], type_ignores=[])
+            exec(compile(module, "<given cells>", "exec"), namespace)
         return namespace
+
+    def used_by(self, tree: ast.AST) -> list[ast.stmt]:
+        """Given statements that code uses, and those that these use, in the notebook's order."""
+        found: set[int] = set()
+        waiting = [tree]
+        while waiting:
+            for node in ast.walk(waiting.pop()):
+                statement = self.given.get(node.id) if isinstance(node, ast.Name) else None
+                if statement is not None and id(statement) not in found:
+                    found.add(id(statement))
+                    waiting.append(statement)
+        in_order = {id(statement): statement for statement in self.given.values()}
+        return [statement for key, statement in in_order.items() if key in found]
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -176,17 +209,30 @@ class _Loader(importlib.abc.ExecutionLoader):
 
 @functools.lru_cache(maxsize=4)  # a worker grades many submissions of the same assignment
 def library(assignment: Assignment) -> Library:
-    """The public files of an assignment, and the imports of its given cells."""
-    imports: dict[str, ast.stmt] = {}
+    """The public files, and imports, functions and plain constants of the given cells."""
+    given: dict[str, ast.stmt] = {}
     for cell in assignment.cells:
         if cell.cell_type != "code" or role(cell) is not Role.GIVEN:
             continue
-        lines = [
-            "" if line.lstrip().startswith(("%", "!")) else line
-            for line in cell.source.splitlines()
-        ]
-        for statement in ast.parse("\n".join(lines)).body:
-            if isinstance(statement, ast.Import | ast.ImportFrom):
-                for alias in statement.names:
-                    imports[alias.asname or alias.name] = statement
-    return Library(assignment.files, imports)
+        for statement in syntax_tree(cell.source).body:
+            match statement:
+                case ast.Import(names=names) | ast.ImportFrom(names=names):
+                    # "import a.b" gives the name a.
+                    given |= {(a.asname or a.name).partition(".")[0]: statement for a in names}
+                case ast.FunctionDef(name=name, decorator_list=[]):
+                    given[name] = statement
+                case ast.Assign(targets=[ast.Name(id=name)]):
+                    if _is_plain(statement.value):
+                        given[name] = statement
+                    else:
+                        given.pop(name, None)
+    return Library(assignment.files, given)
+
+
+def _is_plain(value: ast.expr) -> bool:
+    """Whether an expression is written as data, so that it needs no other cell."""
+    try:
+        ast.literal_eval(value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True

@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
@@ -27,6 +27,7 @@ from autograder.assignment import (
     grade_id,
 )
 from autograder.facts import Facts, Verdict
+from autograder.grading.inside import grade_inside
 from autograder.grading.reader import are_inert, check_rules
 from autograder.grading.session import DIED, TIME_OUT, Session, error_output
 from autograder.limits import Limits
@@ -99,10 +100,7 @@ def grade_submission(
         return unreadable(assignment, str(reason), submission)
     rebuilt = rebuild(assignment, submitted)
     seconds = {"intake": time.monotonic() - started, "start": 0.0, "cells": 0.0, "tests": 0.0}
-    start_process = functools.partial(
-        StudentProcess, assignment.files, limits, sandboxed=sandboxed, hidden=hidden
-    )
-    run = _Run(rebuilt.notebook, assignment, limits, full, start_process, seconds)
+    run = _Run.of(rebuilt.notebook, assignment, limits, full, sandboxed, hidden, seconds)
     facts = Facts(
         repairs=rebuilt.repairs,
         violations=check_rules(assignment, submitted),
@@ -110,6 +108,16 @@ def grade_submission(
         verdicts=run.grade(),
     )
     return _finished(rebuilt.notebook, assignment, facts, seconds)
+
+
+def first_verdicts(
+    submission: bytes, assignment: Assignment, limits: Limits, sandboxed: bool, hidden: tuple
+) -> dict[str, Verdict]:
+    """What the tests say of one of the instructor's own notebooks, without second chances."""
+    notebook = rebuild(assignment, read_submission(submission)).notebook
+    seconds = dict.fromkeys(("start", "cells", "tests"), 0.0)
+    run = _Run.of(notebook, assignment, limits, False, sandboxed, hidden, seconds)
+    return run.grade(second_chance=False)
 
 
 def unreadable(assignment: Assignment, reason: str, submission: bytes = b"") -> Graded:
@@ -142,8 +150,12 @@ def _finished(
         for cell in notebook.cells:
             if grade_id(cell) == test:  # nbgrader scores a cell by its outputs
                 said = str(verdict)
-                passed = new_output("stream", name="stdout", text=said + "\n")
-                cell.outputs = [passed if verdict.passed else error_output("WrongAnswer", said)]
+                cell.outputs = [new_output("stream", name="stdout", text=said + "\n")]
+                if verdict.score is not None:  # nbgrader reads the number
+                    data = {"text/plain": repr(verdict.score)}
+                    cell.outputs.append(new_output("execute_result", data))
+                elif not verdict.passed:
+                    cell.outputs = [error_output("WrongAnswer", said)]
     for cell in notebook.cells:
         if _role(cell) is Role.ANSWER:
             cell.metadata.autograder.tests = tests_of.get(grade_id(cell), [])
@@ -186,18 +198,56 @@ class _Run:
     seconds: dict[str, float]
     _found_inert: set[int] | None = None
 
-    def grade(self) -> dict[str, Verdict]:
+    @classmethod
+    def of(
+        cls,
+        notebook: NotebookNode,
+        assignment: Assignment,
+        limits: Limits,
+        full: bool,
+        sandboxed: bool,
+        hidden: tuple[str, ...],
+        seconds: dict[str, float],
+    ) -> _Run:
+        start_process = functools.partial(
+            StudentProcess, assignment.files, limits, sandboxed=sandboxed, hidden=hidden
+        )
+        return cls(notebook, assignment, limits, full, start_process, seconds)
+
+    def grade(self, second_chance: bool = True) -> dict[str, Verdict]:
         code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
         skipped = [] if self.full else [cell for cell in code if _role(cell) in _SKIPPED]
-        ran = [cell for cell in _without(skipped, code) if _role(cell) is not Role.TEST]
+        run = _without(skipped, code)
         tests = [cell for cell in code if _role(cell) is Role.TEST]
+        outside = [cell for cell in tests if grade_id(cell) not in self.assignment.inside]
+        verdicts = {}
+        if outside or not tests:
+            verdicts = self._grade_outside(outside, code, run, skipped, second_chance)
+        if len(outside) < len(tests):
+            outputs, inside = grade_inside(run, self.assignment, self._whole_session)
+            self._keep_outputs(run, outputs)
+            verdicts |= inside
+        return {grade_id(test): verdicts[grade_id(test)] for test in tests}
+
+    def _grade_outside(
+        self,
+        tests: list[NotebookNode],
+        code: list[NotebookNode],
+        run: list[NotebookNode],
+        skipped: list[NotebookNode],
+        second_chance: bool,
+    ) -> dict[str, Verdict]:
+        """Run the cells without any test, and ask their process."""
+        ran = [cell for cell in run if _role(cell) is not Role.TEST]
         verdicts = {}
         deadline = time.monotonic() + self.limits.total_seconds
         with self._session(self.limits.first_pass_seconds) as session:
-            self._run_and_keep_outputs(session, ran)
+            self._keep_outputs(ran, map(session.run, ran))
             # The tests come last, so that no cell can print a hidden test's arguments.
             for test in tests:
                 verdicts[grade_id(test)] = session.examine(grade_id(test))
+        if not second_chance:
+            return verdicts
         has_time = deadline - time.monotonic() > self.limits.total_seconds / 2
         missing = _unknown_names(code, verdicts) if has_time else set()
         needed = _cells_that_use(missing, skipped)
@@ -210,13 +260,18 @@ class _Run:
             verdicts[name] = self._second_chance(name, views, ran, verdicts[name], until)
         return verdicts
 
+    def _whole_session(self) -> Session:
+        return self._session(self.limits.total_seconds)
+
     def _session(self, seconds: float) -> Session:
         return Session(self.assignment, self.limits, self.start_process, seconds, self.seconds)
 
-    def _run_and_keep_outputs(self, session: Session, cells: list[NotebookNode]) -> None:
+    def _keep_outputs(
+        self, cells: list[NotebookNode], outputs: Iterable[list[NotebookNode]]
+    ) -> None:
         bytes_left = self.limits.notebook_bytes
-        for cell in cells:
-            cell.outputs = session.run(cell)
+        for cell, shown in zip(cells, outputs, strict=True):
+            cell.outputs = shown
             text = json.dumps(cell.outputs)
             bytes_left -= len(text)
             bytes_left -= _OUTPUT_BYTES * len(cell.outputs) + _LINE_BYTES * text.count("\\n")

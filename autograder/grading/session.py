@@ -48,8 +48,11 @@ class Session:
     def __exit__(self, *exc_info: object) -> None:
         self._stop()
 
-    def run(self, cell: NotebookNode) -> list[NotebookNode]:
-        """Run a cell and return its outputs; never raises on account of the student."""
+    def run(self, cell: NotebookNode, mark_failure: bool = False) -> list[NotebookNode]:
+        """Run a cell and return its outputs; never raises on account of the student.
+
+        With `mark_failure` the outputs of a cell that failed are sure to hold an error.
+        """
         try:
             process = self._start()
             with self._clock("cells"):
@@ -63,6 +66,9 @@ class Session:
             outputs = [NotebookNode(output) for output in result.outputs]
             if result.failed:
                 self._failures[grade_id(cell)] = _how_it_failed(outputs)
+                # Outputs can be tampered with, and IPython writes no error for a wrong magic.
+                if mark_failure and not any(out.output_type == "error" for out in outputs):
+                    outputs.append(error_output("Failed", _how_it_failed(outputs)))
         return outputs
 
     def examine(self, test: str) -> Verdict:

@@ -17,6 +17,7 @@ from nbconvert.exporters import NotebookExporter
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
+from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Bool
@@ -24,7 +25,9 @@ from traitlets import Bool
 from autograder.assignment import Assignment, Role, grade_id
 from autograder.config import Grading
 from autograder.facts import Facts, comment_on_answer
+from autograder.grading.calibration import calibrated
 from autograder.grading.run import Graded, grade_submission, unreadable
+from autograder.limits import Limits
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
 
@@ -62,9 +65,8 @@ class Grade(NbGraderPreprocessor):
     ) -> tuple[NotebookNode, ResourcesDict]:
         course: CourseDirectory = self.parent.parent.coursedir
         names = resources["nbgrader"]
-        assignment = Assignment.from_directory(
-            course.format_path(course.source_directory, ".", names["assignment"]),
-            rules=Grading(parent=self.parent.parent).rules.get(names["assignment"], ""),
+        assignment, limits = read_notebook(
+            self.parent.parent, names["assignment"], names["notebook"], self.sandboxed
         )
         folder = course.format_path(
             course.submitted_directory, names["student"], names["assignment"]
@@ -77,6 +79,7 @@ class Grade(NbGraderPreprocessor):
             graded = grade_submission(
                 submission,
                 assignment,
+                limits,
                 full=self.full,
                 sandboxed=self.sandboxed,
                 hidden=(course.root,),
@@ -143,9 +146,10 @@ class SaveVerdicts(SaveAutoGrades):
         grade = self.gradebook.find_grade(
             grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
         )
-        if points:
+        if points and grade.auto_score is not None:
             grade.auto_score = max(0, grade.auto_score - points)
         if self._unreadable:  # a person has to look at what was handed in
+            grade.auto_score = 0
             grade.needs_manual_grade = True
         self.gradebook.db.commit()
 
@@ -159,3 +163,25 @@ class SaveVerdicts(SaveAutoGrades):
         )
         comment.auto_comment = ours
         self.gradebook.db.commit()
+
+
+def read_notebook(
+    converter: Autograde, assignment: str, notebook: str, sandboxed: bool
+) -> tuple[Assignment, Limits]:
+    """Read a notebook from the course's own source folder, and say where its tests run."""
+    course = converter.coursedir
+    grading = Grading(parent=converter)
+    limits = grading.limits()
+    found = Assignment.all_in(
+        course.format_path(course.source_directory, ".", assignment),
+        converter.config,
+        grading.rules.get(assignment, ""),
+    )
+    calibrated_one, _ = calibrated(
+        found[notebook],
+        f"{assignment}/{notebook}.ipynb",
+        limits,
+        sandboxed=sandboxed,
+        course=Path(course.root),
+    )
+    return calibrated_one, limits

@@ -11,12 +11,13 @@ from pathlib import Path
 from statistics import mean
 
 from nbgrader import api
+from nbgrader.utils import is_grade, is_task
 from sqlalchemy import create_engine, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from autograder.assignment import answers_tested_by
+from autograder.assignment import Role, answers_tested_by, grade_id, role
 from autograder.course.folder import Course, CourseError
 from autograder.facts import Facts
 from autograder.plugins.feedback import headings
@@ -211,12 +212,10 @@ def read_report(course: Course) -> Report:
         raise CourseError(
             f"Nothing to report: no submission of {course.assignment_id} has been graded yet."
         )
-    titles = headings(course.assignment.released_cells())
-    points = course.assignment.points()
     return Report(
         course.assignment_id,
-        {test: _title(course, test, titles) for test in points},
-        points,
+        _titles(course),
+        _points(course),
         [results[student] for student in sorted(results)],
         [students[student] for student in sorted(students) if student not in results],
     )
@@ -236,7 +235,7 @@ def _read(session: Session, course: Course) -> tuple[dict[str, Student], dict[st
         .where(api.Assignment.name == course.assignment_id)
     )
     in_notebook = of_assignment.join(api.SubmittedNotebook).join(api.Notebook)
-    in_notebook = in_notebook.where(api.Notebook.name == course.notebook_id)
+    in_notebook = in_notebook.where(api.Notebook.name.in_(course.notebooks))
 
     results = {}
     times = of_assignment.add_columns(
@@ -252,10 +251,11 @@ def _read(session: Session, course: Course) -> tuple[dict[str, Student], dict[st
     for row in session.execute(
         in_notebook.add_columns(api.SubmittedNotebook.late_submission_penalty.label("penalty"))
     ):
-        results[row.student].penalty = row.penalty or 0
+        results[row.student].penalty += row.penalty or 0
     grades = in_notebook.join(api.Grade).join(api.BaseCell, api.Grade.cell_id == api.BaseCell.id)
     for row in session.execute(
         grades.add_columns(
+            api.Notebook.name.label("notebook"),
             api.BaseCell.name,
             api.Grade.auto_score,
             api.Grade.manual_score,
@@ -264,26 +264,61 @@ def _read(session: Session, course: Course) -> tuple[dict[str, Student], dict[st
         )
     ):
         result = results[row.student]
-        result.scores[row.name] = row.score
+        name = course.label(row.notebook, row.name)
+        result.scores[name] = row.score
         if row.auto_score:
-            result.passed.add(row.name)
+            result.passed.add(name)
         if row.needs_manual_grade:
             result.for_grader = _WHY_SET_BY_HAND if row.manual_score is not None else _WHY_MARKED
     for student, result in results.items():
         executed = course.folder(course.directory.autograded_directory, student)
-        facts = Facts.read(executed / f"{course.notebook_id}.ipynb")
-        if facts is None:  # graded elsewhere: points are all that is known
+        found = {name: Facts.read(executed / f"{name}.ipynb") for name in course.notebooks}
+        facts = {name: one for name, one in found.items() if one is not None}
+        if not facts:  # graded elsewhere: points are all that is known
             continue
-        result.facts = facts
-        result.passed = {test for test, verdict in facts.verdicts.items() if verdict.passed}
-        if result.for_grader and facts.unreadable:
-            result.for_grader = f"The submission could not be read: {facts.unreadable}"
+        result.facts = Facts(
+            unreadable=" ".join(
+                dict.fromkeys(one.unreadable for one in facts.values() if one.unreadable)
+            ),
+            repairs=[repair for one in facts.values() for repair in one.repairs],
+            violations=[violation for one in facts.values() for violation in one.violations],
+            verdicts={
+                course.label(name, test): verdict
+                for name, one in facts.items()
+                for test, verdict in one.verdicts.items()
+            },
+        )
+        result.passed = {t for t, verdict in result.facts.verdicts.items() if verdict.passed}
+        if result.for_grader and result.facts.unreadable:
+            result.for_grader = f"The submission could not be read: {result.facts.unreadable}"
     return students, results
 
 
-def _title(course: Course, test: str, titles: dict[str, str]) -> str:
-    answers = answers_tested_by(course.assignment, test)
-    return next((titles[answer] for answer in answers if answer in titles), test)
+def _points(course: Course) -> dict[str, float]:
+    """Points of all graded cells, those of graders included, in the notebooks' order."""
+    return {
+        course.label(name, grade_id(cell)): float(cell.metadata.nbgrader.get("points", 0))
+        for name, assignment in course.notebooks.items()
+        for cell in assignment.cells
+        if is_grade(cell) or is_task(cell)
+    }
+
+
+def _titles(course: Course) -> dict[str, str]:
+    titles = {}
+    for name, assignment in course.notebooks.items():
+        above = headings(assignment.released_cells())
+        for cell in assignment.cells:
+            if is_grade(cell) or is_task(cell):
+                own = grade_id(cell)
+                tested = answers_tested_by(assignment, own) if role(cell) is Role.TEST else [own]
+                label = course.label(name, own)
+                titles[label] = next((above[answer] for answer in tested if answer in above), label)
+    repeated = Counter(titles.values())
+    return {
+        label: title if repeated[title] == 1 or title == label else f"{title} ({label})"
+        for label, title in titles.items()
+    }
 
 
 def _by_frequency(found: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -29,6 +29,7 @@ _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "USER": "student",
     "LOGNAME": "student",
+    "NBGRADER_EXECUTION": "autograde",  # as nbgrader sets it
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     # One thread for each library: a sandbox has a limit on threads, and its share of the cores.
     "OPENBLAS_NUM_THREADS": "1",

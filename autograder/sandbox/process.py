@@ -48,6 +48,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Self
 
+import numpy as np
+
 from autograder.limits import MEGABYTE, Limits
 from autograder.sandbox import bubblewrap, protocol
 
@@ -147,6 +149,7 @@ class StudentProcess:
         if fonts is None:
             fonts = _known_fonts(sandboxed)
         self.limits = limits
+        self.printed = ""  # by the last call
         self._requests = 0
         self._next_look = math.inf  # until then the scratch space need not exist
         self._resources = contextlib.ExitStack()
@@ -208,10 +211,17 @@ class StudentProcess:
             outputs = protocol.decode_outputs(answer.get("outputs"), self.limits)
         return CellResult(outputs, answer["failed"])
 
-    def call(self, function_name: str, arguments: list, seconds: float) -> Any:
-        """Call a function of the student; arguments are None, bool, int, float, str and lists.
+    def call(
+        self,
+        function_name: str,
+        arguments: list,
+        seconds: float,
+        keywords: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call a function of the student with plain data: what `protocol.decode` returns.
 
-        What the function changes in a list is changed in that list here, too.
+        What the function changes in a list, dictionary or array is changed here, too. What it
+        prints is kept in `printed`.
 
         Returns
         -------
@@ -220,12 +230,23 @@ class StudentProcess:
 
         Raises
         ------
+        TypeError
+            If an argument is no plain data, or too large.
         StudentError
             If the function raised an error or does not exist.
         ProcessDied
             As in `run_cell`.
         """
-        answer = self._ask(seconds, do="call", function=function_name, arguments=arguments)
+        answer = self._ask(
+            seconds,
+            do="call",
+            function=function_name,
+            arguments=[protocol.encode(argument, self.limits) for argument in arguments],
+            keywords={
+                name: protocol.encode(argument, self.limits)
+                for name, argument in (keywords or {}).items()
+            },
+        )
         with self._checked():
             if "error" in answer:
                 raise StudentError(*protocol.decode_error(answer["error"]))
@@ -233,10 +254,17 @@ class StudentProcess:
             changed = protocol.decode(answer.get("arguments"), self.limits)
             if type(changed) is not list or len(changed) != len(arguments):
                 raise protocol.Malformed("not as many arguments as were sent")
+            shown = protocol.decode_outputs(answer.get("outputs"), self.limits)
+        self.printed = "".join(one["text"] for one in shown if one.get("name") == "stdout")
         for argument, new in zip(arguments, changed, strict=True):
             if type(argument) is list:
                 # A placeholder where a list was: it became too large, or contains itself.
                 argument[:] = new if type(new) is list else [new]
+            elif type(argument) is dict and type(new) is dict:
+                argument.clear()
+                argument.update(new)
+            elif type(argument) is np.ndarray and _alike(argument, new):
+                argument[...] = new
         return value
 
     def defines(self, name: str, seconds: float) -> bool:
@@ -361,6 +389,10 @@ def _as_base64(files: Mapping[str, bytes]) -> dict[str, str]:
 def _what_to_do(said: str) -> str:
     advice = _HOW_TO_INSTALL if shutil.which("bwrap") is None else _HOW_TO_ALLOW
     return f"Student code runs in a sandbox, and there is none: {said}\n{advice}"
+
+
+def _alike(one: np.ndarray, other: Any) -> bool:
+    return type(other) is np.ndarray and (one.shape, one.dtype) == (other.shape, other.dtype)
 
 
 def _how_it_ended(exit_code: int | None) -> str:

@@ -9,7 +9,8 @@ with one key that names its kind::
 
     {"dict": [[key, value], ...]}       {"array": {"dtype": "<f8", "shape": [2, 3], "data": ...}}
     {"tuple": [value, ...]}             {"scalar": {"dtype": "<f8", "data": ...}}
-    {"object": {"type": "set", "reason": ""}}
+    {"complex": [real, imaginary]}      {"set": [value, ...]}  {"frozenset": [value, ...]}
+    {"object": {"type": "module", "reason": ""}}
 
 The bytes of an array are little-endian, in C order, in base64. The last kind stands for every value
 that cannot or should not travel: it arrives as a `Placeholder`. The encoder of the other side is in
@@ -18,6 +19,7 @@ that cannot or should not travel: it arrives as a `Placeholder`. The encoder of 
 
 import base64
 import binascii
+import dataclasses
 import json
 import math
 import re
@@ -27,9 +29,12 @@ from typing import Any
 import numpy as np
 
 from autograder.limits import Limits
+from autograder.sandbox import program
 
 DTYPES = frozenset(
-    ["|b1", "|i1", "|u1"] + [f"<{kind}{size}" for kind in "iuf" for size in (2, 4, 8)]
+    ["|b1", "|i1", "|u1"]
+    + [f"<{kind}{size}" for kind in "iuf" for size in (2, 4, 8)]
+    + ["<c8", "<c16"]
 )
 NAME_CHARACTERS = 60
 MESSAGE_CHARACTERS = 2_000
@@ -39,6 +44,9 @@ _TRACEBACK_LINES = 100
 _PICTURE_PIXELS = 40_000_000
 _INTEGER_BITS = 1_024
 _DIMENSIONS = 32
+
+
+_KEYS = type(None) | bool | int | float | complex | str
 
 
 class Malformed(ValueError):
@@ -124,6 +132,12 @@ class _Decoder:
             [(tag, body)] = content.items()
             if tag == "tuple" and type(body) is list:
                 return tuple(self.decode(item, depth + 1) for item in body)
+            if tag in ("set", "frozenset") and type(body) is list:
+                return {"set": set, "frozenset": frozenset}[tag](
+                    self.decode_key(item, depth + 1) for item in body
+                )
+            if tag == "complex" and type(body) is list and [*map(type, body)] == [float, float]:
+                return complex(*body)
             if tag == "dict" and type(body) is list:
                 return dict(self.decode_pair(pair, depth + 1) for pair in body)
             if tag == "array":
@@ -138,10 +152,13 @@ class _Decoder:
     def decode_pair(self, pair: Any, depth: int) -> tuple[Any, Any]:
         if type(pair) is not list or len(pair) != 2:
             raise Malformed("a dict item that is no pair")
-        key, value = (self.decode(part, depth) for part in pair)
-        if not isinstance(key, type(None) | bool | int | float | str | np.generic | Placeholder):
-            raise Malformed("a dict key of a type that cannot travel")
-        return key, value
+        return self.decode_key(pair[0], depth), self.decode(pair[1], depth)
+
+    def decode_key(self, content: Any, depth: int) -> Any:
+        key = self.decode(content, depth)
+        if not isinstance(key, _KEYS | np.generic | Placeholder):
+            raise Malformed("a dict key or set item of a type that cannot travel")
+        return key
 
     def decode_array(self, body: dict) -> np.ndarray:
         shape = body["shape"]
@@ -167,12 +184,37 @@ class _Decoder:
             raise Malformed("a value of too many bytes")
 
 
+class _Encoder(program.Encoder):
+    """The encoder of the other side, but it refuses what would not arrive as it is."""
+
+    def _encode_container(self, value: object, base: type, depth: int) -> object:
+        if type(value) is not base:
+            self._leave_out(value)
+        return super()._encode_container(value, base, depth)
+
+    def _leave_out(self, value: object, reason: str = "") -> dict:
+        raise TypeError(
+            f"an argument of type {type(value).__name__} cannot be sent {reason}".strip()
+        )
+
+
+def encode(value: Any, limits: Limits) -> Any:
+    """Return JSON for an argument of a student's function.
+
+    Raises
+    ------
+    TypeError
+        If it is no plain data, or too large.
+    """
+    return _Encoder(dataclasses.asdict(limits)).encode(value)
+
+
 def decode(content: Any, limits: Limits) -> Any:
     """Return the value that `content` (parsed JSON) stands for.
 
     Returns
     -------
-    value : None, bool, int, float, str, list, tuple, dict, numpy array, numpy scalar or Placeholder
+    value : None, bool, number, str, list, tuple, dict, set, numpy array or scalar, or Placeholder
         Arrays own their memory and can be written.
 
     Raises

@@ -15,7 +15,7 @@ from itertools import count
 
 from nbformat import NotebookNode
 
-from autograder.assignment import Assignment, Role, function_names, grade_id, role
+from autograder.assignment import Assignment, Role, distinctive_names, grade_id, role
 from autograder.facts import Repair
 from autograder.submission.notebook import SETTINGS
 
@@ -81,8 +81,11 @@ def rebuild(assignment: Assignment, submission: NotebookNode) -> Rebuilt:
     for position, released in enumerate(given):
         cell = deepcopy(released)
         if cell.metadata.autograder.role in (Role.ANSWER, Role.PLAYGROUND) and position in match:
-            source = theirs[match[position]].source
-            cell.source = source if cell.cell_type == "code" else _as_plain_text(source)
+            submitted = theirs[match[position]]
+            if cell.cell_type == "code":
+                cell.source = submitted.source
+            elif not _same_text(submitted, released):  # nbgrader knows the untouched one again
+                cell.source = _as_plain_text(submitted.source)
         elif cell.metadata.autograder.role == Role.ANSWER:
             cell.source = MERGED_ANSWER if position in merged else MISSING_ANSWER
         elif cell.metadata.autograder.role == Role.GIVEN and position in match:
@@ -156,7 +159,8 @@ def _match(assignment: Assignment, theirs: list[NotebookNode]) -> dict[int, int]
     for position, cell in enumerate(ours):
         if role(cell) is Role.ANSWER:
             claimed = [index for index in claims[position] if index in free]
-            index = _find_answer(cell, released[position], theirs, claimed, free)
+            names = distinctive_names(assignment).get(grade_id(cell), [])
+            index = _find_answer(names, released[position], theirs, claimed, free)
             if index is not None:
                 take(position, index)
 
@@ -192,15 +196,14 @@ def _claims(ours: Iterable[NotebookNode], theirs: list[NotebookNode]) -> dict[in
 
 
 def _find_answer(
-    ours: NotebookNode,
+    names: Collection[str],
     released: NotebookNode,
     theirs: list[NotebookNode],
     claimed: Collection[int],
     free: Collection[int],
 ) -> int | None:
     """Index of the submitted cell with the answer: among `claimed`, else among all `free` ones."""
-    functions = function_names(ours)
-    defined = {index: _defined(functions, theirs[index].source) for index in free}
+    defined = {index: _defined(names, theirs[index].source) for index in free}
     candidates = (
         [index for index in claimed if defined[index]]
         or [index for index in free if defined[index]]
@@ -214,17 +217,17 @@ def _find_answer(
     )
 
 
-def _defined(functions: Iterable[str], source: str) -> int:
-    """How many of `functions` some line of `source` defines at top level.
+def _defined(names: Iterable[str], source: str) -> int:
+    """How many of `names` some line of `source` defines at top level.
 
     IPython takes the indentation of the first line away.
     """
     indent = re.match(r"(?:[ \t]*+\n)*+([ \t]*+)", source)[1]
     text = re.sub(rf"^{indent}", "", source, flags=re.M) if indent else source
     return sum(
-        re.search(rf"^(?:async +)?def +{name} *\(|^{name} *(?::[^=\n]*)?=(?!=)", text, re.M)
+        re.search(rf"^(?:(?:async +)?def|class) +{name}\b|^{name} *(?::[^=\n]*)?=(?!=)", text, re.M)
         is not None
-        for name in functions
+        for name in names
     )
 
 
@@ -235,11 +238,12 @@ def _merged_answers(
     ours = assignment.cells
     answers = [position for position, cell in enumerate(ours) if role(cell) is Role.ANSWER]
     sources = [theirs[match[position]].source for position in answers if position in match]
+    names = distinctive_names(assignment)
     return {
         position
         for position in answers
         if position not in match
-        and any(_defined(function_names(ours[position]), source) for source in sources)
+        and any(_defined(names.get(grade_id(ours[position]), []), source) for source in sources)
     }
 
 

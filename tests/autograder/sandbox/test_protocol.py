@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.limits import Limits
-from autograder.sandbox import protocol
+from autograder.sandbox import program, protocol
 from autograder.sandbox.program import Encoder
 
 LIMITS = Limits(result_bytes=10_000, result_items=200, result_depth=5, output_bytes=100)
@@ -41,7 +41,7 @@ def test_plain_values_arrive_as_they_are(value):
     assert type(arrived) is type(value)
 
 
-@pytest.mark.parametrize("kind", ["?", "i1", "u2", "i8", "f2", "f4", "f8", ">f8"])
+@pytest.mark.parametrize("kind", ["?", "i1", "u2", "i8", "f2", "f4", "f8", ">f8", "c8", "c16"])
 def test_arrays_arrive_with_values_shape_and_type(kind):
     array = np.arange(6).astype(kind).reshape(2, 3)
     for value in (array, array.T, array[:, ::2], array[:0], np.array(array[1, 1])):
@@ -50,6 +50,30 @@ def test_arrays_arrive_with_values_shape_and_type(kind):
         assert arrived.dtype == np.dtype(kind).newbyteorder("=")
         assert arrived.flags.writeable
         np.testing.assert_array_equal(arrived, value)
+
+
+@pytest.mark.parametrize("value", [{1, 2}, frozenset("ab"), 1 + 2j, {1j: {2}}])
+def test_sets_and_complex_numbers_arrive(value):
+    assert sent(value) == value
+    assert type(sent(value)) is type(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [(1, [2.5]), {(1 + 1j): {3}}, {2: "a"}, np.arange(3.0), np.float32(1.5), None, frozenset([1])],
+)
+def test_arguments_arrive_in_the_sandbox_as_they_are(value):
+    arrived = program.decode(json.loads(json.dumps(protocol.encode(value, LIMITS))))
+    assert type(arrived) is type(value)
+    np.testing.assert_equal(arrived, value)
+
+
+@pytest.mark.parametrize(
+    "value", [object(), namedtuple("Pair", "a b")(1, 2), np.ma.array([1]), "a" * 10**5]
+)
+def test_arguments_that_would_arrive_as_something_else_are_refused(value):
+    with pytest.raises(TypeError, match="cannot be sent"):
+        protocol.encode(value, LIMITS)
 
 
 def test_infinities_and_nans_arrive_in_arrays():
@@ -77,10 +101,10 @@ def test_containers_of_a_subclass_arrive_as_what_they_hold():
 @pytest.mark.parametrize(
     ("value", "name"),
     [
-        ({1, 2}, "set"),
+        ({(1, 2)}.__iter__(), "set_iterator"),
         (np.zeros((1, 1)).view(np.matrix), "matrix"),
         (np.ma.array([1.0]), "MaskedArray"),
-        (np.array([1j]), "ndarray (of complex128)"),
+        (np.array(["2026"], dtype="M8[Y]"), "ndarray (of datetime64Y)"),
         (np.array([object()]), "ndarray (of object)"),
         (np.array(["a"]), "ndarray (of str32)"),
         (np.zeros(10_000), "ndarray (too large)"),
@@ -132,7 +156,9 @@ def array(**changes):
     "content",
     [
         {},
-        {"set": [1]},
+        {"set": 1},
+        {"set": [[1]]},
+        {"complex": [1.0, "2"]},
         {"dict": [], "tuple": []},
         {"dict": [[1]]},
         {"dict": [[[1], 2]]},

@@ -1,0 +1,278 @@
+"""Decide where each test cell runs, from the instructor's files alone.
+
+Outside, the test runs in the grader's process and asks the student's: nothing of it enters the
+sandbox. Inside, it runs among the student's cells, as with nbgrader. Outside is chosen where it is
+sure to give the same points: the instructor's solution passes, and the untouched release gets what
+it gets inside. No submission has a say, or whoever returned an odd object could choose the weaker
+way.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from autograder.assignment import (
+    Assignment,
+    AssignmentError,
+    Role,
+    defined_names,
+    grade_id,
+    role,
+    syntax_tree,
+)
+from autograder.grading.examiner import library
+from autograder.grading.run import first_verdicts
+from autograder.limits import Limits
+
+CACHE = ".calibration"
+"""Folder of a course in which the modes are remembered."""
+
+# What a test may use outside: no files, no code made at run time, nothing that waits or ends.
+_BUILTINS = frozenset(dir(builtins)) - frozenset(
+    "__import__ breakpoint compile copyright credits delattr eval exec exit help input "
+    "license open quit setattr".split()
+)
+_MODULES_OF_THE_SANDBOX = frozenset(
+    "_thread asyncio builtins ctypes gc glob importlib inspect IPython logging "
+    "matplotlib mock multiprocessing os pathlib pickle shutil signal socket sqlite3 subprocess "
+    "tempfile threading unittest".split()
+)
+
+
+def calibrated(
+    assignment: Assignment,
+    name: str,
+    limits: Limits,
+    *,
+    sandboxed: bool = True,
+    course: Path | None = None,
+) -> tuple[Assignment, dict[str, str]]:
+    """Say of each test where it runs.
+
+    Parameters
+    ----------
+    assignment : Assignment
+    name : str
+        What to call the notebook in messages.
+    limits : Limits
+    sandboxed : bool
+        False runs the instructor's notebooks without a sandbox, too.
+    course : Path or None
+        Course folder; results are kept there, by content, and the sandbox does not show it.
+
+    Returns
+    -------
+    assignment : Assignment
+        With the tests that run inside.
+    reasons : dict of str to str
+        Why, in words, for each test that runs inside, by grade id.
+
+    Raises
+    ------
+    AssignmentError
+        If the instructor's solution does not pass a test in either way.
+    SandboxUnavailable
+        If this machine cannot make the sandbox.
+    """
+    kept = course / CACHE / f"{_key(assignment, limits)}.json" if course else None
+    reasons = _read(kept)
+    if reasons is None:
+        hidden = (str(course),) if course else ()
+        reasons = _calibrate(assignment, name, limits, sandboxed, hidden)
+        if kept:
+            _write(kept, reasons)
+    return replace(assignment, inside=frozenset(reasons)), reasons
+
+
+def _calibrate(
+    assignment: Assignment, name: str, limits: Limits, sandboxed: bool, hidden: tuple[str, ...]
+) -> dict[str, str]:
+    tests = list(assignment.points())
+    if not tests:
+        return {}
+
+    def grade(notebook: bytes, inside: Sequence[str]) -> dict[str, tuple]:
+        way = replace(assignment, inside=frozenset(inside))
+        return first_verdicts(notebook, way, limits, sandboxed, hidden)
+
+    solution, release = assignment.notebook, assignment.released()
+    inside = grade(solution, tests)
+    reasons = {test: why_inside(assignment, test) for test in tests}
+    for test, verdict in inside.items():
+        if verdict.score is not None and not reasons[test]:
+            reasons[test] = "gives part of the points"
+    undecided = [test for test in tests if not reasons[test]]
+    if undecided:
+        decided = [test for test in tests if reasons[test]]
+        outside = grade(solution, decided)
+        for test in undecided:
+            if not outside[test].passed:
+                reasons[test] = (
+                    "the solution passes only there, outside it fails: "
+                    f"{outside[test].message.splitlines()[0][:200]}"
+                )
+        candidates = [test for test in undecided if not reasons[test]]
+        if candidates:
+            untouched = grade(release, tests)
+            untouched_outside = grade(release, [test for test in tests if reasons[test]])
+            for test in candidates:
+                if not inside[test].passed or _points(untouched[test]) != _points(
+                    untouched_outside[test]
+                ):
+                    reasons[test] = "solution or untouched notebook get other points outside"
+    for test in tests:
+        # An outside test has shown above that the solution passes it.
+        if reasons[test] and not inside[test].passed and not inside[test].score:
+            said = inside[test].message or "no reason given"
+            raise AssignmentError(
+                f"{name}: the instructor's own solution does not pass the test {test!r}, so no "
+                f"submission can. The test says: {said}\nMend solution or test in source/, "
+                "generate the assignment again, and then grade."
+            )
+    return {test: reason for test, reason in reasons.items() if reason}
+
+
+def _points(verdict: object) -> object:
+    return verdict.passed if verdict.score is None else verdict.score
+
+
+def why_inside(assignment: Assignment, test: str) -> str:
+    """What in the test needs the student's own objects or a sandbox; empty if nothing does."""
+    tree = syntax_tree(assignment.test_source(test))
+    given = library(assignment).used_by(tree)
+    helpers = [one for one in given if isinstance(one, ast.FunctionDef)]
+    imports = [one for one in given if isinstance(one, ast.Import | ast.ImportFrom)]
+    if module := _of_the_sandbox(name for one in imports for name in _modules(one)):
+        return f"uses the module {module}"
+    nodes = [node for one in (tree, *helpers) for node in ast.walk(one)]
+    functions = set(assignment.graded_functions())
+    answers = [cell for cell in assignment.cells if role(cell) is Role.ANSWER]
+    by_answers = set().union(*map(defined_names, answers)) if answers else set()
+    own = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    own |= {node.name for node in nodes if isinstance(node, _DEFINITIONS)}
+    for node in nodes:
+        match node:
+            case ast.Name(id=name, ctx=ast.Del()):
+                return f"deletes {name}"
+            case ast.Name(id=name, ctx=ast.Store()):
+                if name in functions:
+                    return f"replaces {name}"
+                own.add(name)
+            case ast.Attribute(ctx=ast.Store() | ast.Del()):
+                return f"changes the attribute {node.attr}"
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                if used := _of_the_sandbox(_modules(node)):
+                    return f"imports {used}"
+                own |= {(alias.asname or alias.name).partition(".")[0] for alias in names}
+            case ast.ExceptHandler(name=str(name)):
+                own.add(name)
+            case ast.Global(names=names):
+                return f"changes {', '.join(names)}"
+    for name in sorted(own & functions):
+        return f"defines {name} itself"
+    own |= library(assignment).given.keys()
+    used = [node.id for node in nodes if isinstance(node, ast.Name)]
+    for name in dict.fromkeys(used):
+        if name in own or name in functions or name in _BUILTINS:
+            continue
+        if name == "get_ipython":
+            return "uses a magic"
+        if name in by_answers:
+            kind = "class" if _is_class(name, answers) else "variable"
+            return f"uses the {kind} {name}"
+        given = any(
+            name in defined_names(cell)
+            for cell in assignment.cells
+            if role(cell) is not Role.ANSWER and grade_id(cell) != test
+        )
+        return f"uses {name} of another cell" if given else f"uses {name}"
+    return ""
+
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def _is_class(name: str, answers: Sequence) -> bool:
+    return any(
+        isinstance(node, ast.ClassDef) and node.name == name
+        for cell in answers
+        if cell.cell_type == "code"
+        for node in syntax_tree(cell.source).body
+    )
+
+
+def _modules(statement: ast.Import | ast.ImportFrom) -> list[str]:
+    if isinstance(statement, ast.ImportFrom):
+        return [statement.module or ""]
+    return [alias.name for alias in statement.names]
+
+
+def _of_the_sandbox(modules: object) -> str:
+    """The first of some modules that reaches beyond plain data."""
+    return next((m for m in modules if m.partition(".")[0] in _MODULES_OF_THE_SANDBOX), "")
+
+
+def advice(reason: str) -> str:
+    """How a test that runs inside for this reason can be rewritten to run outside."""
+    for start, words in _ADVICE.items():
+        if reason.startswith(start):
+            return words
+    return "let it call functions of the answer and compare the plain data that they return"
+
+
+_ADVICE = {
+    "uses the variable": "ask for a function that returns the value, and test that",
+    "uses the class": "ask for a function that uses the class and returns plain data",
+    "gives part": "split it into several test cells, each with its own points",
+    "deletes": "test whether the answer calls the function by what it returns for other arguments",
+    "replaces": "test whether the answer calls the function by what it returns",
+    "imports": "let the answer return what the test reads by this module",
+    "uses a magic": "write it in plain Python",
+    "uses open": "let the answer return the content of the file",
+}
+
+
+@functools.cache
+def _own_code() -> bytes:
+    """Changes whenever the code that runs tests does."""
+    digest = hashlib.sha256()
+    for folder in (Path(__file__).parent, Path(__file__).parents[1] / "sandbox"):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.digest()
+
+
+def _key(assignment: Assignment, limits: Limits) -> str:
+    digest = hashlib.sha256(_own_code())
+    parts = [assignment.notebook, assignment.settings.encode(), repr(limits).encode()]
+    parts.append(sys.version.encode())
+    for path, content in sorted(assignment.files.items()):
+        parts += [path.encode(), content]
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def _read(kept: Path | None) -> dict[str, str] | None:
+    try:
+        return json.loads(kept.read_bytes()) if kept else None
+    except (OSError, ValueError):
+        return None
+
+
+def _write(kept: Path, reasons: dict[str, str]) -> None:
+    with contextlib.suppress(OSError):  # then it is found out again the next time
+        kept.parent.mkdir(exist_ok=True)
+        part = kept.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps(reasons))
+        part.replace(kept)

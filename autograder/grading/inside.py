@@ -1,0 +1,140 @@
+"""Run test cells in the student's sandbox, in the order of the notebook, as nbgrader does.
+
+The notebook runs twice, each time in a sandbox of its own. All that a student is shown comes from
+the run in which the hidden parts of the tests are absent. The run with the hidden parts gives the
+score and nothing else, because student code could read them there and print or raise them. Where
+no test has a hidden part, one run does both.
+
+Student code shares its process with these tests: it can patch them. `docs/design.md` says what
+that means.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+from nbformat import NotebookNode
+from nbgrader.preprocessors import IgnorePattern
+from nbgrader.utils import determine_grade
+
+from autograder.assignment import Assignment, grade_id
+from autograder.facts import Verdict
+from autograder.grading.session import DIED, Session
+from autograder.text import readable
+
+HIDDEN_FAILED = "hidden-test-failed"
+PARTIAL = "partial-credit"
+
+
+def grade_inside(
+    cells: list[NotebookNode], assignment: Assignment, session: Callable[[], Session]
+) -> tuple[list[list[NotebookNode]], dict[str, Verdict]]:
+    """Run cells with their tests.
+
+    Parameters
+    ----------
+    cells : list of NotebookNode
+        Code cells of the rebuilt notebook, test cells in the form in which students have them.
+    assignment : Assignment
+        Its `inside` names the tests to judge.
+    session : callable
+        Makes a session with a fresh sandbox.
+
+    Returns
+    -------
+    outputs : list of list of NotebookNode
+        What each cell has shown, without hidden tests.
+    verdicts : dict of str to Verdict
+        By grade id of the test.
+    """
+    with session() as shown:
+        outputs = [shown.run(cell, mark_failure=True) for cell in cells]
+    complete = [_complete(cell, assignment) for cell in cells]
+    scored = outputs
+    if any(one.source != cell.source for one, cell in zip(complete, cells, strict=True)):
+        with session() as hidden:
+            scored = [hidden.run(cell, mark_failure=True) for cell in complete]
+    verdicts = {}
+    for cell, visible, judged in zip(cells, outputs, scored, strict=True):
+        if grade_id(cell) in assignment.inside:
+            verdicts[grade_id(cell)] = _verdict(cell, assignment, visible, judged)
+    return outputs, verdicts
+
+
+def _complete(cell: NotebookNode, assignment: Assignment) -> NotebookNode:
+    """The cell with its hidden tests, if it is a test that runs inside."""
+    if grade_id(cell) not in assignment.inside:
+        return cell
+    cell = copy.copy(cell)
+    cell.source = assignment.test_source(grade_id(cell))
+    return cell
+
+
+def _verdict(
+    cell: NotebookNode,
+    assignment: Assignment,
+    visible: list[NotebookNode],
+    judged: list[NotebookNode],
+) -> Verdict:
+    try:
+        score, most = _score(cell, assignment, judged)
+    except (ValueError, KeyError) as error:  # nbgrader stops here; this costs one exercise only
+        return Verdict(False, f"The test gave no valid number of points: {error}.", "no-points")
+    printed = "".join(out.text for out in visible if out.get("name") == "stdout")
+    if score >= most and (most or not _error_in(judged)):
+        return Verdict(True, readable(printed).strip(), score=score if _gives(judged) else None)
+    if score > 0:
+        said = f"{readable(printed)}\n{score:g} of {most:g} points.".strip()
+        return Verdict(False, said, PARTIAL, score)
+    if error := _error_in(visible):
+        return Verdict(False, *_in_words(error))
+    said = "The visible part of the test passes, the hidden part does not."
+    if judged is visible:
+        said = f"{readable(printed)}\n0 of {most:g} points.".strip()
+    return Verdict(False, said, HIDDEN_FAILED if judged is not visible else PARTIAL)
+
+
+def _score(
+    cell: NotebookNode, assignment: Assignment, outputs: list[NotebookNode]
+) -> tuple[float, float]:
+    """What nbgrader reads from the outputs."""
+    judged = copy.deepcopy(cell)
+    judged.outputs = outputs
+    ignore = IgnorePattern(config=assignment.config)
+    if ignore.enabled:
+        judged, _ = ignore.preprocess_cell(judged, {}, 0)
+    return determine_grade(judged)
+
+
+def _gives(outputs: list[NotebookNode]) -> bool:
+    """Whether a test says itself how many points it gives: by a number that it shows."""
+    for output in outputs:
+        if output.output_type == "execute_result":
+            try:
+                float(output.data.get("text/plain", ""))
+            except ValueError:
+                return False
+            return True
+    return False
+
+
+def _error_in(outputs: list[NotebookNode]) -> NotebookNode | None:
+    """The output for which nbgrader gives no points: an error, or words on stderr."""
+    for output in outputs:
+        if output.output_type == "error" or output.get("name") == "stderr":
+            return output
+    return None
+
+
+def _in_words(error: NotebookNode) -> tuple[str, str]:
+    """Message and code of what went wrong in the visible part of a test."""
+    if error.output_type == "stream":
+        return readable(error.text.strip()), "wrote-to-stderr"
+    if error.ename == "Stopped":
+        return f"While the tests ran: {readable(error.evalue)}.", DIED
+    message = readable(f"{error.ename}: {error.evalue}" if error.evalue else error.ename)
+    failing = [line for line in readable("\n".join(error.traceback)).splitlines() if "-->" in line]
+    if failing:  # the first one is the line of the test cell
+        message += f"\nin the line: {failing[0].partition('>')[2].lstrip(' 0123456789')}"
+    return message, f"raises-{error.ename}"

@@ -349,7 +349,7 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
         ]
         cells.append(f"{sum(scores.values()):g}" if scores else "-")
         remarks = _remarks(outcome)
-        counts.update(remarks)
+        counts.update(remarks.keys())
         sentences = remarks | sentences
         table.add_row(in_line(outcome.student), *cells, ", ".join(remarks))
     console = Console(markup=False, emoji=False, highlight=False)

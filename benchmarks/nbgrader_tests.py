@@ -1,7 +1,7 @@
 """Run nbgrader's own tests of ``nbgrader autograde`` with our plug-ins.
 
 They come with the installed nbgrader. Ours is the configuration of a user, which nbgrader reads
-before that of the course. docs/design.md names the tests that pass with nbgrader alone only.
+before that of the course.
 
     python -m benchmarks.nbgrader_tests [options of pytest, such as -k NAME]
 """

@@ -7,11 +7,15 @@ finds the words for it.
 """
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
+from lesson import box
 from lesson.diagnosis import (
     Attempt,
     Finding,
@@ -23,6 +27,7 @@ from lesson.diagnosis import (
 )
 
 EXERCISES = ("zeros", "random", "he")
+SECONDS_FOR_CALLS = 10
 
 
 class WrongAnswer(AssertionError):
@@ -36,14 +41,20 @@ class WrongAnswer(AssertionError):
         What to look at next.
     code : str
         Short stable name of the finding, such as `scale-xavier`.
+    case : str
+        The same for one architecture, with numbers.
     """
 
-    def __init__(self, message: str, hint: str, code: str):
-        super().__init__(f"{message}\nHint: {hint}\n[{code}]")
-        self.code = code
+    def __init__(self, message: str, hint: str, code: str, case: str = ""):
+        super().__init__(f"{message}{case and ' '}{case}\nHint: {hint}\n[{code}]")
+        self.message, self.case, self.hint, self.code = message, case, hint, code
+        self._shown = False
 
     def _render_traceback_(self) -> list[str]:
         """Let Jupyter show the message alone: the lines of this file would only distract."""
+        if _in_notebook() and not self._shown:  # IPython may ask twice
+            self._shown = True
+            box.show_failure(self.message, self.case, self.hint, self.code)
         return str(self).splitlines()
 
 
@@ -132,12 +143,14 @@ def _public_test(exercise: str, target: Callable | None, cases: list) -> None:
     problem = _first_problem(exercise, target, arrays)
     if problem:
         attempt, wrong = problem
-        message = wrong.meaning
+        case = ""
         if attempt:
-            message += f" With layers_dims = {attempt.layers_dims}"
-            message += f": {wrong.seen}" if wrong.seen else "."
-        raise WrongAnswer(message, wrong.hint, wrong.code) from None
+            case = f"With layers_dims = {attempt.layers_dims}"
+            case += f": {wrong.seen}" if wrong.seen else "."
+        raise WrongAnswer(wrong.meaning, wrong.hint, wrong.code, case) from None
     print(_green("All tests passed."))
+    if _in_notebook():
+        box.show_success(f"initialize_parameters_{exercise}")
 
 
 def _first_problem(
@@ -169,19 +182,46 @@ def _attempt(target: Callable, layers_dims: list[int], expected: dict[str, np.nd
     """Call the function twice, each time with a list of its own."""
     attempt = Attempt(layers_dims, expected, argument=list(layers_dims))
     try:
-        attempt.found = _snapshot(target(attempt.argument))
-        attempt.found_again = _snapshot(target(list(layers_dims)))
+        with _time_limit():
+            attempt.found = _snapshot(target(attempt.argument))
+            attempt.found_again = _snapshot(target(list(layers_dims)))
     except (Exception, SystemExit) as error:
         attempt.error = error
     return attempt
 
 
+@contextmanager
+def _time_limit() -> Iterator[None]:
+    """Stop a loop that never ends, in a notebook: there the alarm is ours to set."""
+    main = threading.current_thread() is threading.main_thread()
+    if not (_in_notebook() and main and hasattr(signal, "setitimer")):
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"the call had not finished after {SECONDS_FOR_CALLS} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS_FOR_CALLS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def _snapshot(found: object) -> object:
-    """A copy that later calls cannot change, should they fill the same dictionary again."""
+    """A copy that later calls cannot change, should they fill the same dictionary again.
+
+    A key of a subclass of str, such as `np.str_`, becomes the string that it is equal to.
+    """
     if not isinstance(found, dict):
         return found
     return {
-        key: value.copy() if type(value) is np.ndarray else value for key, value in found.items()
+        str.__str__(key) if isinstance(key, str) else key: (
+            value.copy() if type(value) is np.ndarray else value
+        )
+        for key, value in found.items()
     }
 
 
@@ -189,15 +229,38 @@ def _same_list(found: object, expected: list[int]) -> bool:
     return type(found) is list and list(map(repr, found)) == list(map(repr, expected))
 
 
-def _green(text: str) -> str:
-    """The text in green, where the output shows color; readable on white and on black."""
+def _in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    in_notebook = getattr(shell, "kernel", None) is not None
-    if os.environ.get("NO_COLOR") or not (in_notebook or sys.stdout.isatty()):
+    return getattr(shell, "kernel", None) is not None
+
+
+def _green(text: str) -> str:
+    """The text in green, where the output shows color; readable on white and on black."""
+    if os.environ.get("NO_COLOR") or not (_in_notebook() or sys.stdout.isatty()):
         return text
     return f"\033[38;2;0;140;60m{text}\033[0m"
 
+
+# ---------------------------------------------------------------------- functions that are missing
+
+
+def _explain_missing(shell, kind: type, error: NameError, traceback, tb_offset=None) -> None:
+    """Show a NameError; for one of the three functions in words, with the reason if it is seen."""
+    if error.name in {f"initialize_parameters_{exercise}" for exercise in EXERCISES}:
+        wrong = box.why_missing(error.name, shell.user_ns.get("In", []), shell.transform_cell)
+        failure = WrongAnswer(wrong.meaning, wrong.hint, wrong.code)
+        error._render_traceback_ = failure._render_traceback_
+    shell.showtraceback((kind, error, traceback), running_compiled_code=True)
+
+
+def _watch_for_missing_functions() -> None:
+    """Let a notebook that imports these tests explain a function that is not defined."""
+    if _in_notebook():
+        sys.modules["IPython"].get_ipython().set_custom_exc((NameError,), _explain_missing)
+
+
+_watch_for_missing_functions()
 
 # ------------------------------------------------------------------------------- expected numbers
 # Unequal layers, deeper and shallower; no layer follows one of 2 units, whose He factor would be 1.

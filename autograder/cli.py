@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -17,7 +18,7 @@ from rich.table import Table
 from autograder.assignment import AssignmentError
 from autograder.course.folder import Course, CourseError, rules_of
 from autograder.sandbox.process import SandboxUnavailable, check_sandbox
-from autograder.text import counted, readable
+from autograder.text import counted, in_line
 
 if TYPE_CHECKING:  # what grades runs on Linux alone, the other commands everywhere
     from autograder.course.batch import Outcome, Workers
@@ -138,7 +139,7 @@ def _grade(options: argparse.Namespace) -> int:
         misplaced = [] if options.students else course.misplaced()
         for path in misplaced:
             print(
-                f"autograder: {_in_line(os.path.relpath(path, course.root))} is not where a "
+                f"autograder: {in_line(os.path.relpath(path, course.root))} is not where a "
                 f"submission belongs. Move it to submitted/STUDENT/{course.assignment_id}/.",
                 file=sys.stderr,
             )
@@ -211,12 +212,7 @@ class _progress:
             self._bar.advance(self._task)
         else:
             count = f"[{self._count}/{self._total}]"
-            print(f"{count} {_in_line(outcome.student)}: {_in_words(outcome)}", flush=True)
-
-
-def _in_line(name: str) -> str:
-    """The name of a file or folder as it can be shown on a terminal."""
-    return readable(name).replace("\n", "\N{REPLACEMENT CHARACTER}")
+            print(f"{count} {in_line(outcome.student)}: {in_line(_in_words(outcome))}", flush=True)
 
 
 def _in_words(outcome: Outcome) -> str:
@@ -234,20 +230,35 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
     tests = list(course.assignment.points())
     table = Table(title=f"{course.assignment_id}: {counted(len(outcomes), 'submission')}")
     longest = max(len(outcome.student) for outcome in outcomes)
-    table.add_column("student", overflow="fold", no_wrap=longest <= _NAME_CHARACTERS)
+    table.add_column("student", overflow="fold", min_width=min(longest, _NAME_CHARACTERS))
     for test in tests:
         table.add_column(test.removeprefix("test-"), justify="right")
     table.add_column("sum", justify="right")
-    table.add_column("remarks", overflow="fold")
+    table.add_column("remarks", overflow="ellipsis", no_wrap=True)
+    counts: Counter[str] = Counter()
+    sentences: dict[str, str] = {}
     for outcome in sorted(outcomes, key=lambda outcome: outcome.student):
         scores = in_gradebook.get(outcome.student, {}) if outcome.verdicts else {}
         cells = [f"{scores[test]:g}" if scores else "-" for test in tests]
         cells.append(f"{sum(scores.values()):g}" if scores else "-")
-        remarks = [outcome.problem] if outcome.problem else _remarks(outcome)
-        table.add_row(_in_line(outcome.student), *cells, "; ".join(remarks))
-    Console(markup=False, emoji=False, highlight=False).print(table)
+        remarks = _remarks(outcome)
+        counts.update(remarks)
+        sentences = remarks | sentences
+        table.add_row(in_line(outcome.student), *cells, ", ".join(remarks))
+    console = Console(markup=False, emoji=False, highlight=False)
+    console.print(table)
+    for code, number in counts.most_common():
+        console.print(f"{number:5} x {code}: {sentences[code]}", soft_wrap=True)
+    for outcome in outcomes:
+        if outcome.problem:
+            console.print(f"{in_line(outcome.student)}: {outcome.problem}", soft_wrap=True)
 
 
-def _remarks(outcome: Outcome) -> list[str]:
-    codes = [verdict.code for verdict in outcome.verdicts.values() if not verdict.passed]
-    return list(dict.fromkeys(codes)) + list(map(str, outcome.repairs))
+def _remarks(outcome: Outcome) -> dict[str, str]:
+    """Each code, and a sentence that says what it means."""
+    if outcome.problem:
+        return {"problem": "A person has to look at the submission, see below."}
+    wrong = [verdict for verdict in outcome.verdicts.values() if not verdict.passed]
+    return {verdict.code: verdict.headline for verdict in wrong} | {
+        repair.code: str(repair) for repair in outcome.repairs
+    }

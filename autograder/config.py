@@ -12,8 +12,11 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
+from nbgrader.coursedir import CourseDirectory
 from traitlets import Dict, Float, Unicode
 from traitlets.config import Config, Configurable
+
+from autograder.submission.files import read_timestamp
 
 
 class Grading(Configurable):
@@ -64,6 +67,8 @@ def configure(
         "autograder.plugins.feedback.ReadGradebook",
         "autograder.plugins.feedback.MakeReleasable",
     ]
+    # nbgrader reads the time stamp of a second submission before it calls our hook.
+    CourseDirectory.get_existing_timestamp = lambda self, folder: read_timestamp(Path(folder))
     # A web page that stands beside a submission must not be taken for feedback and handed out.
     c.CourseDirectory.ignore = [
         *(".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback"),  # as nbgrader does

@@ -123,6 +123,9 @@ class Repair:
 
 
 REPAIRS = {
+    "other-notebook": (
+        "This is not the notebook that was handed out; the answers were found by their functions."
+    ),
     "answer-missing": "{answers} could not be found",
     "answer-merged": "{answers} stood in the cell of another answer",
     "given-changed": "{given} had been changed; our version was used",

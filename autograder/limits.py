@@ -11,10 +11,13 @@ class Limits:
 
     Attributes
     ----------
-    cell_seconds, call_seconds, total_seconds : float
-        Time for one cell, for one call of a student's function, and for all cells and tests
-        together. Whenever an exercise is tested again, which happens three times at most, it has
-        the time of one cell and one call for that.
+    cell_seconds, call_seconds : float
+        Time for one cell, and for one call of a student's function.
+    first_pass_seconds : float
+        Time for all cells and tests before anything is tested again; what runs again after the
+        loss of a sandbox counts.
+    total_seconds : float
+        Time for everything. The exercises that failed share what the first pass has left of it.
     memory_bytes : int
         Memory of all processes of the sandbox together, files in its scratch space included.
     processes : int
@@ -32,7 +35,8 @@ class Limits:
 
     cell_seconds: float = 60
     call_seconds: float = 10
-    total_seconds: float = 300
+    first_pass_seconds: float = 100
+    total_seconds: float = 170
     memory_bytes: int = 1_000 * MEGABYTE
     processes: int = 32
     scratch_bytes: int = 64 * MEGABYTE

@@ -16,6 +16,11 @@ def readable(text: str) -> str:
     return text if len(text) <= MESSAGE_CHARACTERS else text[:MESSAGE_CHARACTERS] + " (cut off)"
 
 
+def in_line(name: str) -> str:
+    """The name of a file or folder as it can be shown in one line of a terminal."""
+    return readable(name).replace("\n", "\N{REPLACEMENT CHARACTER}")
+
+
 def summary(error: BaseException) -> str:
     """Type and message of an exception in one line."""
     return traceback.format_exception_only(error)[-1].splitlines()[0]

@@ -27,6 +27,8 @@ from autograder.limits import Limits
 from autograder.submission.notebook import Unreadable
 from autograder.text import summary
 
+_PATIENCE_SECONDS = 5  # without a result, before somebody looks after the workers
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -101,10 +103,16 @@ class Workers:
     in_flight : callable
         Tells how many submissions to hand to the executor ahead of their results, so that memory
         stays the same however many there are.
+    loss : tuple of exception types
+        What a result raises if the worker was lost that had the submission.
+    revive : callable
+        Called every few seconds while there are no results.
     """
 
     make_executor: Callable[[], Executor]
     in_flight: Callable[[], int]
+    loss: tuple[type[BaseException], ...] = (BrokenExecutor,)
+    revive: Callable[[], None] = lambda: None
 
 
 def grade_course(
@@ -144,11 +152,14 @@ def grade_course(
     outcomes = []
 
     def submit(executor: Executor, submission: Submission) -> Future[Graded]:
+        done: Future[Graded] = Future()
         try:
             data = submission.read()
         except Unreadable as reason:
-            done: Future[Graded] = Future()
             done.set_result(unreadable(course.assignment, str(reason)))
+            return done
+        except Exception as error:
+            done.set_exception(error)
             return done
         return executor.submit(
             grade_submission,
@@ -162,17 +173,29 @@ def grade_course(
 
     with Writer(course) as writer, _Pool(workers, submit) as pool:
         for submission, future in pool.results(submissions):
-            outcome = _record(writer, submission, future)
+            try:
+                outcome = _record(writer, submission, future, workers.loss)
+            except Exception as error:
+                problem = f"the result could not be recorded: {summary(error)}"
+                outcome = Outcome(submission.student, problem)
             outcomes.append(outcome)
             on_outcome(outcome)
     return outcomes
 
 
-def _record(writer: Writer, submission: Submission, future: Future[Graded]) -> Outcome:
+def _record(
+    writer: Writer,
+    submission: Submission,
+    future: Future[Graded],
+    loss: tuple[type[BaseException], ...],
+) -> Outcome:
     try:
         graded = future.result()
     except Exception as error:
-        return Outcome(submission.student, f"grading failed: {summary(error)}")
+        problem = summary(error)
+        if isinstance(error, loss):
+            problem = "the worker that graded it was lost, twice. Look at this submission yourself."
+        return Outcome(submission.student, f"grading failed: {problem}")
     facts = graded.facts
     if submission.note and not facts.unreadable:
         facts.repairs.insert(0, Repair("handed-in", detail=submission.note))
@@ -268,7 +291,7 @@ class _Pool:
         for submission, future in self._as_completed(submissions, self._workers.in_flight):
             if future.cancelled():
                 raise WorkersLost
-            if isinstance(future.exception(), BrokenExecutor):
+            if isinstance(future.exception(), self._workers.loss):
                 suspects.append(submission)
             else:
                 yield submission, future
@@ -286,8 +309,10 @@ class _Pool:
             if not running:
                 return
             finished, _ = concurrent.futures.wait(
-                running, return_when=concurrent.futures.FIRST_COMPLETED
+                running, _PATIENCE_SECONDS, return_when=concurrent.futures.FIRST_COMPLETED
             )
+            if not finished:
+                self._workers.revive()
             for future in finished:
                 yield running.pop(future), future
 

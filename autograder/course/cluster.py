@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 import cloudpickle
 import dask
-from distributed import Client, Worker, WorkerPlugin
+from distributed import Client, KilledWorker, Scheduler, Worker, WorkerPlugin
 
 from autograder.course.batch import Workers, WorkersLost
 from autograder.course.folder import CourseError
@@ -82,9 +82,12 @@ def cluster_workers(
         try:
             client.register_plugin(check, name=client.id)
             _require_a_worker(client, scheduler, warn_once)
+            client.run_on_scheduler(_report_each_loss)
             yield Workers(
                 make_executor=lambda: client.get_executor(pure=False, resources={check.token: 1}),
                 in_flight=lambda: 2 * _number_of_workers(client),
+                loss=(KilledWorker,),
+                revive=lambda: _revive(client),
             )
         finally:
             # The client may not know yet that the scheduler is gone, and the plugin with it.
@@ -194,6 +197,29 @@ def _require_a_worker(client: Client, scheduler: str, warn: Callable[[str], None
         )
     if all(problems.values()):
         raise CourseError(f"None of the {len(problems)} workers at {scheduler} can be used.")
+
+
+def _report_each_loss(dask_scheduler: Scheduler) -> None:
+    """Let the scheduler not hand out again what a lost worker had: the batch does, one at a time.
+
+    By default it tries four times, and as nobody can tell whose fault it was, one submission
+    takes those along that wait at the same worker.
+    """
+    dask_scheduler.allowed_failures = 0
+
+
+def _revive(client: Client) -> None:
+    with contextlib.suppress(OSError):  # without a scheduler the results say so
+        client.run_on_scheduler(_look_again)
+
+
+def _look_again(dask_scheduler: Scheduler) -> None:
+    """Let the scheduler hand out what found no fit worker.
+
+    It looks again when a worker joins, but our check comes only after that and says it is fit.
+    """
+    waiting = {task.key: "processing" for task in dask_scheduler.unrunnable}
+    dask_scheduler.transitions(waiting, stimulus_id="autograder-look-again")
 
 
 def _number_of_workers(client: Client) -> int:

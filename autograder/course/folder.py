@@ -26,7 +26,7 @@ from autograder.grading.examiner import library
 from autograder.grading.run import digest
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
-from autograder.text import readable, summary
+from autograder.text import in_line, summary
 
 STAGING = ".grading"
 """Folder for what has not been recorded completely, laid out like ``submitted/``."""
@@ -185,6 +185,12 @@ class Course:
         return {name: scores for name, scores in students.items() if len(scores) == len(tests)}
 
     def _stands_in_autograded(self, submission: Submission) -> bool:
+        try:
+            return self._was_recorded(submission)
+        except Exception:  # whatever is wrong with it: grading it again will say
+            return False
+
+    def _was_recorded(self, submission: Submission) -> bool:
         autograded = self.folder(self.directory.autograded_directory, submission.student)
         notebook = autograded / f"{self.notebook_id}.ipynb"
         if not notebook.exists() or self.folder(STAGING, submission.student).exists():
@@ -198,16 +204,23 @@ class Course:
         return facts is not None and facts.submission == submission.digest()
 
     def _submission(self, student: str, folder: Path) -> Submission:
+        try:
+            return self._found(student, folder)
+        except Exception as error:  # it costs nobody else anything
+            note = f"Its folder cannot be read: {summary(error)}"
+            return Submission(student, folder, folder / f"{self.notebook_id}.ipynb", None, note)
+
+    def _found(self, student: str, folder: Path) -> Submission:
         expected = folder / f"{self.notebook_id}.ipynb"
         timestamp = files.read_timestamp(folder)
         if _exists(expected) or os.path.islink(folder) or not os.path.isdir(folder):
             return Submission(student, folder, expected, timestamp)
         others = sorted(path for path in folder.glob("*.ipynb") if os.path.isfile(path))
         if len(others) != 1:
-            names = ", ".join(readable(path.name) for path in others)
+            names = ", ".join(in_line(path.name) for path in others)
             note = f"The folder holds several notebooks of other names: {names}." if names else ""
             return Submission(student, folder, expected, timestamp, note)
-        note = f"The notebook had the name {readable(others[0].name)} instead of {expected.name}."
+        note = f"The notebook had the name {in_line(others[0].name)} instead of {expected.name}."
         return Submission(student, folder, others[0], timestamp, note)
 
 

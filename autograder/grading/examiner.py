@@ -64,7 +64,11 @@ def examine(
         return call
 
     source = assignment.test_source(test)
-    proxies = {name: proxy(name) for name in assignment.graded_functions() if student.defines(name)}
+    proxies = {
+        name: proxy(name)
+        for name in assignment.graded_functions()
+        if student.defines(name, seconds())
+    }
     public_files = library(assignment)
     printed = io.StringIO()
     with public_files.at_hand():
@@ -72,6 +76,13 @@ def examine(
         try:
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
                 exec(compile(source, f"<{test}>", "exec"), namespace)
+        except NameError as error:
+            name = error.name
+            if name in assignment.graded_functions():
+                message = f"There is no function {name}. Was it renamed or deleted?"
+                verdict = Verdict(False, message, "wrong-name")
+            else:
+                verdict = Verdict(False, readable(str(error)), _code(error))
         except Exception as error:
             code = _code(error)
             message = readable(str(error) or type(error).__name__)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib
 import json
 import re
 import time
@@ -27,9 +26,8 @@ from autograder.assignment import (
     function_names,
     grade_id,
 )
-from autograder.facts import Facts, RuleViolation, Verdict
-from autograder.grading.examiner import library
-from autograder.grading.inert import is_inert
+from autograder.facts import Facts, Verdict
+from autograder.grading.reader import are_inert, check_rules
 from autograder.grading.session import DIED, TIME_OUT, Session, error_output
 from autograder.limits import Limits
 from autograder.sandbox.process import StudentProcess
@@ -107,7 +105,7 @@ def grade_submission(
     run = _Run(rebuilt.notebook, assignment, limits, full, start_process, seconds)
     facts = Facts(
         repairs=rebuilt.repairs,
-        violations=_check_rules(assignment, submitted),
+        violations=check_rules(assignment, submitted),
         submission=digest(submission),
         verdicts=run.grade(),
     )
@@ -130,18 +128,6 @@ def unreadable(assignment: Assignment, reason: str, submission: bytes = b"") -> 
 def digest(submission: bytes) -> str:
     """What tells one submission from another; the executed notebook holds it in its metadata."""
     return hashlib.sha256(submission).hexdigest()
-
-
-def _check_rules(assignment: Assignment, submitted: NotebookNode) -> list[RuleViolation]:
-    """Where the notebook breaks the rules of its assignment, which are the assignment's own."""
-    if not assignment.rules:
-        return []
-    with library(assignment).at_hand():
-        check = importlib.import_module(assignment.rules)
-        return [
-            RuleViolation(one.rule, check.RULES[one.rule], one.cell, one.line, one.message)
-            for one in check.check_cells(submitted)
-        ]
 
 
 def _finished(
@@ -198,6 +184,7 @@ class _Run:
     full: bool
     start_process: Callable[[], StudentProcess]
     seconds: dict[str, float]
+    _found_inert: set[int] | None = None
 
     def grade(self) -> dict[str, Verdict]:
         code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
@@ -205,22 +192,23 @@ class _Run:
         ran = [cell for cell in _without(skipped, code) if _role(cell) is not Role.TEST]
         tests = [cell for cell in code if _role(cell) is Role.TEST]
         verdicts = {}
-        with self._session(self.limits.total_seconds) as session:
+        deadline = time.monotonic() + self.limits.total_seconds
+        with self._session(self.limits.first_pass_seconds) as session:
             self._run_and_keep_outputs(session, ran)
             # The tests come last, so that no cell can print a hidden test's arguments.
             for test in tests:
                 verdicts[grade_id(test)] = session.examine(grade_id(test))
-        missing = _unknown_names(code, verdicts) if self._has_time() else set()
+        has_time = deadline - time.monotonic() > self.limits.total_seconds / 2
+        missing = _unknown_names(code, verdicts) if has_time else set()
         needed = _cells_that_use(missing, skipped)
-        for test in tests:
+        failed = [test for test in tests if not verdicts[grade_id(test)].passed]
+        for position, test in enumerate(failed):
             name = grade_id(test)
-            if not verdicts[name].passed:
-                views = self._views(test, code, ran, needed)
-                verdicts[name] = self._second_chance(name, views, ran, verdicts[name])
+            views = self._views(test, code, ran, needed)
+            now = time.monotonic()
+            until = now + (deadline - now) / (len(failed) - position)
+            verdicts[name] = self._second_chance(name, views, ran, verdicts[name], until)
         return verdicts
-
-    def _has_time(self) -> bool:
-        return sum(self.seconds.values()) < self.limits.cell_seconds
 
     def _session(self, seconds: float) -> Session:
         return Session(self.assignment, self.limits, self.start_process, seconds, self.seconds)
@@ -229,7 +217,9 @@ class _Run:
         bytes_left = self.limits.notebook_bytes
         for cell in cells:
             cell.outputs = session.run(cell)
-            bytes_left -= len(json.dumps(cell.outputs))
+            text = json.dumps(cell.outputs)
+            bytes_left -= len(text)
+            bytes_left -= _OUTPUT_BYTES * len(cell.outputs) + _LINE_BYTES * text.count("\\n")
             if bytes_left < 0:
                 cell.outputs = [_left_out(self.limits.notebook_bytes)]
 
@@ -259,8 +249,9 @@ class _Run:
         views: Iterator[list[NotebookNode]],
         ran: list[NotebookNode],
         verdict: Verdict,
+        until: float,
     ) -> Verdict:
-        """Test an exercise again in other views, until it passes in one.
+        """Test an exercise again in other views, until it passes in one or its time is over.
 
         The first failure explains, unless the sandbox failed there, or a view is more complete: it
         comes from the notebook as the student knows it. A view is skipped when the omitted cells
@@ -270,11 +261,16 @@ class _Run:
         for cells in views:
             sandbox_failed = verdict.code in (DIED, TIME_OUT)
             fewer = not _without(ran, cells)
-            cannot_matter = fewer and all(map(self._is_inert, _without(cells, ran)))
+            inert = self._inert(ran) if fewer else set()
+            cannot_matter = fewer and all(id(cell) in inert for cell in _without(cells, ran))
             if cells in tried or (cannot_matter and not sandbox_failed):
                 continue
             tried.append(cells)
-            with self._session(self.limits.cell_seconds + self.limits.call_seconds) as session:
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            longest = self.limits.cell_seconds + self.limits.call_seconds
+            with self._session(min(longest, left)) as session:
                 for cell in cells:
                     session.run(cell)
                 second = session.examine(test)
@@ -285,11 +281,26 @@ class _Run:
                 break
         return verdict
 
-    def _is_inert(self, cell: NotebookNode) -> bool:
-        ours = {grade_id(one): one for one in self.assignment.cells}.get(grade_id(cell))
-        return is_inert(cell.source, function_names(ours) if ours else ())
+    def _inert(self, ran: list[NotebookNode]) -> set[int]:
+        """Those of the cells that have run (by identity) without a say in other exercises."""
+        if self._found_inert is None:
+            functions = {grade_id(one): _functions(one) for one in self.assignment.cells}
+            questions = [(cell.source, functions.get(grade_id(cell), [])) for cell in ran]
+            answers = are_inert(self.assignment, questions)
+            self._found_inert = {
+                id(cell) for cell, inert in zip(ran, answers, strict=True) if inert
+            }
+        return self._found_inert
 
 
+def _functions(ours: NotebookNode) -> list[str]:
+    try:
+        return function_names(ours)
+    except SyntaxError:  # it has a magic, such as %matplotlib
+        return []
+
+
+_OUTPUT_BYTES, _LINE_BYTES = 200, 20  # what each costs in the files and pages made of it
 _SKIPPED = (Role.DEMONSTRATION, Role.PLAYGROUND)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -84,7 +85,8 @@ class Session:
     def _why_missing(self, test: str, process: StudentProcess) -> Verdict | None:
         for answer, functions in answers_tested_by(self._assignment, test).items():
             for name in functions:
-                if answer in self._failures and not process.defines(name):
+                seconds = self._time_for(self._limits.call_seconds)
+                if answer in self._failures and not process.defines(name, seconds):
                     return Verdict(
                         False,
                         f"{name} cannot be tested, because its cell failed. "
@@ -102,7 +104,9 @@ class Session:
             replay, self._completed = self._completed, []
             for cell in replay:
                 try:
-                    self._process.run_cell(cell.source, self._time_for(self._limits.cell_seconds))
+                    with self._clock("cells"):
+                        seconds = self._time_for(self._limits.cell_seconds)
+                        self._process.run_cell(cell.source, seconds)
                 except ProcessDied:  # it ran the first time, but not again: do without it
                     replay.remove(cell)
                     self._completed = replay
@@ -139,7 +143,9 @@ def _how_it_failed(outputs: list[NotebookNode]) -> str:
     """In one line: the error, or what IPython wrote on stderr, as it does of a wrong magic."""
     for output in reversed(outputs):
         if output.output_type == "error":
-            return readable(f"{output.ename}: {output.evalue}")
+            # IPython's name for the file of a cell, which no student knows
+            said = re.sub(r" \((?:<[^>]*>|\S+\.py), line (\d+)\)$", r", line \1", output.evalue)
+            return readable(f"{output.ename}: {said}")
         if output.output_type == "stream" and output.name == "stderr" and output.text.strip():
             return readable(output.text.strip().splitlines()[-1])
     return "It gave no reason."

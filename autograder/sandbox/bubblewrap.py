@@ -19,6 +19,8 @@ from autograder.sandbox import seccomp
 SCRATCH = "/tmp"
 _SHARED_MEMORY = "/dev/shm"
 _PROGRAM = "/run/program.py"
+_FILE_BYTES = 1_300  # measured for empty files with short names
+_SOCKET_BYTES = 2 * 212_992  # net.core.wmem_max, which the kernel doubles
 _STUDENT = 61184  # the first of the user numbers that systemd keeps for such purposes
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")  # those of bubblewrap's --dev
 _PASSWD = f"student:x:{_STUDENT}:{_STUDENT}::/tmp/home:/bin/sh\n"
@@ -189,12 +191,18 @@ class Bubblewrap:
         self.said = os.pread(errors, 2_000, 0).decode(errors="replace").strip()
 
     def usage(self) -> tuple[int, int]:
-        """Return the memory (bytes) of all processes and files, and the number of threads."""
+        """Return the memory (bytes) of all processes, files and sockets, and the number of threads.
+
+        A file counts with what the kernel needs for its name, a socket with what it can hold.
+        """
         memory, threads = _usage(self._pid)
         for folder in (SCRATCH, _SHARED_MEMORY):
             with contextlib.suppress(OSError):
                 space = os.statvfs(f"/proc/{self._pid}/root{folder}")
                 memory += (space.f_blocks - space.f_bfree) * space.f_frsize
+                memory += (space.f_files - space.f_ffree) * _FILE_BYTES
+        with contextlib.suppress(OSError), open(f"/proc/{self._pid}/net/unix", "rb") as sockets:
+            memory += (sum(1 for _ in sockets) - 1) * _SOCKET_BYTES  # below a headline
         return memory, threads
 
     def wait(self, seconds: float) -> int | None:

@@ -18,7 +18,8 @@ What this does not cover
     - Bugs of the kernel or of bubblewrap. The filter in ``seccomp.py`` makes the part of the kernel
       that student code can reach smaller.
     - Memory taken in the fifth of a second between two looks. One process cannot pass the limit at
-      all; several together can, for that long. What pipes and sockets hold is not counted.
+      all; several together can, for that long. Pipes are counted by the kernel alone, for all
+      sandboxes together.
     - As root in a container without a second user, only that look keeps the limit on processes.
     - That the machine's load, and the files and paths of the Python environment, can be seen.
     - Where the grader is an ordinary user and the kernel lets the processes of a user read each
@@ -238,9 +239,9 @@ class StudentProcess:
                 argument[:] = new if type(new) is list else [new]
         return value
 
-    def defines(self, name: str) -> bool:
+    def defines(self, name: str, seconds: float) -> bool:
         """Tell whether the student's code defines something callable of this name."""
-        answer = self._ask(self.limits.call_seconds, do="defines", name=name)
+        answer = self._ask(seconds, do="defines", name=name)
         with self._checked():
             if type(answer.get("answer")) is not bool:
                 raise protocol.Malformed("neither yes nor no")

@@ -311,6 +311,8 @@ class Encoder:
         return items if base is list else {base.__name__: items}
 
     def _encode_key(self, key: object, depth: int) -> object:
+        if issubclass(type(key), str):
+            key = str.__str__(key)  # a key that is equal to a string, such as numpy.str_
         return self._leave_out(key) if isinstance(key, tuple) else self.encode(key, depth)
 
     def _encode_array(self, numpy, value) -> object:

@@ -1,11 +1,13 @@
 """A seccomp filter that closes what namespaces and resource limits leave open.
 
-Three families of system calls are refused inside the sandbox: those that make new namespaces or
+Refused inside the sandbox are system calls that no answer needs: those that make new namespaces or
 mounts (there a process would be root again, with file systems of any size), those that take memory
 that no limit counts (System V segments, memory files, kernel keys, io_uring), and those that touch
-other processes or are known for kernel bugs (ptrace, bpf, perf events, userfaultfd). Sockets other
-than Unix, internet and netlink ones are refused too: a virtual machine's vsock, for example, does
-not belong to any network namespace.
+other processes or are known for kernel bugs (ptrace, bpf, perf events, userfaultfd). Also refused
+is what uses up quotas that the whole machine shares (inotify, timers, locks on parts of a file) or
+tells which pages of a file others have read (posix_fadvise, preadv2, mincore, cachestat). Sockets
+other than Unix ones are refused: the memory of the others is taken from the machine's own share,
+and a virtual machine's vsock, for example, does not belong to any network namespace.
 """
 
 import errno
@@ -45,14 +47,30 @@ _REFUSED = {
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
+    "inotify_init": (253, 26),  # aarch64 has inotify_init1 only
+    "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262),
+    "timer_create": (222, 107),
+    "timerfd_create": (283, 85),
+    "posix_fadvise": (221, 223),
+    "preadv2": (327, 286),
+    "mincore": (27, 232),
+    "cachestat": (451, 451),
 }
-_CLONE, _CLONE3, _SOCKET = (56, 220), (435, 435), (41, 198)
+_CLONE, _CLONE3, _SOCKET, _SOCKETPAIR = (56, 220), (435, 435), (41, 198), (53, 199)
+_FCNTL = (72, 25)
+_REFUSED_FCNTL = (6, 7, 37, 38, 1024, 1026)  # F_(OFD_)SETLK and SETLKW, F_SETLEASE, F_NOTIFY
 _NAMESPACE_FLAGS = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
-_SOCKET_FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK
+_UNIX = 1  # AF_UNIX
 _X32_CALLS = 0x40000000  # x86_64 programs reach a second set of numbers through this bit
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = (
+    0,
+    4,
+    16,
+    24,
+)  # offsets in struct seccomp_data
 _ALLOW = 0x7FFF0000
 
 
@@ -92,10 +110,15 @@ def program(machine: str | None = None) -> bytes:
     load(_FIRST_ARGUMENT)
     answer_if(_ANY_BIT, _NAMESPACE_FLAGS, _fail(errno.EPERM))
     answer(_ALLOW)
-    instructions.append((_EQUAL, 1, 0, _SOCKET[column]))  # a socket: skip the answer
+    instructions.append((_EQUAL, 0, 2 + 2 * len(_REFUSED_FCNTL), _FCNTL[column]))
+    load(_SECOND_ARGUMENT)
+    for command in _REFUSED_FCNTL:
+        answer_if(_EQUAL, command, _fail(errno.ENOLCK))
+    answer(_ALLOW)
+    instructions.append((_EQUAL, 2, 0, _SOCKET[column]))  # a socket: skip the next two
+    instructions.append((_EQUAL, 1, 0, _SOCKETPAIR[column]))
     answer(_ALLOW)
     load(_FIRST_ARGUMENT)
-    for family in _SOCKET_FAMILIES:
-        answer_if(_EQUAL, family, _ALLOW)
+    answer_if(_EQUAL, _UNIX, _ALLOW)
     answer(_fail(errno.EAFNOSUPPORT))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)

@@ -9,9 +9,11 @@ import itertools
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import BinaryIO
 
 from nbgrader.utils import parse_utc
@@ -22,6 +24,12 @@ TIMESTAMP = "timestamp.txt"
 SECRET = "submission_secret.txt"
 MAX_BYTES_WITH_OUTPUTS = 512 * 2**20
 _CHUNK = 2**20
+# Pages and drawings are left out: Formgrader would show them with all rights of its own.
+_SUFFIXES = frozenset(".ipynb .py .pyc .txt .md .csv .tsv .json .npy .npz .png .jpg .jpeg".split())
+_TIMESTAMP_FORM = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
+    r"( ?(Z|[A-Z]{3,5}|[+-][0-9]{2}:?[0-9]{2}))?"
+)
 
 
 def read_notebook(path: Path) -> bytes:
@@ -42,10 +50,15 @@ def read_notebook(path: Path) -> bytes:
 
 
 def read_timestamp(directory: Path) -> datetime | None:
-    """Time of submission (UTC, without time zone) that nbgrader's collect wrote, if any."""
+    """Time of submission (UTC, without time zone) that nbgrader's collect wrote, if any.
+
+    nbgrader's own reader takes any text that looks like a time, and fails on some in ways that
+    nobody can list. So it gets only what has the form that nbgrader writes.
+    """
     try:
-        return parse_utc(_read_regular_file(directory / TIMESTAMP, 100).decode().strip() or None)
-    except (Unreadable, ValueError, OverflowError):
+        text = _read_regular_file(directory / TIMESTAMP, 100).decode("ascii").strip()
+        return parse_utc(text) if _TIMESTAMP_FORM.fullmatch(text) else None
+    except (Unreadable, ValueError, OverflowError):  # there is no 30 February, say
         return None
 
 
@@ -59,12 +72,13 @@ def read_secret(directory: Path) -> bytes | None:
 
 
 def make_harmless(assignment: str, student: str, notebooks: list[str]) -> None:
-    """Replace links, pipes and a broken time stamp by notes, before nbgrader copies the files.
+    """Leave only plain files in the folder of a submission, before nbgrader copies them.
 
     nbgrader copies every file beside a submitted notebook, and follows links when it does so.
     It calls this function before (``pre_convert_hook``), and passes the paths of the notebooks.
-    If this function failed, nbgrader would go on all the same: so whatever is to be removed is
-    removed first, and nothing that is written later may stop it.
+    If this function failed, nbgrader would go on all the same: so whatever is not allowed is
+    removed (links, pipes) or moved to a folder beside (all else) at once, and nothing that is
+    written later may stop it.
     """
     for directory in {Path(notebook).parent for notebook in notebooks}:
         for folder in (directory.parent, directory):
@@ -73,41 +87,61 @@ def make_harmless(assignment: str, student: str, notebooks: list[str]) -> None:
                 folder.unlink()
                 directory.mkdir(parents=True)
                 _write_note(directory / "link.txt", f"This folder was a link to {target!r}.")
-        for path, kind in _remove_all_but_files(directory):
-            note = path.with_name(f"{path.name}.note.txt")
-            _write_note(note, f"{path.name!r} was {kind}. It was removed.")
-        for name, read in ((TIMESTAMP, read_timestamp), (SECRET, read_secret)):
-            if (directory / name).exists() and read(directory) is None:
-                _set_aside(directory / name)
-        for path in directory.glob("*.py"):
-            if path.is_dir():  # nbgrader puts a file of the assignment there
-                _set_aside(path)
-
-
-def _remove_all_but_files(directory: Path) -> list[tuple[Path, str]]:
-    """Remove what is neither a regular file nor a folder; return what it was."""
-    removed = []
-    _allow_changes(directory)
-    for parent, folders, files in os.walk(directory):
-        for path in (Path(parent, name) for name in folders + files):
+        _allow_changes(directory)
+        removed, moved, room = [], [], _Room()
+        for path in sorted(map(Path, os.scandir(directory))):
             mode = path.lstat().st_mode
-            if stat.S_ISDIR(mode):
-                _allow_changes(path)
-            elif stat.S_ISLNK(mode):
+            if stat.S_ISLNK(mode):
                 removed.append((path, f"a link to {os.readlink(path)!r}"))
-            elif not stat.S_ISREG(mode):
+                path.unlink()
+            elif not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
                 removed.append((path, "not a regular file"))
+                path.unlink()
             else:
                 _allow_changes(path)
-    for path, _ in removed:
-        path.unlink()
-    return removed
+                if not (_is_understood(path) and room.has_place_for(path)):
+                    moved.append(path)
+        if moved:
+            beside = Path(mkdtemp(prefix=f"{directory.name}.set-aside-", dir=directory.parent))
+            for path in moved:
+                path.rename(beside / path.name)
+            _write_note(directory / "set-aside.txt", f"{len(moved)} moved to {beside.name}.")
+        for path, kind in removed:
+            note = path.with_name(f"{path.name}.note.txt")
+            _write_note(note, f"{path.name!r} was {kind}. It was removed.")
 
 
-def _set_aside(path: Path) -> None:
-    """Rename what nbgrader cannot handle to a free name."""
-    names = (path.with_name(f"{path.name}.not-understood-{number}") for number in itertools.count())
-    path.rename(next(name for name in names if not name.exists()))
+def _is_understood(path: Path) -> bool:
+    """Whether nbgrader reads from a file with a name of its own what we do."""
+    readers = {TIMESTAMP: read_timestamp, SECRET: read_secret}
+    return path.name not in readers or readers[path.name](path.parent) is not None
+
+
+class _Room:
+    """What may stand beside a notebook, as long as there is room for it."""
+
+    def __init__(self) -> None:
+        self._files = 500
+        self._bytes = 2 * MAX_FILE_BYTES
+
+    def has_place_for(self, path: Path, depth: int = 0) -> bool:
+        """Whether a file, or all of a folder, is plain, and not too much with those before."""
+        status = path.lstat()
+        self._files -= 1
+        if self._files < 0 or depth > 4 or not path.name.isprintable():
+            return False
+        if stat.S_ISDIR(status.st_mode):
+            # nbgrader puts files of the assignment where a folder may have the name of one.
+            _allow_changes(path)
+            with os.scandir(path) as entries:
+                return not path.suffix and all(
+                    self.has_place_for(Path(entry), depth + 1) for entry in entries
+                )
+        self._bytes -= status.st_size
+        if not stat.S_ISREG(status.st_mode) or path.suffix not in _SUFFIXES or self._bytes < 0:
+            return False
+        _allow_changes(path)
+        return True
 
 
 def _allow_changes(path: Path) -> None:
@@ -124,6 +158,22 @@ def _write_note(path: Path, text: str) -> None:
         file.write(text + "\n")
 
 
+def _open(path: Path) -> int:
+    """Open a file; neither it nor the two folders above it, which students make, may be links."""
+    if os.path.islink(path.parent) or os.path.islink(path.parent.parent):
+        raise Unreadable("the folder of the submission is a link, and links are not followed.")
+    if sys.platform != "linux":  # there is no grading there, only reading of what was graded
+        return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    with contextlib.ExitStack() as folders:
+        folder = os.open(path.parent.parent.parent, os.O_PATH | os.O_DIRECTORY)
+        folders.callback(os.close, folder)
+        for name in (path.parent.parent.name, path.parent.name):
+            # Somebody may put a link there in the meantime.
+            folder = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            folders.callback(os.close, folder)
+        return os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+
+
 def _read_regular_file(path: Path, largest: int) -> bytes:
     with _open_regular_file(path, largest) as file:
         return file.read(largest)
@@ -131,11 +181,8 @@ def _read_regular_file(path: Path, largest: int) -> bytes:
 
 @contextlib.contextmanager
 def _open_regular_file(path: Path, largest: int) -> Iterator[BinaryIO]:
-    if os.path.islink(path.parent) or os.path.islink(path.parent.parent):
-        raise Unreadable("the folder of the submission is a link, and links are not followed.")
-    flags = ("O_RDONLY", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")  # those that this system has
     try:
-        descriptor = os.open(path, sum(getattr(os, flag, 0) for flag in flags))
+        descriptor = _open(path)
     except FileNotFoundError:
         raise Unreadable(f"there is no file {path.name}.") from None
     except OSError as error:

@@ -106,7 +106,8 @@ def read_submission(data: bytes) -> NotebookNode:
         repairs.append(Repair("unknown-type", count=unknown))
     uses = Counter(cell.id for cell in cells)
     bad_ids = sum(uses[cell.id] > 1 or not _CELL_ID.fullmatch(cell.id) for cell in cells)
-    if bad_ids:
+    with_ids = document.get("nbformat_minor") not in (0, 1, 2, 3, 4)
+    if bad_ids and with_ids:  # cells have ids since nbformat 4.5
         repairs.append(Repair("bad-cell-id", count=bad_ids))
 
     metadata = _dict(document.get("metadata"))

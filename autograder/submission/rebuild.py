@@ -85,6 +85,9 @@ def rebuild(assignment: Assignment, submission: NotebookNode) -> Rebuilt:
             cell.source = source if cell.cell_type == "code" else _as_plain_text(source)
         elif cell.metadata.autograder.role == Role.ANSWER:
             cell.source = MERGED_ANSWER if position in merged else MISSING_ANSWER
+        elif cell.metadata.autograder.role == Role.GIVEN and position in match:
+            imports = _added_imports(cell.source, theirs[match[position]].source)
+            added[position][:0] = [_code(imports)] if imports else []
         cells.append(cell)
         cells += [_student_cell(cell, next(numbers), skipped) for cell in added[position]]
 
@@ -94,6 +97,20 @@ def rebuild(assignment: Assignment, submission: NotebookNode) -> Rebuilt:
     while_reading = submission.metadata.get("repairs", [])
     repairs = [*while_reading, *_describe(assignment, submission, match, merged)]
     return Rebuilt(notebook, repairs)
+
+
+_IMPORT = re.compile(r"(?:import|from) [\w., ]++(?:#.*+)?")
+
+
+def _added_imports(ours: str, theirs: str) -> str:
+    """The import lines that a student added to a given cell: answers may use them."""
+    known = {line.strip() for line in ours.splitlines()}
+    lines = [line.strip() for line in theirs.splitlines()]
+    return "\n".join(line for line in lines if line not in known and _IMPORT.fullmatch(line))
+
+
+def _code(source: str) -> NotebookNode:
+    return NotebookNode(cell_type="code", source=source)
 
 
 def _student_cell(submitted: NotebookNode, number: int, skipped: set[str]) -> NotebookNode:
@@ -198,9 +215,14 @@ def _find_answer(
 
 
 def _defined(functions: Iterable[str], source: str) -> int:
-    """How many of `functions` some line of `source` defines at top level."""
+    """How many of `functions` some line of `source` defines at top level.
+
+    IPython takes the indentation of the first line away.
+    """
+    indent = re.match(r"(?:[ \t]*+\n)*+([ \t]*+)", source)[1]
+    text = re.sub(rf"^{indent}", "", source, flags=re.M) if indent else source
     return sum(
-        re.search(rf"^(?:async +)?def +{name} *\(|^{name} *(?::[^=\n]*)?=(?!=)", source, re.M)
+        re.search(rf"^(?:async +)?def +{name} *\(|^{name} *(?::[^=\n]*)?=(?!=)", text, re.M)
         is not None
         for name in functions
     )
@@ -227,7 +249,11 @@ def _describe(
     """What distinguishes the submission from one that was changed only where students may."""
     found: dict[str, list[str]] = defaultdict(list)
     grade_ids = Counter(grade_id(cell) for cell in submission.cells)
-    for position, ours in enumerate(assignment.released_cells()):
+    released = assignment.released_cells()
+    claims = _claims(assignment.cells, submission.cells)
+    if submission.cells and not claims:
+        found["other-notebook"] = []
+    for position, ours in enumerate(released):
         name = grade_id(ours) or ours.id
         answer = ours.metadata.autograder.role == Role.ANSWER
         given = not answer and ours.metadata.autograder.role != Role.PLAYGROUND
@@ -252,6 +278,9 @@ def _describe(
         ):
             found["settings-changed"].append(name)
 
+    if "other-notebook" in found:  # then this says it all, but for answers that are not there
+        kept = ("other-notebook", "answer-missing", "answer-merged")
+        return [Repair(code, tuple(found[code])) for code in kept if code in found]
     repairs = [Repair(code, tuple(names)) for code, names in found.items()]
     indices = [match[position] for position in sorted(match)]
     if indices != sorted(indices):

@@ -125,7 +125,7 @@ def test_with_three_answers_run_all_passes_all_tests_and_shows_all_figures(noteb
     notebook.save()
     notebook.run_all()
     for exercise in ANSWERS:
-        expect(notebook.outputs(f"test-{exercise}")).to_have_text("All tests passed.")
+        expect(notebook.outputs(f"test-{exercise}")).to_contain_text("All tests passed.")
         expect(notebook.outputs(f"{exercise}-train").locator("img")).to_have_count(1)
         expect(notebook.outputs(f"{exercise}-boundary").locator("img")).to_have_count(1)
     for cell_id in ("dataset", "conclusions-costs", "conclusions-boundaries"):
@@ -153,7 +153,7 @@ def test_the_film_runs_by_keyboard_and_by_mouse(notebook, lab):
     notebook.page.keyboard.press("Home")
     expect(sentence).to_contain_text("Iteration 0.")
     film.locator(".widget-play button").first.click()
-    expect(sentence).to_contain_text(re.compile("Iteration [3-9]00[.]"))
+    expect(sentence).not_to_contain_text("Iteration 0.")
     film.locator(".widget-play button").first.click()
     assert lab.complaints == []
 
@@ -185,6 +185,7 @@ def test_the_laboratory_trains_and_stops(notebook, lab):
     expect(bench.get_by_role("button", name="Train")).to_be_enabled()
     expect(sentence).not_to_contain_text("Iteration 15000")
     bench.locator("input[type=number]").nth(1).fill("0")
+    notebook.page.keyboard.press("Tab")
     expect(sentence).to_contain_text("The width is 0. Choose from 1 to 50 units.")
     assert lab.complaints == []
 
@@ -245,7 +246,7 @@ def test_the_first_exercise_works_in_plain_jupyter_notebook_which_keeps_ids_and_
         notebook.wait_until_usable()
         notebook.replace_line("initialize-zeros", "pass  # replace", ANSWERS["zeros"])
         notebook.run_all()
-        expect(notebook.outputs("test-zeros")).to_have_text("All tests passed.")
+        expect(notebook.outputs("test-zeros")).to_contain_text("All tests passed.")
         expect(notebook.outputs("test-random")).to_contain_text("Hint: ")
         notebook.save()
         assert set(window.complaints) <= {FAULT_OF_JUPYTER_NOTEBOOK}

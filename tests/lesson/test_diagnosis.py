@@ -22,7 +22,9 @@ from public_tests import (
     initialize_parameters_random_test,
     initialize_parameters_zeros_test,
 )
+from tests.support import more_mistakes
 from tests.support.mistakes import EXERCISES, MISTAKES, RIGHT_ANSWERS, Mistake, answer
+from tests.support.more_mistakes import MORE_MISTAKES
 
 PUBLIC_TESTS = {
     "zeros": initialize_parameters_zeros_test,
@@ -98,8 +100,22 @@ def test_each_mistake_gets_its_code_and_the_words_that_belong_to_it(mistake):
 
 
 def test_every_code_is_shown_by_a_mistake_so_that_no_words_are_dead():
-    shown = {"raises" if m.code.startswith("raises-") else m.code for m in MISTAKES}
+    programs = [*MISTAKES, *MORE_MISTAKES]
+    shown = {"raises" if m.code.startswith("raises-") else m.code for m in programs}
+    shown |= {"cell-not-python", "cell-stopped", "endless-loop"}  # in test_box.py
     assert shown == set(MESSAGES)
+
+
+@pytest.mark.parametrize("mistake", MORE_MISTAKES, ids=lambda m: f"{m.exercise}-{m.name}")
+def test_each_of_the_other_mistakes_gets_its_code(mistake):
+    failure = more_mistakes.failure_of(mistake)
+    assert failure is not None, "the wrong program passed"
+    assert failure.code == mistake.code
+
+
+def test_the_words_for_the_other_mistakes_are_those_that_were_read_through():
+    assert len(MORE_MISTAKES) >= 150
+    assert more_mistakes.page() == more_mistakes.PAGE.read_text()
 
 
 def test_no_two_codes_share_a_message():
@@ -152,7 +168,7 @@ UNLISTED = [
     ("he", "np.random.standard_t(30, ({n}, {p})) * np.sqrt(2 / {p})", {}, {"other-stream"}),
     ("he", "np.random.laplace(0, 1, ({n}, {p})) * np.sqrt(1 / {p})", {}, {"other-distribution"}),
     ("he", "np.arange({n} * {p}).reshape({n}, {p}) / 10.0", {}, {"other-distribution"}),
-    ("random", "np.random.randn({n}, {p}) + 10", {}, {"other-distribution"}),
+    ("random", "np.random.randn({n}, {p}) + 10", {}, {"factor-added"}),
     ("random", "np.random.normal(10, 10, ({n}, {p}))", {}, {"shifted-mean"}),
     ("random", "np.random.randn({n}, {p}) * 10 * l", {}, {"scale-varies"}),
     ("random", "np.random.randn({n}, {p}) * 10 ** l", {}, {"scale-varies"}),

@@ -95,7 +95,7 @@ class Attempt:
 def type_name(value: object) -> str:
     """The name of a value's type, short enough for a message."""
     name = type(value).__name__
-    return "array of unusual kind" if name == "ndarray" else _shorten(name, 40)
+    return "ndarray of a special kind" if name == "ndarray" else _shorten(name, 40)
 
 
 def _shorten(text: object, length: int) -> str:
@@ -107,25 +107,84 @@ def _shorten(text: object, length: int) -> str:
 
 # ------------------------------------------------------------------------------------- exceptions
 
-# Exception, what its message contains (a regular expression), code.
+# Type of the exception, what its message and its line contain (regular expressions), code.
+# A group `name` of the message becomes a field of the words.
 _KNOWN_ERRORS = [
-    ("TypeError", r"Cannot interpret .* as a data type", "number-as-dtype"),
-    ("TypeError", r"'(tuple|list)' object cannot be interpreted as an integer", "tuple-as-number"),
-    ("TypeError", r"'float' object cannot be interpreted as an integer", "float-as-size"),
-    ("TypeError", r"positional argument", "argument-count"),
-    ("TypeError", r"can only concatenate str", "text-plus-number"),
-    ("TypeError", r"object is not callable", "not-callable"),
-    ("TypeError", r"is not subscriptable", "without-entries"),
-    ("TypeError", r"unsupported operand type", "operand-types"),
-    ("IndexError", r"list index out of range", "index-out-of-range"),
-    ("NameError", r"", "unknown-name"),
-    ("UnboundLocalError", r"", "unknown-name"),
-    ("KeyError", r"", "missing-key"),
-    ("AttributeError", r"", "unknown-attribute"),
-    ("ValueError", r"broadcast|reshape|mismatch", "shapes-do-not-fit"),
-    ("ZeroDivisionError", r"", "division-by-zero"),
-    ("RecursionError", r"", "endless-recursion"),
-    ("SystemExit", r"", "exits"),
+    ("TypeError", r"Cannot interpret .* as a data type", "", "number-as-dtype"),
+    ("TypeError", r"'list' object cannot be interpreted as an int", r"\brange\(", "list-in-range"),
+    (
+        "TypeError",
+        r"'(tuple|list)' object cannot be interpreted as an int",
+        r"randn?\(",
+        "tuple-as-number",
+    ),
+    ("TypeError", r"'(tuple|list)' object cannot be interpreted as an int", "", "list-as-number"),
+    (
+        "TypeError",
+        r"'(numpy\.)?float(64)?' object cannot be interpreted as an int",
+        "",
+        "float-as-size",
+    ),
+    ("TypeError", r"Cannot cast scalar from dtype\('float64'\)", r"seed\(", "seed-not-whole"),
+    ("TypeError", r"positional argument", "", "argument-count"),
+    ("TypeError", r"can only concatenate str", "", "text-plus-number"),
+    ("TypeError", r"for \+: '(int|float)' and 'str'", "", "text-plus-number"),
+    ("TypeError", r"'module' object is not callable", "", "module-called"),
+    ("TypeError", r"'(list|dict|tuple)' object is not callable", "", "entries-in-round-brackets"),
+    ("TypeError", r"'(int|float|numpy\.\w+)' object is not callable", "", "number-called"),
+    ("TypeError", r"object is not callable", "", "not-callable"),
+    (
+        "TypeError",
+        r"'(builtin_function_or_method|function|method|type|_ArrayFunctionDispatcher|"
+        r"numpy\.ufunc)' object is not subscriptable|type '\w+' is not subscriptable",
+        "",
+        "function-in-square-brackets",
+    ),
+    ("TypeError", r"is not subscriptable", "", "without-entries"),
+    ("TypeError", r"'(int|float)' object is not iterable", "", "number-in-loop"),
+    ("TypeError", r"list indices .* not tuple", "", "two-indices"),
+    ("TypeError", r"list indices must be integers", "", "index-not-whole"),
+    ("TypeError", r"for \^|'bitwise_xor' not supported", "", "caret"),
+    ("TypeError", r"return arrays must be of ArrayType", "", "comma-in-number"),
+    ("TypeError", r"Value after \* must be an iterable", "", "comma-before-star"),
+    ("TypeError", r"contain a loop .*<U|can't multiply sequence by non-int", "", "no-number"),
+    ("TypeError", r"unsupported operand type.*'NoneType'", "", "none-in-arithmetic"),
+    ("TypeError", r"unsupported operand type.*'list'", "", "list-in-arithmetic"),
+    ("TypeError", r"unsupported operand type", "", "operand-types"),
+    ("IndexError", r"list index out of range", "", "index-out-of-range"),
+    ("NameError", r"name 'np' is not", "", "np-missing"),
+    ("NameError", r"name 'numpy' is not", "", "numpy-long-name"),
+    ("NameError", r"name '(?P<name>math|random|scipy|torch)' is not", "", "module-not-imported"),
+    (
+        "NameError",
+        r"name '(?P<name>zeros|ones|randn|rand|normal|seed|sqrt|array|square|power|dot)' is not",
+        "",
+        "np-in-front",
+    ),
+    ("NameError", r"name '(?P<name>[WwBb])' is not", "", "quotes-missing"),
+    ("NameError", r"name '(?P<name>\w+)' is not", "", "unknown-name"),
+    ("UnboundLocalError", r"variable '(?P<name>\w+)'", "", "local-name"),
+    ("KeyError", r"", "", "missing-key"),
+    ("AttributeError", r"'dict' object has no attribute '(append|add|insert)'", "", "dict-append"),
+    (
+        "AttributeError",
+        r"module 'numpy' has no attribute '(?P<name>float|int|bool|object|str|float_)'",
+        "",
+        "removed-from-numpy",
+    ),
+    (
+        "AttributeError",
+        r"'(?P<name>int|float|list|str|dict|tuple)' object has no attribute "
+        r"'(random|zeros|sqrt|randn|seed)'",
+        r"\bnp\.",
+        "np-overwritten",
+    ),
+    ("AttributeError", r"has no attribute '(?P<name>\w+)'", "", "unknown-attribute"),
+    ("ValueError", r"broadcast|reshape|mismatch", "", "shapes-do-not-fit"),
+    ("ZeroDivisionError", r"", "", "division-by-zero"),
+    ("RecursionError", r"", "", "endless-recursion"),
+    ("TimeoutError", r"had not finished", "", "endless-loop"),
+    ("SystemExit", r"", "", "exits"),
 ]
 
 
@@ -139,10 +198,12 @@ def explain_error(error: BaseException) -> Finding:
         attributes `type_name`, `message` and `frames` (pairs of line number and source line,
         innermost last).
     """
-    name = getattr(error, "type_name", type(error).__name__)
+    name = getattr(error, "type_name", None) or _known_type(type(error))
     message = _shorten(getattr(error, "message", error), 200)
     frames = getattr(error, "frames", None)
     frames = _own_frames(error) if frames is None else frames
+    if name in ("UFuncTypeError", "_UFuncNoLoopError"):  # another process knows the name only
+        name = "TypeError"
     # A name that Python does not know was chosen by the student's code: it is not for counting.
     name = name if hasattr(builtins, name) else "exception"
     seen = f"{name}: {message}." if message else ""
@@ -156,11 +217,20 @@ def explain_error(error: BaseException) -> Finding:
         where = f"Line {number} of your code{text} {what}"
     else:
         where = f"Your function {what}"
-    for known_name, pattern, code in _KNOWN_ERRORS:
-        if name == known_name and re.search(pattern, message):
-            return finding(code, seen, where=where)
+    line = frames[-1][1] if frames else ""
+    for known_name, pattern, in_line, code in _KNOWN_ERRORS:
+        match = re.search(pattern, message) if name == known_name else None
+        if match and re.search(in_line, line):
+            return finding(code, seen, where=where, **match.groupdict())
     meaning, hint = MESSAGES["raises"]
     return Finding(f"raises-{name}", seen, meaning.format(where=where), hint)
+
+
+def _known_type(kind: type) -> str:
+    """The name of an exception type, or of the kind of TypeError that NumPy made of it."""
+    if kind.__module__.startswith("numpy") and issubclass(kind, TypeError):
+        return "TypeError"
+    return kind.__name__
 
 
 def _own_frames(error: BaseException) -> list[tuple[int, str]]:
@@ -194,7 +264,7 @@ def _check_dict(attempt: Attempt, attempts: list[Attempt]) -> Finding | None:
     if attempt.found is None:
         return finding("returns-none")
     if type(attempt.found) is not dict:
-        return finding("not-a-dict", type=type_name(attempt.found))
+        return finding("not-a-dict", type=_shorten(type(attempt.found).__name__, 40))
     if all(type(other.found) is dict and not other.found for other in attempts):
         return finding("nothing-stored")
     return None
@@ -208,6 +278,8 @@ _KEY_PATTERNS: dict[str, Callable[[int], set[str]]] = {
     "missing-first-layer": lambda L: _layer_keys(2, L),
     "keys-from-zero": lambda L: _layer_keys(0, L - 1),
     "one-layer-too-many": lambda L: _layer_keys(1, L + 1),
+    "only-last-bias": lambda L: _layer_keys(1, L, "W") | {f"b{L}"},
+    "only-last-weights": lambda L: _layer_keys(1, L, "b") | {f"W{L}"},
     "missing-biases": lambda L: _layer_keys(1, L, "W"),
     "missing-weights": lambda L: _layer_keys(1, L, "b"),
 }
@@ -240,10 +312,14 @@ def _check_keys(attempt: Attempt, attempts: list[Attempt]) -> Finding | None:
             for other in attempts
         )
     ]
+    if causes == ["only-first-layer"] and _has_last_shapes(attempts):
+        causes = ["same-key"]
     if _ignores_dims(attempts):
         causes.append("dims-ignored")
     if len(causes) == 1:
         return finding(causes[0], seen)
+    if layers := _fixed_depth(attempts):
+        return finding("fixed-depth", seen, layers=layers)
     if {key.lower() for key in found} == {key.lower() for key in expected}:
         return finding("keys-case", seen)
     if {re.sub(r"\W|_", "", key) for key in found} == expected:
@@ -253,14 +329,43 @@ def _check_keys(attempt: Attempt, attempts: list[Attempt]) -> Finding | None:
     return finding("extra-keys" if expected < set(found) else "wrong-keys", seen)
 
 
-def _ignores_dims(attempts: list[Attempt]) -> bool:
-    """Whether the same keys and shapes came back for architectures that differ."""
-    if not all(type(attempt.found) is dict and attempt.found for attempt in attempts):
-        return False
+def _has_last_shapes(attempts: list[Attempt]) -> bool:
+    """Whether W1 has the shape of the last layer, which is seen to differ from the first."""
     shapes = [
-        {key: getattr(value, "shape", None) for key, value in attempt.found.items()}
+        (
+            getattr(attempt.found["W1"], "shape", None),
+            attempt.expected["W1"].shape,
+            attempt.expected[f"W{attempt.depth}"].shape,
+        )
         for attempt in attempts
     ]
+    return any(first != last for _, first, last in shapes) and all(
+        found == last for found, _, last in shapes
+    )
+
+
+def _fixed_depth(attempts: list[Attempt]) -> int | None:
+    """The number of layers if it is the same for all depths; too few layers may raise instead."""
+    returned = [attempt for attempt in attempts if attempt.error is None]
+    if len({attempt.depth for attempt in returned}) < 2:
+        return None
+    layers = len(returned[0].found) // 2 if type(returned[0].found) is dict else 0
+    expected = _layer_keys(1, layers)
+    same = all(type(one.found) is dict and set(one.found) == expected for one in returned)
+    too_few = all(one.depth < layers for one in attempts if one.error is not None)
+    return layers if same and too_few and layers > 1 else None
+
+
+def _ignores_dims(attempts: list[Attempt]) -> bool:
+    """Whether the same keys and shapes came back for architectures that differ."""
+    if not all(
+        type(attempt.found) is dict
+        and attempt.found
+        and all(type(value) is np.ndarray for value in attempt.found.values())
+        for attempt in attempts
+    ):
+        return False
+    shapes = [{key: value.shape for key, value in attempt.found.items()} for attempt in attempts]
     return all(other == shapes[0] for other in shapes) and _have_nothing_in_common(
         [attempt.layers_dims for attempt in attempts]
     )
@@ -278,13 +383,19 @@ def _have_nothing_in_common(architectures: list[list[int]]) -> bool:
 def _check_types(attempt: Attempt) -> Finding | None:
     for key in attempt.expected:
         value = attempt.found[key]
+        if value is None:
+            return finding("still-none", key=key)
+        if type(value) is tuple and len(value) == 1:
+            return finding("trailing-comma", key=key)
         if type(value) is list:
             return finding("list-not-array", key=key)
         if type(value) is not np.ndarray:
             return finding("not-an-array", key=key, type=type_name(value))
         if value.dtype != np.float64:
             code = "integer-dtype" if value.dtype.kind in "iu" else "wrong-dtype"
-            return finding(code, key=key, type=_shorten(value.dtype, 20))
+            right = attempt.expected[key].shape
+            seen = "" if value.shape == right else f"Its shape is {value.shape}, expected {right}."
+            return finding(code, seen, key=key, type=_shorten(value.dtype, 20))
     return None
 
 
@@ -292,6 +403,7 @@ def _check_types(attempt: Attempt) -> Finding | None:
 _SHAPE_PATTERNS: dict[str, dict[str, Callable[[int, int], tuple[int, ...]]]] = {
     "W": {
         "transposed": lambda rows, columns: (columns, rows),
+        "factor-in-shape": lambda rows, columns: (rows, 10 * columns),
     },
     "b": {
         "bias-flat": lambda rows, columns: (rows,),
@@ -312,6 +424,10 @@ def _check_shapes(attempt: Attempt, attempts: list[Attempt]) -> Finding | None:
             for code, pattern in _SHAPE_PATTERNS[letter].items()
             if all(_has_shapes(other, letter, pattern) for other in attempts)
         ]
+        if all(_is_swapped(other) for other in attempts):
+            causes = ["weights-and-biases-swapped"]
+        if all(_is_shifted(other) for other in attempts):
+            causes.append("sizes-shifted")
         if _ignores_dims(attempts):
             causes.append("dims-ignored")
         plain = "weight-shape" if letter == "W" else "bias-shape"
@@ -328,6 +444,27 @@ def _has_shapes(attempt: Attempt, letter: str, pattern: Callable) -> bool:
         getattr(attempt.found.get(key), "shape", None)
         == pattern(*attempt.expected["W" + key[1:]].shape)
         for key in attempt.keys(letter)
+    )
+
+
+def _is_swapped(attempt: Attempt) -> bool:
+    """Whether each W has the shape of its b, and the other way round."""
+    return type(attempt.found) is dict and all(
+        getattr(attempt.found.get(f"W{l}"), "shape", None) == attempt.expected[f"b{l}"].shape
+        and getattr(attempt.found.get(f"b{l}"), "shape", None) == attempt.expected[f"W{l}"].shape
+        for l in range(1, attempt.depth + 1)
+    )
+
+
+def _is_shifted(attempt: Attempt) -> bool:
+    """Whether each W has the sizes that stand one place further to the left in layers_dims.
+
+    To the left of the first entry Python finds the last one.
+    """
+    dims = attempt.layers_dims
+    return type(attempt.found) is dict and all(
+        getattr(attempt.found.get(f"W{l}"), "shape", None) == (dims[l - 1], dims[l - 2])
+        for l in range(1, attempt.depth + 1)
     )
 
 
@@ -389,6 +526,8 @@ def _check_finite(attempt: Attempt) -> Finding | None:
 
 def _check_repeats(exercise: str, attempt: Attempt) -> Finding | None:
     first, second = attempt.found, attempt.found_again
+    if exercise == "zeros" and any(first[key].any() for key in attempt.expected):
+        return None  # then it is this that is wrong, whether or not it changes
     if type(second) is not dict or second.keys() != first.keys():
         return finding("not-repeatable")
     differing = [
@@ -444,8 +583,9 @@ def _diagnose_weights(
     if sum(layer.found.size for layer in wrong) < 3 or not _has_matrix(wrong):
         return None
     return (
-        _diagnose_scale(exercise, networks, seen)
-        or _diagnose_entries(networks, seen)
+        _diagnose_entries(networks, seen)
+        or _diagnose_scale(exercise, networks, seen)
+        or _diagnose_sums(networks, seen)
         or _diagnose_draw(networks, seen)
         or _diagnose_places(wrong, seen)
         or _diagnose_generator(networks, seen)
@@ -565,6 +705,10 @@ def _diagnose_scale(exercise: str, networks: list[Network], seen: str) -> Findin
         return finding("scale-other", seen, formula=_formula(*law))
     if sizes_tell and _close(factors, np.sqrt(2 / (columns + rows))):
         return finding("scale-glorot", seen)
+    if sizes_tell and _close(factors, np.sqrt(4 / (columns + rows))):
+        return finding("scale-fan-average", seen)
+    if sizes_tell and _close(factors, np.sqrt(2 / (columns + 1))):
+        return finding("scale-one-more", seen)
     shown = ", ".join(
         f"{ratio:.4g} in {layer.key}"
         for layer, ratio in zip(networks[0], ratios[: len(networks[0])], strict=True)
@@ -625,12 +769,31 @@ def _diagnose_entries(networks: list[Network], seen: str) -> Finding | None:
         return finding("absolute-values", seen)
     if any(_close(found, np.round(expected, digits)) for digits in range(9)):
         return finding("rounded", seen)
-    if np.allclose(found, expected, rtol=1e-5, atol=0):
+    if np.allclose(found, expected, rtol=1e-3, atol=0):
         return finding("imprecise", seen)
-    differences = found - expected
+    return None
+
+
+def _diagnose_sums(networks: list[Network], seen: str) -> Finding | None:
+    """The right numbers, with something added to them."""
+    layers = [layer for network in networks for layer in network]
+    added = np.concatenate([layer.found - layer.draw for layer in layers])
+    factors = np.concatenate([layer.expected / layer.draw for layer in layers])
+    if np.allclose(added, factors, rtol=1e-7, atol=1e-9):
+        return finding("factor-added", seen)
+    differences = np.concatenate([layer.found - layer.expected for layer in layers])
     if np.ptp(differences) < RELATIVE_ERROR * np.abs(differences).max():
         return finding("shifted-mean", seen, shift=f"{differences[0]:.4g}")
+    if all(layer.found.size > 2 and _is_line(layer) for layer in layers):
+        return finding("shifted-and-scaled", seen)
     return None
+
+
+def _is_line(layer: Layer) -> bool:
+    """Whether one number times the draw plus another one gives what was found."""
+    line = np.column_stack([layer.draw, np.ones(layer.draw.size)])
+    solution = np.linalg.lstsq(line, layer.found, rcond=None)[0]
+    return np.allclose(line @ solution, layer.found, rtol=1e-8, atol=1e-10) and solution[0] != 0
 
 
 def _diagnose_draw(networks: list[Network], seen: str) -> Finding | None:

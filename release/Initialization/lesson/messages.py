@@ -11,6 +11,15 @@ MESSAGES = {
         "There is no function {name}.",
         "Was the function renamed or deleted, or has its cell not been run yet?",
     ),
+    "cell-not-python": (
+        "The cell of {name} was not run, because Python cannot read its line {line}, `{text}`: "
+        "{error}.",
+        "Correct this line or the one above it. Run the cell, then the test.",
+    ),
+    "cell-stopped": (
+        "The cell of {name} stopped with an error before the function was ready.",
+        "Read the error below that cell and correct it. Run the cell, then the test.",
+    ),
     "not-a-function": (
         "{name} is of type {type}, expected a function.",
         "Does another line use the same name? Run the cell of the exercise again.",
@@ -35,7 +44,8 @@ MESSAGES = {
     ),
     "float-as-size": (
         "{where} A size or a counter must be a whole number, and this one is a float.",
-        "The division / always gives a float.",
+        "The division / and np.sqrt always give a float. Does a factor stand inside the brackets "
+        "of the call? It belongs behind them.",
     ),
     "argument-count": (
         "{where} A function was called with too many or too few arguments.",
@@ -47,31 +57,141 @@ MESSAGES = {
     ),
     "not-callable": (
         "{where} Round brackets follow something that is not a function.",
-        "Square brackets take an entry of a list, and a product needs its * sign.",
+        "Look at what stands before each opening round bracket. Has a cell of the notebook given "
+        "one of these names another value? Then restart the kernel.",
+    ),
+    "module-called": (
+        "{where} A module is called as if it were a function.",
+        "A module such as np.random holds functions. Which of them does the exercise name?",
+    ),
+    "entries-in-round-brackets": (
+        "{where} Round brackets follow a list, a tuple or a dictionary.",
+        "Square brackets take an entry. Has a cell given the name of a function to something "
+        "else? Then restart the kernel (Kernel > Restart).",
+    ),
+    "number-called": (
+        "{where} Round brackets follow a number, as if it were a function.",
+        "Is a * missing before the bracket? Or has a cell stored a number under the name of a "
+        "function, as in np.random.seed = 3? Then restart the kernel (Kernel > Restart).",
     ),
     "without-entries": (
         "{where} Square brackets follow something that has no entries.",
         "Which variable in this line should be a list, a dict or an array, and what is it?",
     ),
+    "number-in-loop": (
+        "{where} A loop cannot run over a single number.",
+        "range makes the numbers from a first one up to a last one.",
+    ),
+    "index-not-whole": (
+        "{where} The index of a list must be a whole number.",
+        "Print the index. Does it stand in quotes, or does a division make it a float?",
+    ),
+    "two-indices": (
+        "{where} A list takes one index at a time, and here are two.",
+        "Each size needs the name of the list and square brackets of its own.",
+    ),
+    "function-in-square-brackets": (
+        "{where} Square brackets follow a function.",
+        "A function is called with round brackets.",
+    ),
     "operand-types": (
-        "{where} The two sides of an operator do not fit together.",
-        "A list is not a number: take one entry of it.",
+        "{where} The values on the two sides of a sign cannot be combined.",
+        "Print the type of both sides.",
+    ),
+    "comma-before-star": (
+        "{where} A comma stands before the sign *.",
+        "Two factors have only the * between them.",
+    ),
+    "comma-in-number": (
+        "{where} A NumPy function was given an argument too many.",
+        "Is there a comma where a decimal point or a fraction should be?",
+    ),
+    "caret": (
+        "{where} In Python the sign ^ is not a power.",
+        "A power is written with two stars: **. For a root there is also np.sqrt.",
+    ),
+    "no-number": (
+        "{where} A number is multiplied by something that is not a number, or not an array of "
+        "numbers.",
+        "A number in quotes is text. A list must become an array before each entry can be "
+        "multiplied.",
+    ),
+    "none-in-arithmetic": (
+        "{where} One side of a sign is None.",
+        "Which name in this line is None? Perhaps a line was not filled in, or a function returns "
+        "nothing.",
+    ),
+    "list-in-arithmetic": (
+        "{where} A list stands next to an arithmetic sign.",
+        "Did you mean one entry of the list, or its length? Look at where each bracket closes.",
     ),
     "index-out-of-range": (
         "{where} It asks for an entry that the list does not have.",
         "Entries are counted from 0. What is the largest index that your loop asks for?",
     ),
+    "seed-not-whole": (
+        "{where} The seed must be a whole number.",
+        "Write the seed without a decimal point, as it was given.",
+    ),
+    "list-as-number": (
+        "{where} A list or a tuple stands where a single whole number is expected.",
+        "Did you mean one entry of the list? For the shape of an array each size is one number.",
+    ),
+    "list-in-range": (
+        "{where} range was given a list, and needs whole numbers.",
+        "How many layers are there? len counts the entries of a list.",
+    ),
     "unknown-name": (
-        "{where} It uses a name that has no value at this point.",
-        "Look for a typo; everything that the function needs comes in as its argument.",
+        "{where} The name {name} has no value at this point.",
+        "Is it spelled in the same way everywhere, and does it get its value before this line? "
+        "What the function needs comes in as its argument.",
+    ),
+    "quotes-missing": (
+        "{where} Python reads {name} as the name of a variable, and there is none.",
+        "Did you mean the letter? Text stands in quotes.",
+    ),
+    "np-in-front": (
+        "{where} Python does not know {name} by itself.",
+        "If you mean the function of NumPy, say so: its functions start with np. or np.random.",
+    ),
+    "module-not-imported": (
+        "{where} The module {name} is not imported.",
+        "NumPy can do the same; it is imported already, as np.",
+    ),
+    "numpy-long-name": (
+        "{where} The name numpy is not defined here.",
+        "Section 1 imports NumPy under a short name. Use that one.",
+    ),
+    "np-missing": (
+        "{where} The name np has no value.",
+        "After a restart of the kernel, run the cell of section 1 first.",
+    ),
+    "local-name": (
+        "{where} The name {name} gets its value inside the function, but only later than this.",
+        "Choose another name for the variable if Python or NumPy uses this one already; otherwise "
+        "give it a value before this line.",
     ),
     "missing-key": (
         "{where} It reads a key that the dictionary does not have.",
         "Store a value under a key before you read it, and compare the spelling of both.",
     ),
     "unknown-attribute": (
-        "{where} What stands before the dot has nothing of the name that stands after it.",
-        "Look for a typo after the dot.",
+        "{where} What stands before the dot does not have {name}.",
+        "Check the spelling of both. What is it that stands before the dot? Print its type.",
+    ),
+    "np-overwritten": (
+        "{where} What stands before the dot is of type {name}, not a part of NumPy.",
+        "Has a cell given the name np, or a part of np, another value? Correct that cell and "
+        "restart the kernel (Kernel > Restart).",
+    ),
+    "removed-from-numpy": (
+        "{where} This version of NumPy has no name {name}.",
+        "Old texts still use this name. For the numbers of this exercise no type needs to be "
+        "given.",
+    ),
+    "dict-append": (
+        "{where} A dictionary cannot be filled like a list.",
+        "An array is stored under its key, which stands in square brackets.",
     ),
     "shapes-do-not-fit": (
         "{where} The shapes of two arrays do not fit together.",
@@ -85,13 +205,17 @@ MESSAGES = {
         "{where} The function calls itself without end.",
         "A loop over the layers is enough; the function need not call itself.",
     ),
+    "endless-loop": (
+        "The function had not finished after 10 seconds, so it was stopped.",
+        "Does a while loop ever end? Something in its condition must change in each round.",
+    ),
     "exits": (
         "{where} It tells Python to stop.",
         "Remove the call that exits: a function hands its result back with return.",
     ),
     "raises": (
         "{where}",
-        "Read the line once more, then run it in small steps.",
+        "Split the line into smaller steps and print what each of them gives.",
     ),
     # The dictionary
     "returns-none": (
@@ -104,25 +228,44 @@ MESSAGES = {
     ),
     "nothing-stored": (
         "The function returned an empty dictionary, expected the arrays W1, b1, W2, b2, ...",
-        "Is the marked part of the cell filled in, has the cell been run since then, and does it "
-        "store each array under its key?",
+        "Is the marked part filled in, and was the cell run since then? Does the loop run at all: "
+        "which numbers does its range give? Print them.",
     ),
     "dims-ignored": (
         "Whatever layers_dims is, the function returns arrays of the same shapes.",
         "Take every size from the argument layers_dims: no fixed numbers, no variable of the "
         "notebook.",
     ),
+    "fixed-depth": (
+        "Whatever the length of layers_dims is, the function returns {layers} layers.",
+        "How many layers there are follows from the length of layers_dims.",
+    ),
     "missing-last-layer": (
         "The last layer is missing.",
         "Write down the values that your loop counter takes. Where does range stop?",
     ),
     "only-first-layer": (
-        "Only the first layer came back.",
-        "Does the function return before the loop has finished? Look at the indentation.",
+        "Only the keys of the first layer came back.",
+        "Does every round of the loop run, or does a return stand inside it? Does each round "
+        "store its arrays?",
     ),
     "only-last-layer": (
-        "Only the last layer came back.",
-        "Is the dictionary emptied in each round of the loop?",
+        "Only the keys of the last layer came back.",
+        "Print the keys in each round: do they change? And is the dictionary made once, above the "
+        "loop?",
+    ),
+    "same-key": (
+        "Only W1 and b1 came back, and W1 has the shape of the last layer.",
+        "Does the key change from one round to the next? Under a key that stays the same, each "
+        "array replaces the one before.",
+    ),
+    "only-last-weights": (
+        "Of the weights only the last ones came back.",
+        "Is the line that stores W inside the loop, and does its key change in each round?",
+    ),
+    "only-last-bias": (
+        "Of the biases only the last one came back.",
+        "Is the line that stores b inside the loop, and does its key change in each round?",
     ),
     "missing-first-layer": (
         "The first layer is missing.",
@@ -157,8 +300,9 @@ MESSAGES = {
         "Print the keys and compare them, character by character, with the expected ones.",
     ),
     "keys-without-number": (
-        "The keys do not contain the number of the layer, so each layer replaces the one before.",
-        "Join the letter with the value of the loop counter, not with its name.",
+        "The keys do not contain the number of the layer.",
+        "Each layer needs keys of its own: join the letter with the value of the loop counter, "
+        "not with its name.",
     ),
     "extra-keys": (
         "There are keys that should not be there.",
@@ -174,25 +318,49 @@ MESSAGES = {
         "{key} is a list, expected a NumPy array (numpy.ndarray).",
         "np.zeros and np.random.randn make arrays; keep what they give you.",
     ),
+    "trailing-comma": (
+        "{key} is a tuple with one entry, expected a NumPy array (numpy.ndarray).",
+        "A comma at the end of a line makes a tuple.",
+    ),
+    "still-none": (
+        "{key} is None, expected a NumPy array (numpy.ndarray).",
+        "Has every None in the marked lines been replaced, and was the cell run since then?",
+    ),
     "not-an-array": (
         "{key} is of type {type}, expected a NumPy array (numpy.ndarray).",
         "np.zeros and np.random.randn make arrays; keep what they give you.",
     ),
     "integer-dtype": (
         "{key} holds whole numbers ({type}), expected float64.",
-        "Leave the data type alone: what np.zeros and np.random.randn choose is right.",
+        "np.zeros and np.random.randn make float64 by themselves. Does the function that the "
+        "exercise names make this array, and with no type given?",
     ),
     "wrong-dtype": (
         "{key} holds numbers of type {type}, expected float64.",
-        "Leave the data type alone: what np.zeros and np.random.randn choose is right.",
+        "np.zeros and np.random.randn make float64 by themselves. What in your lines gives "
+        "another type?",
     ),
     "transposed": (
         "Rows and columns of the weights are exchanged.",
         "W has one row for each unit of this layer, one column for each unit of the previous one.",
     ),
+    "weights-and-biases-swapped": (
+        "W and b are exchanged: each has the shape of the other.",
+        "The weights are a matrix with a column for each unit of the previous layer; the biases "
+        "are a single column.",
+    ),
+    "sizes-shifted": (
+        "The sizes of the weights are those of the layer before.",
+        "Entry 0 of layers_dims is the input, so layer 1 has as many units as entry 1 says.",
+    ),
+    "factor-in-shape": (
+        "W has 10 times as many columns as expected.",
+        "Does the factor stand inside the brackets that hold the sizes? It belongs behind them.",
+    ),
     "weight-shape": (
         "The weights {key} do not have the shape that their layer needs.",
-        "W has one row for each unit of this layer, one column for each unit of the previous one.",
+        "W has one row for each unit of this layer, one column for each unit of the previous one. "
+        "Do both sizes change with the loop counter? The letter l and the digit 1 look alike.",
     ),
     "bias-flat": (
         "The biases have one dimension, expected two: a column.",
@@ -218,7 +386,8 @@ MESSAGES = {
     ),
     "no-seed": (
         "The weights differ from one call to the next, expected the same numbers every time.",
-        "The generator must start at the given seed inside the function, before the first draw.",
+        "Inside the function, the generator of np.random must start at the given seed before the "
+        "first draw. The seed of the module random is another one.",
     ),
     "not-repeatable": (
         "Two calls with the same layers_dims give different results.",
@@ -238,7 +407,8 @@ MESSAGES = {
     ),
     "weights-zero": (
         "All weights are zero, expected random numbers.",
-        "Weights that are all alike stay alike: draw each one at random.",
+        "Is each W drawn at random, and is the factor that it is multiplied by not zero? Print "
+        "both.",
     ),
     "weights-alike": (
         "All entries of a W are the same number, expected a random number for each.",
@@ -251,8 +421,8 @@ MESSAGES = {
     ),
     # Scale: the right random numbers, times something else
     "scale-missing": (
-        "The random numbers are right, but they are not multiplied by anything.",
-        "Which factor does the exercise ask for?",
+        "The weights are the drawn numbers as they are: the factor is 1.",
+        "Which factor does the exercise ask for, and what does yours give?",
     ),
     "scale-he": (
         "The weights have the scale of He initialization, expected large ones.",
@@ -281,11 +451,12 @@ MESSAGES = {
     ),
     "scale-partial-root": (
         "The factor is 2 / sqrt(n): the root covers a part of the fraction only.",
-        "Where does the root in the formula end?",
+        "Divide first, then take the root.",
     ),
     "scale-divided": (
-        "The random numbers are divided by the factor, expected a multiplication.",
-        "The more units the previous layer has, the smaller the weights should be.",
+        "The factor is the expected one upside down: 1 divided by it.",
+        "The more units the previous layer has, the smaller the weights should be. Look at the "
+        "fraction, and at whether you multiply or divide.",
     ),
     "scale-small": (
         "Every weight is {ratio} times the expected one: too small.",
@@ -307,6 +478,14 @@ MESSAGES = {
         "The scale uses the sum of the units of both layers (Glorot initialization).",
         "In this exercise the size of this layer plays no part in the factor.",
     ),
+    "scale-one-more": (
+        "The factor divides by n + 1, expected n, the size of the previous layer.",
+        "Count the units of the previous layer only; the bias is not one of them.",
+    ),
+    "scale-fan-average": (
+        "The factor uses the average of the sizes of this layer and the previous one.",
+        "In this exercise the size of this layer plays no part in the factor.",
+    ),
     "scale-varies": (
         "Each W is a multiple of the expected one, but not the same multiple in each layer.",
         "The random numbers are right; what does your factor depend on?",
@@ -322,15 +501,25 @@ MESSAGES = {
     ),
     "imprecise": (
         "Only the first digits of the weights are right.",
-        "Let Python compute every number, in float64.",
+        "Is a small number added somewhere, or a factor written with few digits? Is a type such "
+        "as float32 used on the way?",
     ),
     "shifted-mean": (
         "Every weight is the expected one plus {shift}.",
         "The weights are drawn around zero.",
     ),
+    "shifted-and-scaled": (
+        "The right random numbers were drawn, but then something was added or subtracted.",
+        "Draw the numbers and multiply them by the factor, nothing else. No mean needs to be "
+        "taken away.",
+    ),
+    "factor-added": (
+        "The factor is added to the random numbers, expected a multiplication.",
+        "Which sign stands between the random numbers and the factor?",
+    ),
     "some-entries-differ": (
         "Some entries of {key} are right and others are not.",
-        "Which line changes W after it was drawn, or fills only a part of it?",
+        "Is each W drawn in one call, in its own shape, and not changed afterwards?",
     ),
     # Draw: which random numbers, and where
     "drawn-transposed": (
@@ -346,9 +535,9 @@ MESSAGES = {
         "How many times is the generator seeded: once, or in each round of the loop?",
     ),
     "extra-draw": (
-        "The numbers come from later in the random stream: something else draws before or between "
-        "the weights.",
-        "After the seed, draw the weights of each layer and nothing else.",
+        "Some of the random numbers that follow seed 3 were skipped.",
+        "After the seed, draw the weights of each layer, one after the other, and nothing else. "
+        "Use every number that is drawn.",
     ),
     "wrong-after-first-layer": (
         "W1 is right, but the layers after it hold other numbers.",
@@ -375,10 +564,9 @@ MESSAGES = {
         "The exercise names the NumPy function that draws the numbers.",
     ),
     "other-stream": (
-        "The weights are spread as they should be, but they are not the numbers that np.random "
-        "gives after seed 3.",
-        "Does another random call come first, is the seed the given one, and is it "
-        "np.random.randn that draws?",
+        "The weights have about the expected spread, but they are not the expected numbers.",
+        "Are they drawn with np.random.randn, right after the given seed, and only multiplied by "
+        "the factor?",
     ),
     "other-spread": (
         "The weights look like draws from a normal distribution, but they are not the expected "

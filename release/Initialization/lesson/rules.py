@@ -31,6 +31,7 @@ from textwrap import dedent
 
 RULES = {
     "damaged": "The file must be the assignment's notebook",
+    "other-notebook": "This is not the notebook that was handed out",
     "unsaved": "Only what is saved gets submitted",
     "syntax-error": "Graded cells must be valid Python",
     "extra-print": "No extra print calls in graded cells",
@@ -176,14 +177,20 @@ def check_cells(notebook: dict) -> list[Finding]:
     parsed = {cell.number: _parse(cell.source) for cell in code_cells}
     context = _NotebookNames.of([parsed[cell.number] for cell in code_cells], code_cells)
     findings: list[Finding] = []
-    if any(cell.nbgrader for cell in cells):
+    if any(cell.nbgrader.get("grade_id") in _OUR_MARKS for cell in cells):
         findings += _missing_or_repeated(cells) + _changed_locked(cells) + _extra_cells(cells)
-    else:
+    elif not _solutions(cells):
         message = (
             "None of its cells carries the marks of this assignment. It may be another notebook, "
             f"or a program that saved it dropped them: {_FRESH_COPY}."
         )
         findings.append(Finding("damaged", "notebook", None, message))
+    else:
+        message = (
+            "Its answers are found by the names of their functions; "
+            "if it was meant to be that notebook, a program may have dropped its marks."
+        )
+        findings.append(Finding("other-notebook", "notebook", None, message))
 
     for grade_id, cell in _solutions(cells).items():
         if cell.is_code:
@@ -350,6 +357,7 @@ class _Cell:
 
 
 _GRADE_IDS = (*GRADED_FUNCTIONS, *TEST_CELLS)
+_OUR_MARKS = list(_GRADE_IDS)  # a list: a file may hold a grade id that cannot be hashed
 
 
 def _cells(notebook: dict) -> list[_Cell]:
@@ -382,13 +390,35 @@ def _cells(notebook: dict) -> list[_Cell]:
 def _solutions(cells: list[_Cell]) -> dict[str, _Cell]:
     """Return the solution cell of each exercise; of several, the one that is graded.
 
-    That is the last one in which something was changed.
+    That is the last one that defines the function and in which something was changed. Without any
+    mark a cell is known by the function that it defines.
     """
     graded: dict[str, _Cell] = {}
-    for cell in cells:
-        if cell.grade_id not in graded or not cell.is_as_released():
-            graded[cell.grade_id] = cell
-    return {grade_id: graded[grade_id] for grade_id in GRADED_FUNCTIONS if grade_id in graded}
+    for grade_id, function in GRADED_FUNCTIONS.items():
+        marked = [cell for cell in cells if cell.grade_id == grade_id]
+        defining = [cell for cell in cells if cell.is_code and _defines(cell.source, function)]
+        candidates = (
+            [cell for cell in marked if cell in defining or cell.is_as_released()]
+            or [cell for cell in defining if cell.grade_id not in GRADED_FUNCTIONS]
+            or marked
+        )
+        for cell in candidates:
+            if grade_id not in graded or not cell.is_as_released():
+                graded[grade_id] = cell
+    return graded
+
+
+def _defines(source: str, function: str) -> bool:
+    """Whether a line defines the function where IPython finds the cell's first statement."""
+    pattern = rf"^(?:async +)?def +{function} *\(|^{function} *(?::[^=\n]*)?=(?!=)"
+    return re.search(pattern, _unindented(source), re.MULTILINE) is not None
+
+
+def _unindented(source: str) -> str:
+    """The cell without the indentation of its first line, which IPython takes away."""
+    text = _unix_lines(source)
+    indent = re.match(r"(?:[ \t]*+\n)*+([ \t]*+)", text)[1]
+    return re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) if indent else text
 
 
 def _as(kind: type, value: object):
@@ -411,6 +441,7 @@ def _missing_or_repeated(cells: list[_Cell]) -> list[Finding]:
     for cell in cells:
         if cell.grade_id:
             places.setdefault(cell.grade_id, []).append(cell)
+    found = _solutions(cells)
     missing = [
         Finding(
             "changed-locked-cell",
@@ -419,7 +450,7 @@ def _missing_or_repeated(cells: list[_Cell]) -> list[Finding]:
             f"The cell is missing. Bring it back with Edit > Undo, or {_FRESH_COPY}.",
         )
         for grade_id in _GRADE_IDS
-        if grade_id not in places
+        if grade_id not in places and grade_id not in found
     ]
     repeated = [
         Finding(
@@ -452,6 +483,7 @@ def _changed_locked(cells: list[_Cell]) -> list[Finding]:
 
 
 def _extra_cells(cells: list[_Cell]) -> list[Finding]:
+    answers = list(_solutions(cells).values())
     return [
         Finding(
             "extra-cell",
@@ -461,7 +493,11 @@ def _extra_cells(cells: list[_Cell]) -> list[Finding]:
             "Delete it (Esc, then D twice), or move its code to a playground cell.",
         )
         for cell in cells
-        if cell.is_code and not cell.is_marked and not cell.is_playground and cell.source.strip()
+        if cell.is_code
+        and cell not in answers
+        and not cell.is_marked
+        and not cell.is_playground
+        and cell.source.strip()
     ]
 
 
@@ -494,9 +530,12 @@ def _parse(source: str) -> _Code | SyntaxError:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             python = _as_python(source)
-            # Only the compiler finds a `return` outside of a function.
-            compile(python, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-            return _Code(ast.parse(python), symtable.symtable(python, "cell", "exec"))
+            tree = ast.parse(python)
+            # Only the compiler finds a `return` outside of a function. But it copies each `finally`
+            # to every way out of its `try`, and needs gigabytes for some of them within another.
+            if not any(getattr(node, "finalbody", []) for node in ast.walk(tree)):
+                compile(python, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+            return _Code(tree, symtable.symtable(python, "cell", "exec"))
     except SyntaxError as error:
         return error
     except (RecursionError, MemoryError):
@@ -650,7 +689,7 @@ def _parameters(
     message = (
         f"Found `{function}({_unparsed(arguments)})`, expected `{function}({PARAMETERS})`. "
         f"Put the one parameter `{PARAMETERS}` back, without a default value; "
-        "other values belong into the body of the function."
+        "other values belong in the body of the function."
     )
     return [Finding(rule, cell.label, definition.lineno, message)]
 

@@ -1,6 +1,7 @@
 """Grade on a Dask cluster: the same results, unfit workers refused, nothing lost."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import queue
@@ -19,8 +20,9 @@ from dask import config as dask_config
 from distributed import Client
 
 from autograder.__main__ import main
+from autograder.course.batch import grade_course, new_submissions
 from autograder.course.cluster import cluster_workers
-from autograder.course.folder import CourseError
+from autograder.course.folder import Course, CourseError
 
 WRONG_HE = courses.answers(he="def initialize_parameters_he(layers_dims):\n    return {}")
 
@@ -56,7 +58,7 @@ def dask_scheduler(file, *options, **environment):
     """A scheduler and its address."""
     place = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
     with dask("scheduler", *place, *options, **environment) as process:
-        while not file.exists():
+        while not (file.exists() and file.read_text().endswith("}")):
             assert process.poll() is None
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(0.1)
@@ -233,6 +235,39 @@ def test_a_killed_worker_costs_nobody_anything(cluster, certificates, submitted)
     assert grader.returncode == 1  # on account of the unreadable one
     assert_all_graded(submitted)
     assert not psutil.wait_procs(sandboxes, timeout=60)[1]
+
+
+def test_a_submission_that_takes_its_worker_along_is_set_aside(submitted, tmp_path, capsys):
+    """On the only worker, which its nanny starts again each time."""
+    with dask_scheduler(tmp_path / "scheduler.json") as (_, address), worker(address):
+        wait_for_workers(address, 1)
+        with cluster_workers(address, sandboxed=True, warn=print) as workers:
+            course = Course(submitted, courses.ASSIGNMENT)
+            make_executor = workers.make_executor
+            deadly = dataclasses.replace(
+                workers, make_executor=lambda: _Deadly(make_executor(), b"deadly")
+            )
+            courses.hand_in_file(submitted, "killer", b"deadly")
+            outcomes = grade_course(course, new_submissions(course), deadly)
+    problems = {outcome.student: outcome.problem for outcome in outcomes if outcome.problem}
+    assert sorted(problems) == ["garbage", "killer"]
+    assert "the worker that graded it was lost, twice" in problems["killer"]
+    assert_all_graded(submitted)
+
+
+class _Deadly:
+    """An executor whose worker dies of one of the submissions."""
+
+    def __init__(self, executor, deadly):
+        self._executor, self._deadly = executor, deadly
+
+    def submit(self, function, submission, *arguments, **options):
+        if submission == self._deadly:
+            return self._executor.submit(os._exit, 1)
+        return self._executor.submit(function, submission, *arguments, **options)
+
+    def shutdown(self, wait=True):
+        self._executor.shutdown(wait=wait)
 
 
 def test_a_lost_scheduler_ends_the_run_and_keeps_what_was_recorded(submitted, tmp_path):

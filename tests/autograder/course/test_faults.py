@@ -20,9 +20,10 @@ from autograder.__main__ import main
 from autograder.assignment import Assignment
 from autograder.course import transaction
 from autograder.course.batch import grade_course, new_submissions
-from autograder.course.folder import Course
+from autograder.course.folder import Course, Submission
 from autograder.course.writer import Writer
 from autograder.grading.run import grade_submission
+from autograder.submission import files
 from tests.support import courses
 
 STUDENTS = [f"s{number}" for number in range(8)]
@@ -160,6 +161,36 @@ def test_a_full_disk_is_reported_and_the_next_run_records_the_rest(submitted, tm
     assert set(again) == failed
     assert set(courses.scores(kept / "course")) == set(STUDENTS)
     courses.assert_sound(kept / "course")
+
+
+STEPS = {  # the student for whom it fails, and where it is told the folder
+    "s1": (files, "read_timestamp", 0),
+    "s3": (Submission, "read", 0),
+    "s4": (files, "read_secret", 0),
+    "s6": (Writer, "record", 1),
+}
+
+
+@pytest.mark.parametrize("error", [RuntimeError("injected"), MemoryError()])
+def test_an_exception_at_any_step_costs_only_its_own_submission(
+    submitted, right_result, monkeypatch, error
+):
+    def failing(student, original, position):
+        def call(*arguments, **options):
+            folder = getattr(arguments[position], "folder", arguments[position])
+            if f"/{student}/" in f"{folder}/":
+                raise error
+            return original(*arguments, **options)
+
+        return call
+
+    for student, (place, name, position) in STEPS.items():
+        monkeypatch.setattr(place, name, failing(student, getattr(place, name), position))
+    outcomes = grade_quickly(submitted, right_result)
+    assert sorted(outcome.student for outcome in outcomes) == STUDENTS
+    problems = {outcome.student for outcome in outcomes if outcome.problem}
+    assert problems == STEPS.keys() - {"s1"}  # that one lacks its time, and is graded all the same
+    assert set(courses.scores(submitted)) == set(STUDENTS) - problems
 
 
 def test_a_clock_that_jumps_changes_nothing(course, right_result, monkeypatch):

@@ -140,7 +140,7 @@ def test_a_notebook_that_uses_up_its_time_keeps_its_right_answers(assignment):
     proof = attacks.PROOF.format(course="", port=0, outside=__file__)
     notebook = small.submission(assignment)
     notebook.cells += [new_code_cell(proof + "os._exit(0)", id=f"mine-{n}") for n in range(50)]
-    limits = dataclasses.replace(small.LIMITS, total_seconds=3)
+    limits = dataclasses.replace(small.LIMITS, first_pass_seconds=3)
     graded = small.grade(notebook, assignment, limits)
     assert small.passed(graded) == [True, True, True]
     assert "time for this submission was used up" in small.text_of(
@@ -148,11 +148,27 @@ def test_a_notebook_that_uses_up_its_time_keeps_its_right_answers(assignment):
     )
 
 
+def test_all_that_is_tested_again_shares_the_time_that_is_left(assignment, monkeypatch):
+    granted = []
+
+    class Spy(run.Session):
+        def __init__(self, assignment, limits, start_process, seconds, clock):
+            granted.append(seconds)
+            super().__init__(assignment, limits, start_process, seconds, clock)
+
+    monkeypatch.setattr(run, "Session", Spy)
+    spoiled = small.submission(assignment, zeros="import os", random="import sys", he="pass")
+    limits = dataclasses.replace(small.LIMITS, cell_seconds=200, total_seconds=90)
+    assert small.passed(small.grade(spoiled, assignment, limits)) == [False, False, False]
+    assert granted[0] == limits.first_pass_seconds
+    assert len(granted) >= 2 and granted[1] <= limits.total_seconds / 3
+
+
 def test_without_the_second_chance_one_answer_could_spoil_another(assignment, monkeypatch):
     spoiled = "np.zeros = np.ones\n" + answer("random")
     notebook = small.submission(assignment, random=spoiled)
     assert small.passed(small.grade(notebook, assignment)) == [True, False, True]
-    monkeypatch.setattr(run, "is_inert", lambda source, functions: True)
+    monkeypatch.setattr(run, "are_inert", lambda assignment, cells: [True] * len(cells))
     assert small.passed(small.grade(notebook, assignment)) == [False, False, False]
 
 
@@ -376,7 +392,7 @@ class FailingStudent:
     def __init__(self, error):
         self.error = error
 
-    def defines(self, name):
+    def defines(self, name, seconds):
         return True
 
     def call(self, name, arguments, seconds):
@@ -454,9 +470,11 @@ def test_side_files_that_nbgrader_could_not_cope_with_are_set_aside(tmp_path):
     (folder / "notes.txt").write_text("mine")
     (folder / "notes.txt").chmod(0)
     files.make_harmless("Initialization", "bob", [str(folder / "Initialization.ipynb")])
-    assert {path.name for path in folder.iterdir()} == {
-        *("public_tests.py.not-understood-0", "submission_secret.txt.not-understood-0"),
-        *("timestamp.txt.not-understood-0", "timestamp.txt.not-understood-1", "notes.txt"),
+    assert {path.name for path in folder.iterdir()} == {"notes.txt", "set-aside.txt"}
+    (beside,) = folder.parent.glob("Initialization.set-aside-*")
+    assert {path.name for path in beside.iterdir()} == {
+        *("public_tests.py", "timestamp.txt.not-understood-0", "submission_secret.txt"),
+        "timestamp.txt",
     }
     assert (folder / "notes.txt").stat().st_mode & 0o600 == 0o600
 

@@ -1,0 +1,123 @@
+"""What stands beside a submitted notebook, whatever it holds."""
+
+import os
+import random
+import subprocess
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config
+
+from autograder.config import configure
+from autograder.submission import files
+from autograder.submission.notebook import Unreadable
+
+FORMS_OF_NBGRADER = {
+    "2026-03-02 09:00:00.250000 UTC": datetime(2026, 3, 2, 9, 0, 0, 250_000),
+    "2026-03-02 09:00:00 UTC\n": datetime(2026, 3, 2, 9),
+    "2026-03-02 09:00:00": datetime(2026, 3, 2, 9),
+    "2026-03-02T09:00+01:00": datetime(2026, 3, 2, 8),
+}
+NO_TIMES = [
+    "",
+    "garbage",
+    "99999999999999999999999999999910h36m28.5s",  # an error that no reader of times announces
+    "2026-02-30 09:00:00 UTC",
+    "2026-03-02 09:00:00 UTC\x1b[2J",
+    "2026-03-02 09:00:00\nUTC",
+    "٢٠٢٦-03-02 09:00:00 UTC",
+    "10h",
+    "2026-03-02 09:00:00 UTC" + " " * 100,
+]
+
+
+def written(folder, text):
+    (folder / files.TIMESTAMP).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return files.read_timestamp(folder)
+
+
+@pytest.mark.parametrize("text", FORMS_OF_NBGRADER)
+def test_a_time_in_the_form_of_nbgrader_is_understood(tmp_path, text):
+    assert written(tmp_path, text) == FORMS_OF_NBGRADER[text]
+
+
+@pytest.mark.parametrize("text", NO_TIMES)
+def test_any_other_text_is_no_time(tmp_path, text):
+    assert written(tmp_path, text) is None
+
+
+def test_no_text_at_all_makes_the_reader_of_times_fail(tmp_path):
+    chance = random.Random(12)
+    parts = [*FORMS_OF_NBGRADER, *NO_TIMES, "9999-12-31 23:59:59 -23:59", "0001-01-01 00:00 +23:59"]
+    for _ in range(500):
+        text = bytearray(chance.choice(parts).encode())
+        for _ in range(chance.randrange(4)):
+            start = chance.randrange(len(text) + 1)
+            piece = chance.choice([b"9" * 30, b"0", b":", b"-", b"+", b" ", b"Z", b"h", b"\xff"])
+            text[start : start + chance.randrange(3)] = piece
+        assert isinstance(written(tmp_path, bytes(text)), datetime | None)
+
+
+def test_only_plain_files_stay_for_nbgrader(tmp_path):
+    folder = tmp_path / "submitted" / "bob" / "Initialization"
+    (folder / "lesson" / "deep" / "er").mkdir(parents=True)
+    plain = ["Initialization.ipynb", "data.csv", "lesson/rules.py", "lesson/deep/er/notes.txt"]
+    for name in plain:
+        (folder / name).write_text("mine")
+    odd = ["page.HTML", "p.xhtml", "pic.svg", "esc\x1b[2J.txt", "[a]"]
+    for name in odd[:4]:
+        (folder / name).write_text("odd")
+    (folder / "[a]").mkdir()
+    (folder / "[a]" / "page.html").write_text("odd")
+    (folder / "links").mkdir()
+    (folder / "links" / "a.txt").symlink_to("/etc/passwd")
+    with open(folder / "sparse.csv", "wb") as file:
+        file.truncate(2_000_000_000)
+    (folder / "many").mkdir()
+    for number in range(600):
+        (folder / "many" / f"{number}.txt").touch()
+    far = os.open(folder, os.O_RDONLY)
+    for _ in range(20):  # longer than any path may be
+        os.mkdir("d" * 250, dir_fd=far)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=far)
+        os.close(far)
+        far = below
+    os.symlink("/etc/passwd", "link", dir_fd=far)
+    os.close(far)
+    os.mkfifo(folder / "pipe.txt")
+
+    files.make_harmless("Initialization", "bob", [str(folder / "Initialization.ipynb")])
+    left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert left == {*plain, "set-aside.txt", "pipe.txt.note.txt"}
+    (beside,) = folder.parent.glob("Initialization.set-aside-*")
+    expected = {*odd, "links", "sparse.csv", "many", "d" * 250}
+    assert {path.name for path in beside.iterdir()} == expected
+    subprocess.run(["rm", "-r", beside], check=True)  # pytest cannot
+
+
+def test_a_folder_that_becomes_a_link_while_it_is_opened_is_not_followed(tmp_path, monkeypatch):
+    for place in ("submitted/bob/Initialization", "source/Initialization"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "Initialization.ipynb").write_text(place)
+    path = tmp_path / "submitted" / "bob" / "Initialization" / "Initialization.ipynb"
+    assert files.read_notebook(path) == b"submitted/bob/Initialization"
+    looked = os.path.islink
+
+    def swap(folder):
+        answer = looked(folder)
+        if Path(folder) == path.parent.parent:  # the last look
+            path.parent.rename(tmp_path / "away")
+            path.parent.symlink_to(tmp_path / "source" / "Initialization")
+        return answer
+
+    monkeypatch.setattr(os.path, "islink", swap)
+    with pytest.raises(Unreadable):
+        files.read_notebook(path)
+
+
+def test_nbgrader_reads_time_stamps_as_we_do(tmp_path):
+    configure(Config())
+    os.mkfifo(tmp_path / files.TIMESTAMP)
+    assert CourseDirectory().get_existing_timestamp(str(tmp_path)) is None

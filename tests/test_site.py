@@ -15,11 +15,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
-import nbformat
 import pytest
 
 from tests.lesson.test_browser_student import ANSWERS
-from tests.support import browser, courses
+from tests.support import browser
 from tests.support.browser import Notebook, Window, choose, expect
 
 SITE = os.environ.get("SITE")
@@ -126,26 +125,3 @@ def test_with_three_answers_run_all_passes_all_tests_and_shows_section_8(noteboo
     expect(notebook.outputs("submit-check")).to_contain_text("Ready to submit")
     assert notebook.errors().count() == 0
     assert [text for text in window.complaints if "another machine" in text] == []
-
-
-def test_the_work_is_there_on_the_next_visit_and_its_download_gets_all_points(
-    notebook, window, address, course
-):
-    choose(notebook.page, "File", "Save Notebook")
-    expect(notebook.page.locator(".jp-mod-dirty")).to_have_count(0)
-    with notebook.page.expect_download() as download:
-        choose(notebook.page, "File", "Download")
-    content = Path(download.value.path()).read_bytes()
-    notebook.page.close()
-    page = window.page.context.new_page()
-    page.goto(address)
-    expect(page.locator(".jp-Cell", has_text="np.sqrt(2 / layers_dims")).to_be_attached()
-    given = nbformat.read(browser.PROJECT / NOTEBOOK, as_version=4)
-    saved = nbformat.reads(content.decode(), as_version=4)
-    assert [cell.id for cell in saved.cells] == [cell.id for cell in given.cells]
-    courses.hand_in_file(course, "ada", content)
-    result = courses.grade(course)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert sum(courses.scores(course)["ada"]) == 30
-    graded = nbformat.read(course / "autograded/ada/Initialization/Initialization.ipynb", 4)
-    assert graded.metadata.autograder.repairs == []

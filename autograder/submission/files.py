@@ -9,6 +9,7 @@ import itertools
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -161,6 +162,8 @@ def _open(path: Path) -> int:
     """Open a file; neither it nor the two folders above it, which students make, may be links."""
     if os.path.islink(path.parent) or os.path.islink(path.parent.parent):
         raise Unreadable("the folder of the submission is a link, and links are not followed.")
+    if sys.platform != "linux":  # there is no grading there, only reading of what was graded
+        return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     with contextlib.ExitStack() as folders:
         folder = os.open(path.parent.parent.parent, os.O_PATH | os.O_DIRECTORY)
         folders.callback(os.close, folder)

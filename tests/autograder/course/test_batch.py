@@ -167,7 +167,8 @@ def test_where_nothing_is_new_no_sandbox_is_needed(graded, tmp_path, monkeypatch
     assert main(["grade", "--course", str(course), "--force", "right"]) == 2
 
 
-def test_the_tables_of_a_gradebook_are_looked_for_once(tmp_path):
+def test_the_tables_of_a_gradebook_are_looked_for_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", os.path.dirname(sys.executable))  # nbgrader starts alembic
     url = f"sqlite:///{tmp_path / 'gradebook.db'}"
     looked_for = []
 

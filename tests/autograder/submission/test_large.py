@@ -41,7 +41,7 @@ def write_with_outputs(notebook: Path, path: Path, size: int) -> None:
             file.write('"end"]}]' + part)
 
 
-@pytest.mark.parametrize("megabytes", [70, 200])
+@pytest.mark.parametrize("megabytes", [100, 200])
 def test_reading_needs_the_same_memory_whatever_the_outputs(megabytes, tmp_path):
     given = courses.PROJECT / "Initialization.ipynb"
     path = tmp_path / "student" / "Initialization" / "Initialization.ipynb"

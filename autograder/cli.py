@@ -381,7 +381,7 @@ def _columns(course: Course) -> dict[str, list[tuple[str, str]]]:
 def _remarks(outcome: Outcome) -> dict[str, str]:
     """Each code, and a sentence that says what it means."""
     if outcome.problem:
-        return {"problem": "A person has to look at the submission, see below."}
+        return {"problem": "It needs manual grading, see below."}
     wrong = [verdict for verdict in outcome.verdicts.values() if not verdict.passed]
     return {verdict.code: verdict.headline for verdict in wrong} | {
         repair.code: str(repair) for repair in outcome.repairs

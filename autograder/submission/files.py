@@ -122,7 +122,7 @@ class _Room:
 
     def __init__(self) -> None:
         self._files = 500
-        self._bytes = 2 * MAX_FILE_BYTES
+        self._bytes = MAX_BYTES_WITH_OUTPUTS + MAX_FILE_BYTES
 
     def has_place_for(self, path: Path, depth: int = 0) -> bool:
         """Whether a file, or all of a folder, is plain, and not too much with those before."""
@@ -134,7 +134,8 @@ class _Room:
             # nbgrader puts files of the assignment where a folder may have the name of one.
             _allow_changes(path)
             with os.scandir(path) as entries:
-                return not path.suffix and all(
+                # Pages and drawings show by their suffix; a notebook that is a folder is reported.
+                return path.suffix in ("", ".ipynb") and all(
                     self.has_place_for(Path(entry), depth + 1) for entry in entries
                 )
         self._bytes -= status.st_size
@@ -189,10 +190,11 @@ def _open_regular_file(path: Path, largest: int) -> Iterator[BinaryIO]:
         is_link = error.errno == errno.ELOOP
         reason = "it is a link, and links are not followed" if is_link else error.strerror
         raise Unreadable(f"{path.name} cannot be opened: {reason}.") from None
-    with open(descriptor, "rb") as file:
+    with contextlib.ExitStack() as opened:
+        opened.callback(os.close, descriptor)
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable(f"{path.name} is not a regular file.")
         if status.st_size > largest:
             raise Unreadable(f"{path.name} has {status.st_size:,} bytes, more than {largest:,}.")
-        yield file
+        yield opened.enter_context(open(descriptor, "rb", closefd=False))

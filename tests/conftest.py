@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from autograder.assignment import Assignment
+from autograder.course.folder import Course
 from autograder.grading.run import Graded, grade_submission
 from tests.support import courses
 
@@ -12,7 +13,9 @@ from tests.support import courses
 @pytest.fixture(scope="session")
 def course_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A course folder with the generated assignment; copy it, do not change it."""
-    return courses.generate(tmp_path_factory.mktemp("template") / "course")
+    folder = courses.generate(tmp_path_factory.mktemp("template") / "course")
+    Course(folder, courses.ASSIGNMENT).calibrate()  # copies find it done
+    return folder
 
 
 @pytest.fixture

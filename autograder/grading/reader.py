@@ -105,7 +105,7 @@ def _ask(assignment: Assignment, **question: object) -> Any:
     except (ValueError, RecursionError):
         raise _Exceeded("its metadata are nested too deeply") from None
     with _lock:
-        if not (_helpers and _helpers[0].assignment == assignment and _helpers[0].is_alive()):
+        if not (_helpers and _helpers[0].is_for(assignment) and _helpers[0].is_alive()):
             while _helpers:
                 _helpers.pop().close()
             _helpers.append(_Helper(assignment))
@@ -123,7 +123,7 @@ class _Helper:
     """A process that forks for each question about a student's code."""
 
     def __init__(self, assignment: Assignment) -> None:
-        self.assignment = assignment
+        self._check = (assignment.rules, assignment.files)
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-B", _PROGRAM],
             stdin=subprocess.PIPE,
@@ -148,6 +148,9 @@ class _Helper:
             raise AssignmentError(
                 f"The rules in {assignment.rules} cannot be loaded: {ready['failed']}"
             )
+
+    def is_for(self, assignment: Assignment) -> bool:
+        return self._check == (assignment.rules, assignment.files)
 
     def is_alive(self) -> bool:
         return self._process.poll() is None

@@ -395,7 +395,7 @@ class FailingStudent:
     def defines(self, name, seconds):
         return True
 
-    def call(self, name, arguments, seconds):
+    def call(self, name, arguments, seconds, keywords):
         raise self.error
 
 

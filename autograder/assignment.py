@@ -401,6 +401,7 @@ def _read(content: bytes) -> NotebookNode:
         notebook = nbformat.reads(content.decode("utf-8"), as_version=4)
     old = document.get("nbformat") != 4
     saved = [] if old else document["cells"]
+    _refuse_repeated("cell id", [cell["id"] for cell in saved if "id" in cell])
     for number, cell in enumerate(notebook.cells, start=1):
         if old or "id" not in saved[number - 1]:
             cell.id = f"cell-{number}"
@@ -412,20 +413,20 @@ def _read(content: bytes) -> NotebookNode:
 def _parse(notebook: bytes) -> NotebookNode:
     try:
         parsed = _read(notebook)
-        grade_ids = [grade_id(cell) for cell in parsed.cells if grade_id(cell)]
-        cell_ids = [cell.get("id") for cell in parsed.cells]
-        for kind, names in {"grade id": grade_ids, "cell id": cell_ids}.items():
-            repeated = [str(name) for name, uses in Counter(names).items() if uses > 1]
-            if repeated:
-                raise AssignmentError(
-                    f"The instructor's notebook has several cells with the {kind} "
-                    f"{', '.join(repeated)}."
-                )
+        _refuse_repeated("grade id", [grade_id(cell) for cell in parsed.cells if grade_id(cell)])
         nbformat.validate(parsed)
     except (ValueError, TypeError, KeyError, AttributeError, nbformat.ValidationError) as error:
         raise AssignmentError(f"The instructor's notebook cannot be read: {error}") from error
     _check_language(parsed.metadata)
     return parsed
+
+
+def _refuse_repeated(kind: str, names: list[str]) -> None:
+    repeated = [str(name) for name, uses in Counter(names).items() if uses > 1]
+    if repeated:
+        raise AssignmentError(
+            f"The instructor's notebook has several cells with the {kind} {', '.join(repeated)}."
+        )
 
 
 def _check_language(metadata: NotebookNode) -> None:

@@ -84,7 +84,7 @@ def examine(
         except NameError as error:
             name = error.name
             if name in assignment.graded_functions():
-                message = f"There is no function {name}. Was it renamed or deleted?"
+                message = f"There is no function {name}.\nHint: Was it renamed or deleted?"
                 verdict = Verdict(False, message, "wrong-name")
             else:
                 verdict = Verdict(False, readable(str(error)), _code(error))

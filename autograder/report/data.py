@@ -231,6 +231,7 @@ def _read(session: Session, course: Course) -> tuple[dict[str, Student], dict[st
     }
     of_assignment = (
         select(api.SubmittedAssignment.student_id.label("student"))
+        .select_from(api.SubmittedAssignment)
         .join(api.Assignment)
         .where(api.Assignment.name == course.assignment_id)
     )

@@ -17,7 +17,6 @@ import io
 import json
 import linecache
 import os
-import resource
 import site
 import socket
 import sys
@@ -57,6 +56,8 @@ class Channel:
 
 def limit_resources(limits: dict, count_processes: bool) -> None:
     """Set the limits that the kernel keeps for each process, for good."""
+    import resource  # not at the top: our side uses the encoder below, also on Windows
+
     values = {
         resource.RLIMIT_AS: limits["memory_bytes"],
         resource.RLIMIT_FSIZE: limits["file_bytes"],

@@ -401,6 +401,7 @@ def _read(content: bytes) -> NotebookNode:
         notebook = nbformat.reads(content.decode("utf-8"), as_version=4)
     old = document.get("nbformat") != 4
     saved = [] if old else document["cells"]
+    _refuse_repeated("grade id", [grade_id(cell) for cell in notebook.cells if grade_id(cell)])
     _refuse_repeated("cell id", [cell["id"] for cell in saved if "id" in cell])
     for number, cell in enumerate(notebook.cells, start=1):
         if old or "id" not in saved[number - 1]:
@@ -413,7 +414,6 @@ def _read(content: bytes) -> NotebookNode:
 def _parse(notebook: bytes) -> NotebookNode:
     try:
         parsed = _read(notebook)
-        _refuse_repeated("grade id", [grade_id(cell) for cell in parsed.cells if grade_id(cell)])
         nbformat.validate(parsed)
     except (ValueError, TypeError, KeyError, AttributeError, nbformat.ValidationError) as error:
         raise AssignmentError(f"The instructor's notebook cannot be read: {error}") from error

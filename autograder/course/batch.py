@@ -315,8 +315,9 @@ class _Pool:
     def __enter__(self) -> _Pool:
         return self
 
-    def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
-        self._executor.shutdown(wait=exc_type is None)
+    def __exit__(self, *exc_info: object) -> None:
+        # All results are here, or are not wanted any more. Dask would wait for lost work, too.
+        self._executor.shutdown(wait=False)
 
     def results(
         self, submissions: list[Submission]

@@ -24,7 +24,6 @@ from traitlets.config import Config
 
 from autograder.course.folder import STAGING, Course, CourseError, Submission
 from autograder.course.transaction import SharedConnection, patient
-from autograder.plugins.autograde import SaveVerdicts
 from autograder.submission import files
 from autograder.text import summary
 
@@ -151,7 +150,7 @@ class _Autograde(Autograde):
     def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
         self.exporter_class = _Exporter
-        self.preprocessors = [SaveVerdicts, AssignLatePenalties]
+        self.preprocessors = ["autograder.plugins.autograde.SaveVerdicts", AssignLatePenalties]
         self.pre_convert_hook = None
         self.force = True
 

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test site test-site lab assignment screenshots lint clean
+.PHONY: help setup demo test site test-site test-container lab assignment screenshots lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo 'make test        run all tests'
 	@echo 'make site        build the site to learn from in a browser (OFFLINE=1: with Python inside)'
 	@echo 'make test-site   test that site; downloads 80 MB'
+	@echo 'make test-container  test the container image (Podman); downloads 200 MB'
 	@echo 'make screenshots renew the pictures in docs/images/'
 	@echo 'make lint        check style, without changing anything'
 	@echo 'make setup       install what the others need (they do it themselves)'
@@ -54,6 +55,9 @@ site: .venv-site/installed
 test-site: .venv/installed-dev
 	$(MAKE) site OFFLINE=1
 	SITE=site $(BIN)/python -m pytest tests/test_site.py
+
+test-container: .venv/installed-dev
+	CONTAINER=1 $(BIN)/python -m pytest tests/test_container.py
 
 lab: .venv/installed
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) Initialization.ipynb

@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
+from contourpy import FillType, contour_generator
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
-from matplotlib.colors import ListedColormap
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
+from matplotlib.path import Path
+from PIL import Image
 
 from init_utils import BLUE, CURVES, PALE_BLUE, PALE_RED, RED, VIOLET, unit_lines
 from lesson.experiments import loss_from_logits, output_logits, show_widget
@@ -45,25 +47,18 @@ class Plane:
     """
 
     def __init__(self, ax: Axes, X: np.ndarray, Y: np.ndarray):
-        side = np.linspace(-EDGE, EDGE, 101)
-        self.grid = np.array(np.meshgrid(side, side)).reshape(2, -1)
-        self._regions = ax.imshow(
-            np.zeros((side.size, side.size)),
-            extent=(-EDGE, EDGE, -EDGE, EDGE),
-            origin="lower",
-            cmap=ListedColormap([PALE_RED, PALE_BLUE]),
-            vmin=-1,
-            vmax=1,
-            interpolation="bilinear",
-            interpolation_stage="data",
-        )
+        self._side = np.linspace(-EDGE, EDGE, 101)
+        self.grid = np.array(np.meshgrid(self._side, self._side)).reshape(2, -1)
+        self._blue = PathCollection([], facecolors=PALE_BLUE)
         self._lines = LineCollection([], colors=VIOLET, linewidths=1.2)
-        ax.add_collection(self._lines)
-        self.artists = [self._regions, self._lines]
+        self.artists = [self._blue, self._lines]
+        for artist in self.artists:
+            ax.add_collection(artist, autolim=False)
         for label, marker, color in ((0, "o", RED), (1, "^", BLUE)):
             (dots,) = ax.plot(*X[:, Y[0] == label], marker, color=color, markersize=2.5)
             self.artists.append(dots)
         ax.set(xlim=(-EDGE, EDGE), ylim=(-EDGE, EDGE), xticks=(-1, 0, 1), yticks=(-1, 0, 1))
+        ax.set(aspect="equal", facecolor=PALE_RED)
 
     def show(self, logits: np.ndarray, parameters: Parameters) -> None:
         """Set the regions and the lines of layer 1.
@@ -74,8 +69,10 @@ class Plane:
             Label 1 is predicted where it is above 0.
         parameters : mapping with `W1` and `b1`
         """
-        side = int(np.sqrt(logits.size))
-        self._regions.set_data(logits.reshape(side, side) - 1e-12)  # 0 is red: not above 0
+        heights = logits.reshape(self._side.size, -1) - 1e-12  # 0 is red: not above 0
+        contours = contour_generator(self._side, self._side, heights, fill_type=FillType.OuterCode)
+        # A polygon takes a tenth of the time of a picture with a color for each pixel.
+        self._blue.set_paths([Path(*one) for one in zip(*contours.filled(0, np.inf), strict=True)])
         lines = unit_lines(parameters)
         middle = lines[:, 2:] * lines[:, :2]
         along = 3 * EDGE * np.column_stack([-lines[:, 1], lines[:, 0]])
@@ -103,8 +100,10 @@ class Stage:
         self._canvas.restore_region(self._background)
         for artist in self._artists:
             artist.axes.draw_artist(artist)
+        picture = Image.fromarray(np.asarray(self._canvas.buffer_rgba())).convert("RGB")
         png = io.BytesIO()
-        plt.imsave(png, self._canvas.buffer_rgba(), pil_kwargs={"compress_level": 1})  # fastest
+        # Few colors make a third of the bytes, in half of the time.
+        picture.quantize(64, Image.Quantize.FASTOCTREE).save(png, "png", compress_level=1)
         return png.getvalue()
 
 

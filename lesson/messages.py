@@ -1,7 +1,7 @@
-"""What the public tests say: for each finding its code, what it means, and one hint.
+"""What the public tests say: for each diagnosis its code, what it means, and one hint.
 
 The words name what is wrong and where to look, never the line to write. `diagnosis.py` decides
-which finding applies and fills in the fields in braces.
+which of them applies and fills in the fields in braces.
 """
 
 # code: (what was found and what was expected, hint)

@@ -15,7 +15,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbgrader.utils import compute_checksum
 
 from lesson import rules
-from lesson.rules import Finding, check_cells, check_notebook, report
+from lesson.rules import RuleViolation, check_cells, check_notebook, report
 
 TOP = Path(__file__).resolve().parents[2]
 
@@ -387,7 +387,7 @@ def test_several_findings_come_in_the_order_of_the_lines():
 
 def test_a_finding_says_the_rule_the_cell_the_line_and_what_to_do():
     [finding] = check_cells(notebook(function("for n in layers: pass")))
-    assert isinstance(finding, Finding)
+    assert isinstance(finding, RuleViolation)
     assert str(finding) == (
         "initialize-he, line 2: No global variables inside graded functions. `layers` in "
         "`for n in layers: pass` is a variable of the notebook. Use the parameter `layers_dims`, "
@@ -696,7 +696,7 @@ def test_parameters_too_deep_to_be_shown_are_found_all_the_same():
 
 def test_findings_of_one_kind_are_counted_after_the_first_ten():
     findings = check_cells(notebook(HE + "print(1)\n" * 100))
-    assert len(findings) == rules.MAX_FINDINGS_PER_RULE
+    assert len(findings) == rules.MAX_VIOLATIONS_PER_RULE
     assert findings[-1].message.startswith("91 more of this kind")
     assert len(check_cells(notebook(HE + "print(1)\n" * 10))) == 10
 

@@ -96,5 +96,6 @@ def why_missing(name: str, inputs: Sequence[str], transform: Callable[[str], str
         lines = cells[-1].splitlines()
         number = error.lineno or 1
         line = lines[number - 1].strip() if number <= len(lines) else ""
-        return diagnose("cell-not-python", name=name, line=number, text=line, error=error.msg)
+        reason = error.msg.partition(". ")[0]  # what follows is a guess, and often leads away
+        return diagnose("cell-not-python", name=name, line=number, text=line, error=reason)
     return diagnose("cell-stopped", name=name)

@@ -13,11 +13,13 @@ Two principles:
 """
 
 import builtins
+import dis
 import math
 import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FunctionType
 
 import numpy as np
 
@@ -125,8 +127,10 @@ _KNOWN_ERRORS = [
         "",
         "float-as-size",
     ),
-    ("TypeError", r"Cannot cast scalar from dtype\('float64'\)", r"seed\(", "seed-not-whole"),
+    ("TypeError", r"Cannot cast scalar from dtype", r"seed\(", "seed-not-whole"),
     ("TypeError", r"positional argument", "", "argument-count"),
+    ("TypeError", r"unexpected keyword argument", "", "unknown-argument"),
+    ("TypeError", r"cannot unpack", "", "unpacked"),
     ("TypeError", r"can only concatenate str", "", "text-plus-number"),
     ("TypeError", r"for \+: '(int|float)' and 'str'", "", "text-plus-number"),
     ("TypeError", r"'module' object is not callable", "", "module-called"),
@@ -135,7 +139,7 @@ _KNOWN_ERRORS = [
     ("TypeError", r"object is not callable", "", "not-callable"),
     (
         "TypeError",
-        r"'(builtin_function_or_method|function|method|type|_ArrayFunctionDispatcher|"
+        r"'([\w.]*function_or_method|function|method|type|_ArrayFunctionDispatcher|"
         r"numpy\.ufunc)' object is not subscriptable|type '\w+' is not subscriptable",
         "",
         "function-in-square-brackets",
@@ -179,12 +183,33 @@ _KNOWN_ERRORS = [
         r"\bnp\.",
         "np-overwritten",
     ),
-    ("AttributeError", r"has no attribute '(?P<name>\w+)'", "", "unknown-attribute"),
+    ("AttributeError", r"'dict' object has no attribute '(?P<name>\w+)'", "", "dict-attribute"),
+    (
+        "AttributeError",
+        r"'list' object has no attribute '(?P<name>shape|size|length|len)'",
+        "",
+        "list-length",
+    ),
+    (
+        "AttributeError",
+        r"module '(?P<module>numpy|random)' has no attribute '(?P<name>randn|rand|seed|normal)'",
+        "",
+        "not-in-np-random",
+    ),
+    (
+        "AttributeError",
+        r"'(?P<owner>[\w.]+)'.* has no attribute '(?P<name>\w+)'",
+        "",
+        "unknown-attribute",
+    ),
+    ("ValueError", r"values to unpack", "", "unpacked"),
+    ("ValueError", r"negative dimensions", "", "negative-size"),
     ("ValueError", r"broadcast|reshape|mismatch", "", "shapes-do-not-fit"),
     ("ZeroDivisionError", r"", "", "division-by-zero"),
     ("RecursionError", r"", "", "endless-recursion"),
     ("TimeoutError", r"had not finished", "", "endless-loop"),
     ("SystemExit", r"", "", "exits"),
+    ("NotImplementedError", r"", "", "not-implemented"),
 ]
 
 
@@ -277,6 +302,8 @@ _KEY_PATTERNS: dict[str, Callable[[int], set[str]]] = {
     "only-last-layer": lambda L: _layer_keys(L, L),
     "missing-first-layer": lambda L: _layer_keys(2, L),
     "keys-from-zero": lambda L: _layer_keys(0, L - 1),
+    "keys-from-two": lambda L: _layer_keys(2, L + 1),
+    "layer-zero": lambda L: _layer_keys(0, L),
     "one-layer-too-many": lambda L: _layer_keys(1, L + 1),
     "only-last-bias": lambda L: _layer_keys(1, L, "W") | {f"b{L}"},
     "only-last-weights": lambda L: _layer_keys(1, L, "b") | {f"W{L}"},
@@ -383,8 +410,10 @@ def _have_nothing_in_common(architectures: list[list[int]]) -> bool:
 def _check_types(attempt: Attempt) -> Diagnosis | None:
     for key in attempt.expected:
         value = attempt.found[key]
-        if value is None:
-            return diagnose("still-none", key=key)
+        if value is None or value is Ellipsis:
+            return diagnose(
+                "still-none", key=key, value="Ellipsis (...)" if value is Ellipsis else "None"
+            )
         if type(value) is tuple and len(value) == 1:
             return diagnose("trailing-comma", key=key)
         if type(value) is list:
@@ -404,6 +433,7 @@ _SHAPE_PATTERNS: dict[str, dict[str, Callable[[int, int], tuple[int, ...]]]] = {
     "W": {
         "transposed": lambda rows, columns: (columns, rows),
         "factor-in-shape": lambda rows, columns: (rows, 10 * columns),
+        "minus-outside": lambda rows, columns: (rows, rows - 1),
     },
     "b": {
         "bias-flat": lambda rows, columns: (rows,),
@@ -430,13 +460,41 @@ def _check_shapes(attempt: Attempt, attempts: list[Attempt]) -> Diagnosis | None
             causes.append("sizes-shifted")
         if _ignores_dims(attempts):
             causes.append("dims-ignored")
+        stuck = "" if causes else _stuck_sizes(attempts, letter)
+        if stuck:
+            causes = ["same-sizes"]
         plain = "weight-shape" if letter == "W" else "bias-shape"
         return diagnose(
             causes[0] if len(causes) == 1 else plain,
             f"{key} has shape {shape}, expected {right.shape}.",
             key=key,
+            letter=letter,
+            sizes=stuck,
         )
     return None
+
+
+def _stuck_sizes(attempts: list[Attempt], letter: str) -> str:
+    """Which sizes are those of layer 1 in every layer, where the others are right; or nothing."""
+    right = [
+        (attempt, attempt.expected[key].shape, getattr(attempt.found.get(key), "shape", None))
+        for attempt in attempts
+        if type(attempt.found) is dict
+        for key in attempt.keys(letter)
+    ]
+    for name, rows, columns in (("rows", 1, 0), ("columns", 0, 1), ("rows and columns", 1, 1)):
+        if letter == "b" and columns:
+            continue
+        if all(
+            found
+            == (
+                attempt.expected[f"{letter}1"].shape[0] if rows else shape[0],
+                attempt.expected[f"{letter}1"].shape[1] if columns else shape[1],
+            )
+            for attempt, shape, found in right
+        ):
+            return name
+    return ""
 
 
 def _has_shapes(attempt: Attempt, letter: str, pattern: Callable) -> bool:
@@ -505,6 +563,8 @@ def check_values(
             if key:
                 seen = _first_difference(attempt, key)
                 problem = _diagnose_weights(exercise, attempts, seen, call)
+                if problem and problem.code in _FACTORS_WITHOUT_CAUSE and outside_name(call):
+                    problem = diagnose("outside-name", problem.seen, name=outside_name(call))
                 if problem is None:
                     shape = attempt.found[key].shape
                     seen = f"{seen} {key} has the right shape, {shape}."
@@ -668,6 +728,8 @@ _NAMED_SCALES = {
     "random": {
         "scale-missing": (1, 0, 0),
         "scale-he": (math.sqrt(2), -1 / 2, 0),
+        "scale-square": (100, 0, 0),
+        "scale-root": (math.sqrt(10), 0, 0),
     },
     "he": {
         "scale-missing": (1, 0, 0),
@@ -676,10 +738,36 @@ _NAMED_SCALES = {
         "scale-xavier": (1, -1 / 2, 0),
         "scale-fan-out": (math.sqrt(2), 0, -1 / 2),
         "scale-root-missing": (2, -1, 0),
+        "scale-power-first": (1, -1, 0),
         "scale-partial-root": (2, -1 / 2, 0),
         "scale-divided": (math.sqrt(1 / 2), 1 / 2, 0),
     },
 }
+
+
+_FACTORS_WITHOUT_CAUSE = {
+    "scale-missing",
+    "scale-small",
+    "scale-large",
+    "scale-other",
+    "scale-varies",
+}
+
+
+def outside_name(function: Callable) -> str:
+    """A variable of the notebook that a function uses; empty if there is none or no code."""
+    if not isinstance(function, FunctionType):
+        return ""
+    data = (bool, int, float, str, list, tuple, dict, np.ndarray, np.generic)
+    return next(
+        (
+            one.argval
+            for one in dis.get_instructions(function)
+            if one.opname == "LOAD_GLOBAL"
+            and isinstance(function.__globals__.get(one.argval), data)
+        ),
+        "",
+    )
 
 
 def _diagnose_scale(exercise: str, networks: list[Network], seen: str) -> Diagnosis | None:
@@ -709,6 +797,9 @@ def _diagnose_scale(exercise: str, networks: list[Network], seen: str) -> Diagno
         return diagnose("scale-fan-average", seen)
     if sizes_tell and _close(factors, np.sqrt(2 / (columns + 1))):
         return diagnose("scale-one-more", seen)
+    inputs = np.array([network[0].columns for network in networks for _ in network], dtype=float)
+    if sizes_tell and _close(factors, np.sqrt(2 / inputs)):
+        return diagnose("scale-input", seen)
     shown = ", ".join(
         f"{ratio:.4g} in {layer.key}"
         for layer, ratio in zip(networks[0], ratios[: len(networks[0])], strict=True)
@@ -752,7 +843,7 @@ def _formula(c: float, p: float, q: float) -> str:
     text, sizes = f"{c:.4g}", []
     for name, layer, power in (("n_prev", "the previous", p), ("n_this", "this", q)):
         if power:
-            size = {0.5: f"sqrt({name})", 1: name}.get(abs(power), f"{name}^{abs(power):g}")
+            size = {0.5: f"sqrt({name})", 1: name}.get(abs(power), f"{name} ** {abs(power):g}")
             text += f" {'*' if power > 0 else '/'} {size}"
             sizes.append(f"{name} is the size of {layer} layer")
     return f"{text}, where {' and '.join(sizes)}" if sizes else f"{text} in every layer"

@@ -14,12 +14,13 @@ from autograder.assignment import Assignment, answers_tested_by, grade_id
 from autograder.facts import Verdict
 from autograder.grading.examiner import examine
 from autograder.limits import Limits
-from autograder.sandbox.process import ProcessDied, StudentProcess
+from autograder.sandbox.process import ProcessDied, StudentProcess, TimedOut
 from autograder.text import readable
 
 DIED = "process-died"
 TIME_OUT = "time-used-up"
 _CELL_FAILED = "cell-failed"
+_DOES_IT_END = "\nHint: Does each loop end? In a while loop each round must change its condition."
 
 
 class Session:
@@ -86,7 +87,8 @@ class Session:
         except ProcessDied as death:
             self._stop()
             code = TIME_OUT if isinstance(death, _TimeUsedUp) else DIED
-            return Verdict(False, f"While the tests ran: {death}.", code)
+            hint = _DOES_IT_END if isinstance(death, TimedOut) else ""
+            return Verdict(False, f"While the tests ran: {death}.{hint}", code)
 
     def _why_missing(self, test: str, process: StudentProcess) -> Verdict | None:
         for answer, functions in answers_tested_by(self._assignment, test).items():

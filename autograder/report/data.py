@@ -25,6 +25,7 @@ from autograder.text import readable
 
 _WHY_SET_BY_HAND = "A score set by hand was kept when it was graded again: is it still right?"
 _WHY_MARKED = "nbgrader has marked it for manual grading."
+_OTHER_NOTEBOOK = "other-notebook"
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ class Report:
             (str(repair), result.student.name)
             for result in self.results
             for repair in result.facts.repairs
+            if repair.code != _OTHER_NOTEBOOK  # it stands in `for_grader`
         )
 
     @cached_property
@@ -290,6 +292,9 @@ def _read(session: Session, course: Course) -> tuple[dict[str, Student], dict[st
             },
         )
         result.passed = {t for t, verdict in result.facts.verdicts.items() if verdict.passed}
+        others = [r for r in result.facts.repairs if r.code == _OTHER_NOTEBOOK]
+        if others and not result.for_grader:
+            result.for_grader = str(others[0])
         if result.for_grader and result.facts.unreadable:
             result.for_grader = f"The submission could not be read: {result.facts.unreadable}"
     return students, results

@@ -92,6 +92,10 @@ class ProcessDied(RuntimeError):
     """The student's process is gone; the message says why, in words for the student."""
 
 
+class TimedOut(ProcessDied):
+    """The process was ended because its code ran longer than it may."""
+
+
 class StudentError(Exception):
     """Student code raised an error.
 
@@ -292,7 +296,8 @@ class StudentProcess:
             self._send({"id": self._requests, **request}, deadline)
             answer = self._receive(deadline)
         except TimeoutError:
-            self._die(f"this code ran longer than {seconds:g} s and was stopped")
+            self.close()
+            raise TimedOut(f"this code ran longer than {seconds:g} s and was stopped") from None
         if answer.get("id") != self._requests:
             self._die("the process sent an answer to something that was not asked")
         return answer

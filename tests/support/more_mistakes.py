@@ -7,10 +7,12 @@ The words that each gets stand in `tests/lesson/more_mistakes.md`, to be read in
 import contextlib
 import io
 import linecache
+import warnings
 from pathlib import Path
 
 import numpy as np
 
+from lesson.box import why_missing
 from public_tests import (
     WrongAnswer,
     initialize_parameters_he_test,
@@ -101,7 +103,11 @@ def _in_every_exercise() -> list[Mistake]:
         add("layers_dims[l, l - 1]", "two-indices", right.replace(N, "layers_dims[l, l - 1]"))
         add('layers_dims["l"]', "index-not-whole", right.replace(N, 'layers_dims["l"]'))
         add("layers_dims(l)", "entries-in-round-brackets", right.replace(N, "layers_dims(l)"))
-        add("digit 1 for l", "weight-shape", right.replace("[l - 1]", "[1 - 1]"))
+        add("digit 1 for l", "same-sizes", right.replace("[l - 1]", "[1 - 1]"))
+        add("digit 1 for l in the rows", "same-sizes", right.replace("[l],", "[1],"))
+        both = right.replace("[l - 1]", "[1 - 1]").replace("[l],", "[1],")
+        add("digit 1 for each l", "same-sizes", both)
+        add("digit 1 for l in b", "same-sizes", biases="np.zeros((layers_dims[1], 1))")
         add("l + W", "text-plus-number", body=_stored('l + "W"', 'l + "b"', right))
         add("W + l", "text-plus-number", body=_stored('"W" + l', '"b" + l', right))
         add("W without quotes", "quotes-missing", body=_stored("W + str(l)", '"b"', right))
@@ -236,7 +242,178 @@ def _in_one_exercise() -> list[Mistake]:
     ]
 
 
-MORE_MISTAKES = [*_in_every_exercise(), *_in_the_draws(), *_in_one_exercise()]
+def _of_the_same_kinds() -> list[Mistake]:
+    """More programs of the kinds above, each in one exercise."""
+    mistakes = []
+
+    def add(exercise: str, code: str, name: str, weights: str | None = None, **pieces) -> None:
+        mistakes.append(Mistake(name, exercise, answer(exercise, weights, **pieces), code))
+
+    zeros, large, he = (RIGHT_WEIGHTS[exercise] for exercise in ("zeros", "random", "he"))
+    B = f"np.zeros(({N}, 1))"
+    # keys
+    add("zeros", "keys-from-two", "key l + 1", body=_stored('f"W{l + 1}"', 'f"b{l + 1}"', zeros))
+    add("he", "layer-zero", "range from 0", he, layers="range(L + 1)")
+    add("random", "missing-first-layer", "range from 2", layers="range(2, L + 1)")
+    add("he", "keys-case", "w for W", body=_stored('f"w{l}"', 'f"b{l}"', he))
+    add("zeros", "keys-spelling", "key with a blank", body=_stored('f"W{l} "', 'f"b{l} "', zeros))
+    add("zeros", "wrong-keys", "key Weight1", body=_stored('f"Weight{l}"', 'f"Bias{l}"', zeros))
+    add("he", "wrong-keys", "size in the key", body=_stored(f'f"W{{{N}}}"', f'f"b{{{N}}}"', he))
+    add(
+        "zeros",
+        "keys-not-text",
+        "dict of dicts",
+        body=f'parameters[l] = {{"W": {zeros}, "b": {B}}}',
+    )
+    add("random", "missing-biases", "W twice", body=_stored('f"W{l}"', 'f"W{l}"', B, large))
+    add("zeros", "missing-weights", "b twice", body=_stored('f"b{l}"', 'f"b{l}"', zeros))
+    add("he", "only-first-layer", "break", last="break")
+    add("zeros", "only-first-layer", "l = 1 in the loop", first="l = 1")
+    add("random", "missing-last-layer", "skips the last layer", first="if l == L:\n    continue")
+    # results
+    add("zeros", "not-a-dict", "returns W and b", end="return parameters['W1'], parameters['b1']")
+    add("he", "not-a-dict", "yield", end="yield parameters")
+    add("zeros", "not-a-dict", "returns text", end="return str(parameters)")
+    add("random", "returns-none", "returns what print gives", end="return print(parameters)")
+    add("zeros", "returns-none", "bare return", end="return")
+    add("he", "unknown-name", "parameter", end="return parameter")
+    add("zeros", "entries-in-round-brackets", "parameters()", end="return parameters()")
+    # values that are no arrays
+    add("zeros", "still-none", "dots for W", "...")
+    add("zeros", "not-an-array", "text for W", '"YOUR CODE"')
+    add("he", "not-an-array", "b = 0", biases="0")
+    add("zeros", "not-an-array", "two arrays for W", f"{zeros}, {B}")
+    add("zeros", "not-an-array", "matrix", f"np.matrix({zeros})")
+    add("zeros", "list-not-array", "list of lists", f"[[0.0] * {P}] * {N}")
+    add("zeros", "integer-dtype", "full of 0", f"np.full(({N}, {P}), 0)")
+    add("zeros", "integer-dtype", "zeros_like", "np.zeros_like(layers_dims)")
+    add("zeros", "wrong-dtype", "array of None", f"np.array([[None] * {P}] * {N})")
+    add("random", "wrong-dtype", "array of text", f"({large}).astype(str)")
+    # shapes
+    add("zeros", "minus-outside", "[l] - 1 for [l - 1]", f"np.zeros(({N}, {N} - 1))")
+    add("random", "minus-outside", "[l] - 1 in randn", f"np.random.randn({N}, {N} - 1) * 10")
+    add("he", "weight-shape", "square", f"np.random.randn({N}, {N}) * {FACTOR}")
+    add("zeros", "weight-shape", "flat W", f"np.zeros({N} * {P})")
+    add("zeros", "weight-shape", "l and l - 1 as sizes", "np.zeros((l, l - 1))")
+    add("random", "weight-shape", "10 as a third size", f"np.random.randn({N}, {P}, 10)")
+    add("zeros", "bias-shape", "b in the shape of W", biases=zeros)
+    add("he", "bias-shape", "b of one number", biases="np.zeros((1, 1))")
+    add("he", "bias-flat", "b flat, as a tuple", biases=f"np.zeros(({N},))")
+    add("zeros", "negative-size", "- for a comma", f"np.zeros(({N} - {N} - 1, {P}))")
+    # errors
+    add("random", "unknown-argument", "randn(shape=)", f"np.random.randn(shape=({N}, {P})) * 10")
+    add("random", "tuple-as-number", "randn([..])", f"np.random.randn([{N}, {P}]) * 10")
+    add("random", "tuple-as-number", "randn(layers_dims)", "np.random.randn(layers_dims) * 10")
+    add("zeros", "number-called", "zeros(..)(..)", f"np.zeros({N})({P})")
+    add("zeros", "two-indices", "enumerate", layers="enumerate(layers_dims)")
+    add(
+        "zeros", "index-out-of-range", "for l in layers_dims", layers="[n + 5 for n in layers_dims]"
+    )
+    add("he", "index-out-of-range", "[l + 1]", f"np.random.randn(layers_dims[l + 1], {N})")
+    add("zeros", "index-out-of-range", "L = len(layers_dims)", start="L = len(layers_dims)")
+    pairs = "for l, n in layers_dims:\n    pass"
+    add("zeros", "unpacked", "for l, n in layers_dims", start=pairs)
+    add("he", "unpacked", "W, b = one array", first=f"W, b, c = {he}, {B}")
+    add("zeros", "missing-key", "== for =", body=f'parameters["W" + str(l)] == {zeros}')
+    add("zeros", "dict-attribute", "parameters.W", body=f"parameters.W = {zeros}")
+    add("zeros", "list-length", "shape of a list", start="L = layers_dims.shape[0]")
+    add("random", "list-length", "length of a list", start="L = layers_dims.length - 1")
+    add("random", "not-in-np-random", "np.randn", f"np.randn({N}, {P}) * 10")
+    add(
+        "he",
+        "not-in-np-random",
+        "random.randn",
+        he.replace("np.random", "random"),
+        start="import random",
+    )
+    add("zeros", "unknown-attribute", "np.random.zeros", f"np.random.zeros(({N}, {P}))")
+    add("zeros", "unknown-attribute", "np.Zeros", f"np.Zeros(({N}, {P}))")
+    add("random", "function-in-square-brackets", "seed[3]", seed="np.random.seed[3]")
+    add("random", "seed-not-whole", "seed in quotes", seed='np.random.seed("3")')
+    add("random", "none-in-arithmetic", "factor None", f"{DRAW} * None")
+    add(
+        "he",
+        "none-in-arithmetic",
+        "what seed gives",
+        f"{he} * seed",
+        start="seed = np.random.seed(3)",
+    )
+    add("he", "division-by-zero", "l - 1 under the root", f"{DRAW} * np.sqrt(2 / (l - 1))")
+    add("he", "module-not-imported", "torch", f"torch.randn({N}, {P})")
+    add("zeros", "not-implemented", "NotImplementedError", start="raise NotImplementedError()")
+    add("he", "local-name", "scale before it is set", first="scale = scale * 1")
+    # values
+    add("random", "no-seed", "seed at the end", seed="", last="np.random.seed()")
+    add("random", "no-seed", "seed without a number", seed="np.random.seed()")
+    add(
+        "he",
+        "reseeded",
+        "generator in the loop",
+        f"np.random.RandomState(3).randn({N}, {P}) * {FACTOR}",
+    )
+    add("random", "uniform", "np.random.random", f"np.random.random(({N}, {P})) * 10")
+    add(
+        "random",
+        "scale-square",
+        "variance as the scale",
+        f"np.random.normal(0, 10 ** 2, ({N}, {P}))",
+    )
+    add("random", "scale-root", "root of 10", f"np.random.normal(0, np.sqrt(10), ({N}, {P}))")
+    add(
+        "he",
+        "scale-root-missing",
+        "variance in normal",
+        f"np.random.normal(0, 2 / {P}, ({N}, {P}))",
+    )
+    add("he", "scale-power-first", "** 1 / 2", f"{DRAW} * (2 / {P}) ** 1 / 2")
+    add("he", "scale-other", "square for root", f"{DRAW} * (2 / {P}) ** 2")
+    add("he", "scale-other", "* under the root", f"{DRAW} * np.sqrt(2 * {P})")
+    add("he", "scale-varies", "depth under the root", f"{DRAW} * np.sqrt(2 / L)")
+    add("he", "scale-varies", "rounded factor", f"{DRAW} * round(np.sqrt(2 / {P}), 2)")
+    add(
+        "he",
+        "scale-input",
+        "digit 1 for l in the factor",
+        f"{DRAW} * np.sqrt(2 / layers_dims[1 - 1])",
+    )
+    add("he", "weights-zero", "// for /", f"{DRAW} * np.sqrt(2 // ({P} + 1))")
+    add("he", "not-finite", "** for *", f"{DRAW} ** {FACTOR}")
+    add("random", "shifted-and-scaled", "- for *", f"{DRAW} - 10")
+    add("random", "nonzero-bias", "b drawn like W", biases=f"np.random.randn({N}, 1) * 10")
+    add("zeros", "weights-not-zero", "small numbers", f"{zeros} + 1e-5")
+    add("zeros", "bias-constant", "b of ones", biases=f"np.ones(({N}, 1))")
+    data = "train_X = np.zeros((2, 300))\n"
+    by_data = answer("he", f"{DRAW} * np.sqrt(2 / train_X.shape[0])")
+    mistakes.append(Mistake("size of the data set", "he", data + by_data, "outside-name"))
+    half = "scale = 5\n" + answer("random", f"{DRAW} * scale")
+    mistakes.append(Mistake("factor of another cell", "random", half, "outside-name"))
+    return mistakes
+
+
+def _not_python() -> list[Mistake]:
+    """Cells that Python cannot read: the function is missing, and the test says why."""
+    return [
+        Mistake(name, "zeros", answer("zeros", **pieces), "cell-not-python")
+        for name, pieces in {
+            "=* for *=": {"last": 'parameters["W" + str(l)] =* 10'},
+            "round brackets for a key": {"first": 'parameters("W") = 3'},
+            "assignment the wrong way round": {"first": 'np.zeros(3) = parameters["W"]'},
+            "colon missing": {"first": "if l > 1\n    continue"},
+            "bracket not closed": {"biases": f"np.zeros(({N}, 1)"},
+            "quotes not closed": {"first": 'parameters["W + str(l)] = 1'},
+            "docstring not closed": {"start": '"""Text'},
+            "wrong indentation": {"end": "  return parameters"},
+        }.items()
+    ]
+
+
+MORE_MISTAKES = [
+    *_in_every_exercise(),
+    *_in_the_draws(),
+    *_in_one_exercise(),
+    *_of_the_same_kinds(),
+    *_not_python(),
+]
 
 
 def failure_of(mistake: Mistake) -> WrongAnswer | None:
@@ -245,10 +422,16 @@ def failure_of(mistake: Mistake) -> WrongAnswer | None:
     lines = mistake.source.splitlines(keepends=True)
     linecache.cache[name] = (len(mistake.source), None, lines, name)
     namespace = {"np": np}
-    exec(compile(mistake.source, name, "exec"), namespace)
-    with contextlib.redirect_stdout(io.StringIO()):
+    function = f"initialize_parameters_{mistake.exercise}"
+    try:
+        exec(compile(mistake.source, name, "exec"), namespace)
+    except SyntaxError:
+        why = why_missing(function, [mistake.source], str)
+        return WrongAnswer(why.meaning, why.hint, why.code)
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy's, about some of the programs
         try:
-            TESTS[mistake.exercise](namespace[f"initialize_parameters_{mistake.exercise}"])
+            TESTS[mistake.exercise](namespace[function])
         except WrongAnswer as failure:
             return failure
     return None
@@ -260,7 +443,10 @@ def page() -> str:
     for mistake in MORE_MISTAKES:
         failure = failure_of(mistake)
         lines += [f"## {mistake.exercise}: {mistake.name} `{failure.code}`", ""]
-        lines += [failure.message, "", f"Hint: {failure.hint}", ""]
+        message = failure.message
+        if failure.code == "cell-not-python":
+            message = message.rpartition(": ")[0]
+        lines += [message, "", f"Hint: {failure.hint}", ""]
     return "\n".join(lines)
 
 

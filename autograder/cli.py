@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from autograder.assignment import AssignmentError
 from autograder.course.folder import (
@@ -32,7 +33,6 @@ if TYPE_CHECKING:  # what grades runs on Linux alone, the other commands everywh
 
 ALL_GRADED, SOME_UNREADABLE, NOT_STARTED = 0, 1, 2
 _HEADING_CHARACTERS = 36  # of the tests' names have room in the table
-_NAME_CHARACTERS = 26  # of a student's name stay on one line, also where the terminal is narrow
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -332,15 +332,13 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
     except CourseError:  # somebody else has it now; what was recorded is recorded
         in_gradebook = {}
     table = Table(title=f"{course.assignment_id}: {counted(len(outcomes), 'submission')}")
-    longest = max(len(outcome.student) for outcome in outcomes)
-    table.add_column("student", overflow="fold", min_width=min(longest, _NAME_CHARACTERS))
+    table.add_column("student")
     columns = _columns(course)
-    for heading in columns:
-        table.add_column(heading, justify="right")
-    table.add_column("sum", justify="right")
-    table.add_column("remarks", overflow="ellipsis", no_wrap=True)
+    for heading in (*columns, "sum"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("remarks")
     counts: Counter[str] = Counter()
-    sentences: dict[str, str] = {}
+    sentences: dict[str, list[str]] = defaultdict(list)
     for outcome in sorted(outcomes, key=lambda outcome: outcome.student):
         scores = in_gradebook.get(outcome.student, {}) if outcome.verdicts else {}
         cells = [
@@ -350,18 +348,25 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
         cells.append(f"{sum(scores.values()):g}" if scores else "-")
         remarks = _remarks(outcome)
         counts.update(remarks.keys())
-        sentences = remarks | sentences
-        table.add_row(in_line(outcome.student), *cells, ", ".join(remarks))
+        for code, sentence in remarks.items():
+            sentences[code].append(sentence)
+        table.add_row(_one_line(in_line(outcome.student)), *cells, _one_line(", ".join(remarks)))
     console = Console(markup=False, emoji=False, highlight=False)
     console.print(table)
     for code, number in counts.most_common():
-        console.print(f"{number:5} x {code}: {sentences[code]}", soft_wrap=True)
+        example = " For example:" if len(set(sentences[code])) > 1 else ""
+        console.print(f"{number:5} x {code}:{example} {sentences[code][0]}", soft_wrap=True)
     for outcome in outcomes:
         if outcome.problem:
             console.print(f"{in_line(outcome.student)}: {outcome.problem}", soft_wrap=True)
     for notebook, reasons in course.reasons.items():
         for test, reason in reasons.items():
             print(f"* {course.label(notebook, test)} runs inside the student's sandbox: {reason}")
+
+
+def _one_line(text: str) -> Text:
+    """Text that is cut where its column is narrow; of a number no digit is ever cut."""
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def _columns(course: Course) -> dict[str, list[tuple[str, str]]]:

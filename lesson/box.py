@@ -6,6 +6,7 @@ needs to tell colors apart; all other colors are those of the reader's theme.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from html import escape
 
@@ -89,7 +90,11 @@ def why_missing(name: str, inputs: Sequence[str], transform: Callable[[str], str
     """
     cells = [source for source in inputs if f"def {name}" in source]
     if not cells:
-        return diagnose("wrong-name", name=name)
+        renamed = any(
+            re.search(r"^ *def (?!initialize_parameters_)\w+\(layers_dims", source, re.M)
+            for source in inputs
+        )
+        return diagnose("wrong-name" if renamed else "cell-not-run", name=name)
     try:
         compile(transform(cells[-1]), "cell", "exec", dont_inherit=True)
     except SyntaxError as error:

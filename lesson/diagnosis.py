@@ -410,10 +410,11 @@ def _have_nothing_in_common(architectures: list[list[int]]) -> bool:
 def _check_types(attempt: Attempt) -> Diagnosis | None:
     for key in attempt.expected:
         value = attempt.found[key]
-        if value is None or value is Ellipsis:
-            return diagnose(
-                "still-none", key=key, value="Ellipsis (...)" if value is Ellipsis else "None"
-            )
+        name = type(value).__name__  # all that another process tells of some values
+        if value is None or name == "ellipsis":
+            return diagnose("still-none", key=key, value=value and "Ellipsis (...)")
+        if of_type := re.fullmatch(r"ndarray \(of (\w+)\)", name):
+            return diagnose("wrong-dtype", key=key, type=of_type[1])
         if type(value) is tuple and len(value) == 1:
             return diagnose("trailing-comma", key=key)
         if type(value) is list:

@@ -11,6 +11,10 @@ MESSAGES = {
         "There is no function {name}.",
         "Was the function renamed or deleted, or has its cell not been run yet?",
     ),
+    "cell-not-run": (
+        "No cell that defines {name} has been run.",
+        "Run the cell of the exercise, then the test.",
+    ),
     "cell-not-python": (
         "The cell of {name} was not run, because Python cannot read its line {line}, `{text}`: "
         "{error}.",

@@ -18,11 +18,11 @@ import numpy as np
 from lesson import box
 from lesson.diagnosis import (
     Attempt,
-    Finding,
+    Diagnosis,
     check_structure,
     check_values,
+    diagnose,
     explain_error,
-    finding,
     type_name,
 )
 
@@ -40,7 +40,7 @@ class WrongAnswer(AssertionError):
     hint : str
         What to look at next.
     code : str
-        Short stable name of the finding, such as `scale-xavier`.
+        Short stable name of the diagnosis, such as `scale-xavier`.
     case : str
         The same for one architecture, with numbers.
     """
@@ -155,13 +155,13 @@ def _public_test(exercise: str, target: Callable | None, cases: list) -> None:
 
 def _first_problem(
     exercise: str, target: Callable | None, cases: list[tuple[list[int], dict[str, np.ndarray]]]
-) -> tuple[Attempt | None, Finding] | None:
+) -> tuple[Attempt | None, Diagnosis] | None:
     """The first thing that is wrong, and the attempt that shows it."""
     name = f"initialize_parameters_{exercise}"
     if target is None:
-        return None, finding("wrong-name", name=name)
+        return None, diagnose("wrong-name", name=name)
     if not callable(target):
-        return None, finding("not-a-function", name=name, type=type_name(target))
+        return None, diagnose("not-a-function", name=name, type=type_name(target))
     attempts = [_attempt(target, layers_dims, expected) for layers_dims, expected in cases]
     for attempt in attempts:
         if attempt.error is not None:
@@ -174,7 +174,7 @@ def _first_problem(
         return problem
     for attempt in attempts:
         if not _same_list(attempt.argument, attempt.layers_dims):
-            return attempt, finding("mutates-input")
+            return attempt, diagnose("mutates-input")
     return None
 
 

@@ -33,7 +33,7 @@ def run(shell, *cells):
 @pytest.mark.parametrize(
     ("cell", "code", "words"),
     [
-        ("", "wrong-name", "has its cell not been run yet"),
+        ("", "cell-not-run", f"No cell that defines {NAME} has been run."),
         (
             f"def {NAME}(layers_dims):\n    x =* 10",
             "cell-not-python",

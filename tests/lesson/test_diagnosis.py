@@ -102,7 +102,7 @@ def test_each_mistake_gets_its_code_and_the_words_that_belong_to_it(mistake):
 def test_every_code_is_shown_by_a_mistake_so_that_no_words_are_dead():
     programs = [*MISTAKES, *MORE_MISTAKES]
     shown = {"raises" if m.code.startswith("raises-") else m.code for m in programs}
-    shown |= {"cell-not-python", "cell-stopped", "endless-loop"}  # in test_box.py
+    shown |= {"cell-not-run", "cell-stopped", "endless-loop"}  # in test_box.py
     assert shown == set(MESSAGES)
 
 

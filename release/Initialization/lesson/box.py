@@ -6,10 +6,11 @@ needs to tell colors apart; all other colors are those of the reader's theme.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from html import escape
 
-from lesson.diagnosis import Finding, finding
+from lesson.diagnosis import Diagnosis, diagnose
 from lesson.messages import MESSAGES
 
 # Where the box is shown, the same words in red below it would only repeat it.
@@ -45,7 +46,7 @@ def show_failure(message: str, case: str, hint: str, code: str) -> None:
     hint : str
         What to look at next.
     code : str
-        Short stable name of the finding.
+        Short stable name of the diagnosis.
     """
     is_error = code.startswith("raises-") or "{where}" in MESSAGES.get(code, ("",))[0]
     kind, title = ("error", "! Error") if is_error else ("wrong", "✗ Not right yet")
@@ -71,7 +72,7 @@ def _with_code(text: str) -> str:
     return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(parts))
 
 
-def why_missing(name: str, inputs: Sequence[str], transform: Callable[[str], str]) -> Finding:
+def why_missing(name: str, inputs: Sequence[str], transform: Callable[[str], str]) -> Diagnosis:
     """Find out why a function is not defined.
 
     Parameters
@@ -85,16 +86,21 @@ def why_missing(name: str, inputs: Sequence[str], transform: Callable[[str], str
 
     Returns
     -------
-    Finding
+    Diagnosis
     """
     cells = [source for source in inputs if f"def {name}" in source]
     if not cells:
-        return finding("wrong-name", name=name)
+        renamed = any(
+            re.search(r"^ *def (?!initialize_parameters_)\w+\(layers_dims", source, re.M)
+            for source in inputs
+        )
+        return diagnose("wrong-name" if renamed else "cell-not-run", name=name)
     try:
         compile(transform(cells[-1]), "cell", "exec", dont_inherit=True)
     except SyntaxError as error:
         lines = cells[-1].splitlines()
         number = error.lineno or 1
         line = lines[number - 1].strip() if number <= len(lines) else ""
-        return finding("cell-not-python", name=name, line=number, text=line, error=error.msg)
-    return finding("cell-stopped", name=name)
+        reason = error.msg.partition(". ")[0]  # what follows is a guess, and often leads away
+        return diagnose("cell-not-python", name=name, line=number, text=line, error=reason)
+    return diagnose("cell-stopped", name=name)

@@ -2,7 +2,7 @@
 
 `public_tests.py` calls the function for several architectures and hands over what came back,
 together with what was expected. The functions below look at keys, types, shapes and values, in
-this order, and describe the first thing that is wrong as a `Finding`.
+this order, and describe the first thing that is wrong as a `Diagnosis`.
 
 Two principles:
 
@@ -13,11 +13,13 @@ Two principles:
 """
 
 import builtins
+import dis
 import math
 import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FunctionType
 
 import numpy as np
 
@@ -30,7 +32,7 @@ LONGEST_SKIP = 500  # how many extra normal numbers are looked for
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """What is wrong.
 
     Attributes
@@ -51,10 +53,10 @@ class Finding:
     hint: str
 
 
-def finding(code: str, seen: str = "", **fields: object) -> Finding:
-    """The finding with a given code, in the words of `messages.py`."""
+def diagnose(code: str, seen: str = "", **fields: object) -> Diagnosis:
+    """The diagnosis with a given code, in the words of `messages.py`."""
     meaning, hint = MESSAGES[code]
-    return Finding(code, seen, meaning.format(**fields), hint)
+    return Diagnosis(code, seen, meaning.format(**fields), hint)
 
 
 @dataclass
@@ -125,8 +127,10 @@ _KNOWN_ERRORS = [
         "",
         "float-as-size",
     ),
-    ("TypeError", r"Cannot cast scalar from dtype\('float64'\)", r"seed\(", "seed-not-whole"),
+    ("TypeError", r"Cannot cast scalar from dtype", r"seed\(", "seed-not-whole"),
     ("TypeError", r"positional argument", "", "argument-count"),
+    ("TypeError", r"unexpected keyword argument", "", "unknown-argument"),
+    ("TypeError", r"cannot unpack", "", "unpacked"),
     ("TypeError", r"can only concatenate str", "", "text-plus-number"),
     ("TypeError", r"for \+: '(int|float)' and 'str'", "", "text-plus-number"),
     ("TypeError", r"'module' object is not callable", "", "module-called"),
@@ -135,7 +139,7 @@ _KNOWN_ERRORS = [
     ("TypeError", r"object is not callable", "", "not-callable"),
     (
         "TypeError",
-        r"'(builtin_function_or_method|function|method|type|_ArrayFunctionDispatcher|"
+        r"'([\w.]*function_or_method|function|method|type|_ArrayFunctionDispatcher|"
         r"numpy\.ufunc)' object is not subscriptable|type '\w+' is not subscriptable",
         "",
         "function-in-square-brackets",
@@ -179,16 +183,37 @@ _KNOWN_ERRORS = [
         r"\bnp\.",
         "np-overwritten",
     ),
-    ("AttributeError", r"has no attribute '(?P<name>\w+)'", "", "unknown-attribute"),
+    ("AttributeError", r"'dict' object has no attribute '(?P<name>\w+)'", "", "dict-attribute"),
+    (
+        "AttributeError",
+        r"'list' object has no attribute '(?P<name>shape|size|length|len)'",
+        "",
+        "list-length",
+    ),
+    (
+        "AttributeError",
+        r"module '(?P<module>numpy|random)' has no attribute '(?P<name>randn|rand|seed|normal)'",
+        "",
+        "not-in-np-random",
+    ),
+    (
+        "AttributeError",
+        r"'(?P<owner>[\w.]+)'.* has no attribute '(?P<name>\w+)'",
+        "",
+        "unknown-attribute",
+    ),
+    ("ValueError", r"values to unpack", "", "unpacked"),
+    ("ValueError", r"negative dimensions", "", "negative-size"),
     ("ValueError", r"broadcast|reshape|mismatch", "", "shapes-do-not-fit"),
     ("ZeroDivisionError", r"", "", "division-by-zero"),
     ("RecursionError", r"", "", "endless-recursion"),
     ("TimeoutError", r"had not finished", "", "endless-loop"),
     ("SystemExit", r"", "", "exits"),
+    ("NotImplementedError", r"", "", "not-implemented"),
 ]
 
 
-def explain_error(error: BaseException) -> Finding:
+def explain_error(error: BaseException) -> Diagnosis:
     """Describe an exception that the student's function raised, with the student's own line.
 
     Parameters
@@ -208,7 +233,7 @@ def explain_error(error: BaseException) -> Finding:
     name = name if hasattr(builtins, name) else "exception"
     seen = f"{name}: {message}." if message else ""
     if not frames and name == "TypeError" and "positional argument" in message:
-        return finding("changed-parameters", seen)
+        return diagnose("changed-parameters", seen)
 
     what = f"raised {'an' if name[0] in 'AEIOUe' else 'a'} {name}."
     if frames:
@@ -221,9 +246,9 @@ def explain_error(error: BaseException) -> Finding:
     for known_name, pattern, in_line, code in _KNOWN_ERRORS:
         match = re.search(pattern, message) if name == known_name else None
         if match and re.search(in_line, line):
-            return finding(code, seen, where=where, **match.groupdict())
+            return diagnose(code, seen, where=where, **match.groupdict())
     meaning, hint = MESSAGES["raises"]
-    return Finding(f"raises-{name}", seen, meaning.format(where=where), hint)
+    return Diagnosis(f"raises-{name}", seen, meaning.format(where=where), hint)
 
 
 def _known_type(kind: type) -> str:
@@ -242,7 +267,7 @@ def _own_frames(error: BaseException) -> list[tuple[int, str]]:
 # ------------------------------------------------------------------------------- dict, keys, types
 
 
-def check_structure(attempt: Attempt, attempts: list[Attempt]) -> Finding | None:
+def check_structure(attempt: Attempt, attempts: list[Attempt]) -> Diagnosis | None:
     """Compare what one call returned with what was expected, up to the shapes.
 
     Parameters
@@ -260,13 +285,13 @@ def check_structure(attempt: Attempt, attempts: list[Attempt]) -> Finding | None
     )
 
 
-def _check_dict(attempt: Attempt, attempts: list[Attempt]) -> Finding | None:
+def _check_dict(attempt: Attempt, attempts: list[Attempt]) -> Diagnosis | None:
     if attempt.found is None:
-        return finding("returns-none")
+        return diagnose("returns-none")
     if type(attempt.found) is not dict:
-        return finding("not-a-dict", type=_shorten(type(attempt.found).__name__, 40))
+        return diagnose("not-a-dict", type=_shorten(type(attempt.found).__name__, 40))
     if all(type(other.found) is dict and not other.found for other in attempts):
-        return finding("nothing-stored")
+        return diagnose("nothing-stored")
     return None
 
 
@@ -277,6 +302,8 @@ _KEY_PATTERNS: dict[str, Callable[[int], set[str]]] = {
     "only-last-layer": lambda L: _layer_keys(L, L),
     "missing-first-layer": lambda L: _layer_keys(2, L),
     "keys-from-zero": lambda L: _layer_keys(0, L - 1),
+    "keys-from-two": lambda L: _layer_keys(2, L + 1),
+    "layer-zero": lambda L: _layer_keys(0, L),
     "one-layer-too-many": lambda L: _layer_keys(1, L + 1),
     "only-last-bias": lambda L: _layer_keys(1, L, "W") | {f"b{L}"},
     "only-last-weights": lambda L: _layer_keys(1, L, "b") | {f"W{L}"},
@@ -289,7 +316,7 @@ def _layer_keys(first: int, last: int, letters: str = "Wb") -> set[str]:
     return {f"{letter}{l}" for l in range(first, last + 1) for letter in letters}
 
 
-def _check_keys(attempt: Attempt, attempts: list[Attempt]) -> Finding | None:
+def _check_keys(attempt: Attempt, attempts: list[Attempt]) -> Diagnosis | None:
     found, expected = attempt.found, set(attempt.expected)
     all_text = all(type(key) is str for key in found)
     if all_text and set(found) == expected:
@@ -298,7 +325,7 @@ def _check_keys(attempt: Attempt, attempts: list[Attempt]) -> Finding | None:
     more = ", ..." if len(found) > 8 else ""
     seen = f"the keys are {listed}{more}, expected {', '.join(map(repr, attempt.expected))}."
     if not all_text:
-        return finding("keys-not-text", seen)
+        return diagnose("keys-not-text", seen)
 
     # Seen for one depth, or for two layers only, many mistakes leave the same keys.
     depths = {other.depth for other in attempts}
@@ -317,16 +344,16 @@ def _check_keys(attempt: Attempt, attempts: list[Attempt]) -> Finding | None:
     if _ignores_dims(attempts):
         causes.append("dims-ignored")
     if len(causes) == 1:
-        return finding(causes[0], seen)
+        return diagnose(causes[0], seen)
     if layers := _fixed_depth(attempts):
-        return finding("fixed-depth", seen, layers=layers)
+        return diagnose("fixed-depth", seen, layers=layers)
     if {key.lower() for key in found} == {key.lower() for key in expected}:
-        return finding("keys-case", seen)
+        return diagnose("keys-case", seen)
     if {re.sub(r"\W|_", "", key) for key in found} == expected:
-        return finding("keys-spelling", seen)
+        return diagnose("keys-spelling", seen)
     if found and not any(character.isdigit() for key in found for character in key):
-        return finding("keys-without-number", seen)
-    return finding("extra-keys" if expected < set(found) else "wrong-keys", seen)
+        return diagnose("keys-without-number", seen)
+    return diagnose("extra-keys" if expected < set(found) else "wrong-keys", seen)
 
 
 def _has_last_shapes(attempts: list[Attempt]) -> bool:
@@ -380,22 +407,25 @@ def _have_nothing_in_common(architectures: list[list[int]]) -> bool:
     return all(len(set(values)) > 1 for values in zip(*features, strict=True))
 
 
-def _check_types(attempt: Attempt) -> Finding | None:
+def _check_types(attempt: Attempt) -> Diagnosis | None:
     for key in attempt.expected:
         value = attempt.found[key]
-        if value is None:
-            return finding("still-none", key=key)
+        name = type(value).__name__  # all that another process tells of some values
+        if value is None or name == "ellipsis":
+            return diagnose("still-none", key=key, value=value and "Ellipsis (...)")
+        if of_type := re.fullmatch(r"ndarray \(of (\w+)\)", name):
+            return diagnose("wrong-dtype", key=key, type=of_type[1])
         if type(value) is tuple and len(value) == 1:
-            return finding("trailing-comma", key=key)
+            return diagnose("trailing-comma", key=key)
         if type(value) is list:
-            return finding("list-not-array", key=key)
+            return diagnose("list-not-array", key=key)
         if type(value) is not np.ndarray:
-            return finding("not-an-array", key=key, type=type_name(value))
+            return diagnose("not-an-array", key=key, type=type_name(value))
         if value.dtype != np.float64:
             code = "integer-dtype" if value.dtype.kind in "iu" else "wrong-dtype"
             right = attempt.expected[key].shape
             seen = "" if value.shape == right else f"Its shape is {value.shape}, expected {right}."
-            return finding(code, seen, key=key, type=_shorten(value.dtype, 20))
+            return diagnose(code, seen, key=key, type=_shorten(value.dtype, 20))
     return None
 
 
@@ -404,6 +434,7 @@ _SHAPE_PATTERNS: dict[str, dict[str, Callable[[int, int], tuple[int, ...]]]] = {
     "W": {
         "transposed": lambda rows, columns: (columns, rows),
         "factor-in-shape": lambda rows, columns: (rows, 10 * columns),
+        "minus-outside": lambda rows, columns: (rows, rows - 1),
     },
     "b": {
         "bias-flat": lambda rows, columns: (rows,),
@@ -414,7 +445,7 @@ _SHAPE_PATTERNS: dict[str, dict[str, Callable[[int, int], tuple[int, ...]]]] = {
 }
 
 
-def _check_shapes(attempt: Attempt, attempts: list[Attempt]) -> Finding | None:
+def _check_shapes(attempt: Attempt, attempts: list[Attempt]) -> Diagnosis | None:
     for key, right in attempt.expected.items():
         shape, letter = attempt.found[key].shape, key[0]
         if shape == right.shape:
@@ -430,13 +461,41 @@ def _check_shapes(attempt: Attempt, attempts: list[Attempt]) -> Finding | None:
             causes.append("sizes-shifted")
         if _ignores_dims(attempts):
             causes.append("dims-ignored")
+        stuck = "" if causes else _stuck_sizes(attempts, letter)
+        if stuck:
+            causes = ["same-sizes"]
         plain = "weight-shape" if letter == "W" else "bias-shape"
-        return finding(
+        return diagnose(
             causes[0] if len(causes) == 1 else plain,
             f"{key} has shape {shape}, expected {right.shape}.",
             key=key,
+            letter=letter,
+            sizes=stuck,
         )
     return None
+
+
+def _stuck_sizes(attempts: list[Attempt], letter: str) -> str:
+    """Which sizes are those of layer 1 in every layer, where the others are right; or nothing."""
+    right = [
+        (attempt, attempt.expected[key].shape, getattr(attempt.found.get(key), "shape", None))
+        for attempt in attempts
+        if type(attempt.found) is dict
+        for key in attempt.keys(letter)
+    ]
+    for name, rows, columns in (("rows", 1, 0), ("columns", 0, 1), ("rows and columns", 1, 1)):
+        if letter == "b" and columns:
+            continue
+        if all(
+            found
+            == (
+                attempt.expected[f"{letter}1"].shape[0] if rows else shape[0],
+                attempt.expected[f"{letter}1"].shape[1] if columns else shape[1],
+            )
+            for attempt, shape, found in right
+        ):
+            return name
+    return ""
 
 
 def _has_shapes(attempt: Attempt, letter: str, pattern: Callable) -> bool:
@@ -473,7 +532,7 @@ def _is_shifted(attempt: Attempt) -> bool:
 
 def check_values(
     exercise: str, attempts: list[Attempt], call: Callable[[list[int]], object]
-) -> tuple[Attempt, Finding] | None:
+) -> tuple[Attempt, Diagnosis] | None:
     """Compare the values, given that all keys, types and shapes are right.
 
     Parameters
@@ -487,7 +546,7 @@ def check_values(
 
     Returns
     -------
-    (Attempt, Finding) or None
+    (Attempt, Diagnosis) or None
         The first attempt that shows what is wrong, and what it is.
     """
     with np.errstate(all="ignore"):
@@ -505,10 +564,12 @@ def check_values(
             if key:
                 seen = _first_difference(attempt, key)
                 problem = _diagnose_weights(exercise, attempts, seen, call)
+                if problem and problem.code in _FACTORS_WITHOUT_CAUSE and outside_name(call):
+                    problem = diagnose("outside-name", problem.seen, name=outside_name(call))
                 if problem is None:
                     shape = attempt.found[key].shape
                     seen = f"{seen} {key} has the right shape, {shape}."
-                    problem = finding("values-differ", seen, key=key)
+                    problem = diagnose("values-differ", seen, key=key)
                 return attempt, problem
     return None
 
@@ -517,19 +578,19 @@ def _close(found: object, expected: object) -> bool:
     return bool(np.allclose(found, expected, rtol=RELATIVE_ERROR, atol=0))
 
 
-def _check_finite(attempt: Attempt) -> Finding | None:
+def _check_finite(attempt: Attempt) -> Diagnosis | None:
     for key in attempt.expected:
         if not np.isfinite(attempt.found[key]).all():
-            return finding("not-finite", key=key)
+            return diagnose("not-finite", key=key)
     return None
 
 
-def _check_repeats(exercise: str, attempt: Attempt) -> Finding | None:
+def _check_repeats(exercise: str, attempt: Attempt) -> Diagnosis | None:
     first, second = attempt.found, attempt.found_again
     if exercise == "zeros" and any(first[key].any() for key in attempt.expected):
         return None  # then it is this that is wrong, whether or not it changes
     if type(second) is not dict or second.keys() != first.keys():
-        return finding("not-repeatable")
+        return diagnose("not-repeatable")
     differing = [
         key
         for key in first
@@ -538,7 +599,7 @@ def _check_repeats(exercise: str, attempt: Attempt) -> Finding | None:
     if not differing:
         return None
     drawn = exercise != "zeros" and all(key[0] == "W" for key in differing)
-    return finding("no-seed" if drawn else "not-repeatable")
+    return diagnose("no-seed" if drawn else "not-repeatable")
 
 
 def _first_wrong_key(attempt: Attempt, letter: str) -> str | None:
@@ -558,24 +619,24 @@ def _first_difference(attempt: Attempt, key: str) -> str:
     )
 
 
-def _diagnose_biases(attempts: list[Attempt], seen: str) -> Finding:
+def _diagnose_biases(attempts: list[Attempt], seen: str) -> Diagnosis:
     biases = [attempt.found[key] for attempt in attempts for key in attempt.keys("b")]
     value = biases[0].flat[0]
     if any(b.size > 1 for b in biases) and all((b == value).all() for b in biases):
-        return finding("bias-constant", seen, value=f"{value:.4g}")
-    return finding("nonzero-bias", seen)
+        return diagnose("bias-constant", seen, value=f"{value:.4g}")
+    return diagnose("nonzero-bias", seen)
 
 
 def _diagnose_weights(
     exercise: str, attempts: list[Attempt], seen: str, call: Callable[[list[int]], object]
-) -> Finding | None:
+) -> Diagnosis | None:
     if exercise == "zeros":
-        return finding("weights-not-zero", seen)
+        return diagnose("weights-not-zero", seen)
     weights = [attempt.found[key] for attempt in attempts for key in attempt.keys("W")]
     if not any(W.any() for W in weights):
-        return finding("weights-zero", seen)
+        return diagnose("weights-zero", seen)
     if any(W.size > 1 for W in weights) and all(np.ptp(W) == 0 for W in weights):
-        return finding("weights-alike", seen)
+        return diagnose("weights-alike", seen)
 
     networks = [_layers(attempt) for attempt in attempts]
     wrong = [layer for network in networks for layer in network if not layer.is_right]
@@ -668,6 +729,8 @@ _NAMED_SCALES = {
     "random": {
         "scale-missing": (1, 0, 0),
         "scale-he": (math.sqrt(2), -1 / 2, 0),
+        "scale-square": (100, 0, 0),
+        "scale-root": (math.sqrt(10), 0, 0),
     },
     "he": {
         "scale-missing": (1, 0, 0),
@@ -676,13 +739,39 @@ _NAMED_SCALES = {
         "scale-xavier": (1, -1 / 2, 0),
         "scale-fan-out": (math.sqrt(2), 0, -1 / 2),
         "scale-root-missing": (2, -1, 0),
+        "scale-power-first": (1, -1, 0),
         "scale-partial-root": (2, -1 / 2, 0),
         "scale-divided": (math.sqrt(1 / 2), 1 / 2, 0),
     },
 }
 
 
-def _diagnose_scale(exercise: str, networks: list[Network], seen: str) -> Finding | None:
+_FACTORS_WITHOUT_CAUSE = {
+    "scale-missing",
+    "scale-small",
+    "scale-large",
+    "scale-other",
+    "scale-varies",
+}
+
+
+def outside_name(function: Callable) -> str:
+    """A variable of the notebook that a function uses; empty if there is none or no code."""
+    if not isinstance(function, FunctionType):
+        return ""
+    data = (bool, int, float, str, list, tuple, dict, np.ndarray, np.generic)
+    return next(
+        (
+            one.argval
+            for one in dis.get_instructions(function)
+            if one.opname == "LOAD_GLOBAL"
+            and isinstance(function.__globals__.get(one.argval), data)
+        ),
+        "",
+    )
+
+
+def _diagnose_scale(exercise: str, networks: list[Network], seen: str) -> Diagnosis | None:
     """The right random numbers, multiplied by something else than expected."""
     layers = [layer for network in networks for layer in network]
     ratios = [_multiple(layer.found, layer.expected) for layer in layers]
@@ -696,24 +785,27 @@ def _diagnose_scale(exercise: str, networks: list[Network], seen: str) -> Findin
     law = _power_law(columns, rows, factors) if sizes_tell else None
     for code, named in _NAMED_SCALES[exercise].items():
         if law and _close(law, named):
-            return finding(code, seen)
+            return diagnose(code, seen)
     if _close(ratios, ratios[0]):
         ratio = ratios[0]
         code = "scale-negative" if ratio < 0 else "scale-small" if ratio < 1 else "scale-large"
-        return finding(code, seen, ratio=f"{ratio:.4g}")
+        return diagnose(code, seen, ratio=f"{ratio:.4g}")
     if law:
-        return finding("scale-other", seen, formula=_formula(*law))
+        return diagnose("scale-other", seen, formula=_formula(*law))
     if sizes_tell and _close(factors, np.sqrt(2 / (columns + rows))):
-        return finding("scale-glorot", seen)
+        return diagnose("scale-glorot", seen)
     if sizes_tell and _close(factors, np.sqrt(4 / (columns + rows))):
-        return finding("scale-fan-average", seen)
+        return diagnose("scale-fan-average", seen)
     if sizes_tell and _close(factors, np.sqrt(2 / (columns + 1))):
-        return finding("scale-one-more", seen)
+        return diagnose("scale-one-more", seen)
+    inputs = np.array([network[0].columns for network in networks for _ in network], dtype=float)
+    if sizes_tell and _close(factors, np.sqrt(2 / inputs)):
+        return diagnose("scale-input", seen)
     shown = ", ".join(
         f"{ratio:.4g} in {layer.key}"
         for layer, ratio in zip(networks[0], ratios[: len(networks[0])], strict=True)
     )
-    return finding("scale-varies", f"{seen} Found divided by expected is {shown}.")
+    return diagnose("scale-varies", f"{seen} Found divided by expected is {shown}.")
 
 
 def _sizes_tell(networks: list[Network], columns: np.ndarray, rows: np.ndarray) -> bool:
@@ -752,7 +844,7 @@ def _formula(c: float, p: float, q: float) -> str:
     text, sizes = f"{c:.4g}", []
     for name, layer, power in (("n_prev", "the previous", p), ("n_this", "this", q)):
         if power:
-            size = {0.5: f"sqrt({name})", 1: name}.get(abs(power), f"{name}^{abs(power):g}")
+            size = {0.5: f"sqrt({name})", 1: name}.get(abs(power), f"{name} ** {abs(power):g}")
             text += f" {'*' if power > 0 else '/'} {size}"
             sizes.append(f"{name} is the size of {layer} layer")
     return f"{text}, where {' and '.join(sizes)}" if sizes else f"{text} in every layer"
@@ -761,31 +853,31 @@ def _formula(c: float, p: float, q: float) -> str:
 # ---------------------------------------------------------------------------------- entries, draw
 
 
-def _diagnose_entries(networks: list[Network], seen: str) -> Finding | None:
+def _diagnose_entries(networks: list[Network], seen: str) -> Diagnosis | None:
     """The right numbers, each of them changed in the same way."""
     found = np.concatenate([layer.found for network in networks for layer in network])
     expected = np.concatenate([layer.expected for network in networks for layer in network])
     if _close(found, np.abs(expected)):
-        return finding("absolute-values", seen)
+        return diagnose("absolute-values", seen)
     if any(_close(found, np.round(expected, digits)) for digits in range(9)):
-        return finding("rounded", seen)
+        return diagnose("rounded", seen)
     if np.allclose(found, expected, rtol=1e-3, atol=0):
-        return finding("imprecise", seen)
+        return diagnose("imprecise", seen)
     return None
 
 
-def _diagnose_sums(networks: list[Network], seen: str) -> Finding | None:
+def _diagnose_sums(networks: list[Network], seen: str) -> Diagnosis | None:
     """The right numbers, with something added to them."""
     layers = [layer for network in networks for layer in network]
     added = np.concatenate([layer.found - layer.draw for layer in layers])
     factors = np.concatenate([layer.expected / layer.draw for layer in layers])
     if np.allclose(added, factors, rtol=1e-7, atol=1e-9):
-        return finding("factor-added", seen)
+        return diagnose("factor-added", seen)
     differences = np.concatenate([layer.found - layer.expected for layer in layers])
     if np.ptp(differences) < RELATIVE_ERROR * np.abs(differences).max():
-        return finding("shifted-mean", seen, shift=f"{differences[0]:.4g}")
+        return diagnose("shifted-mean", seen, shift=f"{differences[0]:.4g}")
     if all(layer.found.size > 2 and _is_line(layer) for layer in layers):
-        return finding("shifted-and-scaled", seen)
+        return diagnose("shifted-and-scaled", seen)
     return None
 
 
@@ -796,7 +888,7 @@ def _is_line(layer: Layer) -> bool:
     return np.allclose(line @ solution, layer.found, rtol=1e-8, atol=1e-10) and solution[0] != 0
 
 
-def _diagnose_draw(networks: list[Network], seen: str) -> Finding | None:
+def _diagnose_draw(networks: list[Network], seen: str) -> Diagnosis | None:
     """The numbers of the right seed and scale, in other places."""
     explanations = {
         "drawn-transposed": _drawn_transposed,
@@ -805,12 +897,12 @@ def _diagnose_draw(networks: list[Network], seen: str) -> Finding | None:
     }
     for code, explains in explanations.items():
         if all(explains(network) for network in networks):
-            return finding(code, seen)
+            return diagnose(code, seen)
     # A call of `rand` takes another path through the generator than one of `randn`.
     for before in range(4):
         for between in range(4):
             if all(_skips_uniform(network, before, between) for network in networks):
-                return finding("extra-draw", seen)
+                return diagnose("extra-draw", seen)
     return None
 
 
@@ -857,30 +949,30 @@ def _skips_uniform(network: Network, before: int, between: int) -> bool:
     return True
 
 
-def _diagnose_places(wrong: list[Layer], seen: str) -> Finding | None:
+def _diagnose_places(wrong: list[Layer], seen: str) -> Diagnosis | None:
     """The right numbers in some places: then it is not another stream or distribution."""
     for layer in wrong:
         if np.isclose(layer.found, layer.expected, rtol=RELATIVE_ERROR, atol=0).any():
-            return finding("some-entries-differ", seen, key=layer.key)
+            return diagnose("some-entries-differ", seen, key=layer.key)
     return None
 
 
-def _diagnose_generator(networks: list[Network], seen: str) -> Finding | None:
+def _diagnose_generator(networks: list[Network], seen: str) -> Diagnosis | None:
     """Numbers of another distribution, or of another seed."""
     count = max(network[-1].end for network in networks)
     uniform_numbers = np.random.RandomState(SEED).rand(count)
     for draws in (uniform_numbers, uniform_numbers - 0.5):
         if _are_multiples(networks, draws):
-            return finding("uniform", seen)
+            return diagnose("uniform", seen)
     for seed in OTHER_SEEDS:
         if _are_multiples(networks, _normal_numbers(seed, count)):
-            return finding("other-seed", seen, seed=seed)
+            return diagnose("other-seed", seen, seed=seed)
     longest = max(layer.found.size for network in networks for layer in network)
     streams = [_normal_numbers(seed, longest) for seed in (SEED, *OTHER_SEEDS)]
     if all(_starts_a_stream(layer, streams) for network in networks for layer in network):
-        return finding("reseeded", seen)
+        return diagnose("reseeded", seen)
     if all(network[0].is_right for network in networks):
-        return finding("wrong-after-first-layer", seen)
+        return diagnose("wrong-after-first-layer", seen)
     return None
 
 
@@ -917,7 +1009,7 @@ MEAN_LIMIT, SPREAD_LIMIT, SKEWNESS_LIMIT, KURTOSIS_LIMIT = 0.05, 0.04, 0.15, 0.3
 
 def _diagnose_distribution(
     exercise: str, seen: str, call: Callable[[list[int]], object]
-) -> Finding | None:
+) -> Diagnosis | None:
     """Look at many numbers: is only the stream another one, or the distribution as well?"""
     weights = _large_weights(call)
     if weights is None:
@@ -925,7 +1017,7 @@ def _diagnose_distribution(
     spreads = []
     for key, numbers in weights.items():
         if np.unique(numbers).size < 0.9 * numbers.size:
-            return finding("repeated-numbers", seen, key=key)
+            return diagnose("repeated-numbers", seen, key=key)
         mean, spread = numbers.mean(), numbers.std()
         deviations = (numbers - mean) / spread
         if not (
@@ -934,12 +1026,12 @@ def _diagnose_distribution(
             and abs((deviations**4).mean() - 3) < KURTOSIS_LIMIT
         ):
             mean, spread = f"{mean:.2g}", f"{spread:.2g}"
-            return finding("other-distribution", seen, key=key, mean=mean, spread=spread)
+            return diagnose("other-distribution", seen, key=key, mean=mean, spread=spread)
         spreads.append(spread / LARGE_SPREADS[exercise][key])
     if all(abs(spread - 1) < SPREAD_LIMIT for spread in spreads):
-        return finding("other-stream", seen)
+        return diagnose("other-stream", seen)
     first, second = (f"{spread:.2g}" for spread in spreads)
-    return finding("other-spread", seen, first=first, second=second)
+    return diagnose("other-spread", seen, first=first, second=second)
 
 
 def _large_weights(call: Callable[[list[int]], object]) -> dict[str, np.ndarray] | None:

@@ -1,7 +1,7 @@
-"""What the public tests say: for each finding its code, what it means, and one hint.
+"""What the public tests say: for each diagnosis its code, what it means, and one hint.
 
 The words name what is wrong and where to look, never the line to write. `diagnosis.py` decides
-which finding applies and fills in the fields in braces.
+which of them applies and fills in the fields in braces.
 """
 
 # code: (what was found and what was expected, hint)
@@ -10,6 +10,10 @@ MESSAGES = {
     "wrong-name": (
         "There is no function {name}.",
         "Was the function renamed or deleted, or has its cell not been run yet?",
+    ),
+    "cell-not-run": (
+        "No cell that defines {name} has been run.",
+        "Run the cell of the exercise, then the test.",
     ),
     "cell-not-python": (
         "The cell of {name} was not run, because Python cannot read its line {line}, `{text}`: "
@@ -51,6 +55,15 @@ MESSAGES = {
         "{where} A function was called with too many or too few arguments.",
         "Compare the call in this line with the definition or the documentation of the function.",
     ),
+    "unknown-argument": (
+        "{where} A function was given an argument by a name that it does not know.",
+        "np.random.randn takes the sizes without names. For other functions look at their "
+        "documentation.",
+    ),
+    "unpacked": (
+        "{where} The left side has another number of names than the right side has values.",
+        "Count both sides. What does one round of the loop, or the right side, give? Print it.",
+    ),
     "text-plus-number": (
         "{where} A string and a number cannot be joined with +.",
         "A key is made of a letter and a number; turn the number into a string first.",
@@ -70,7 +83,7 @@ MESSAGES = {
         "else? Then restart the kernel (Kernel > Restart).",
     ),
     "number-called": (
-        "{where} Round brackets follow a number, as if it were a function.",
+        "{where} Round brackets follow a number or an array, as if it were a function.",
         "Is a * missing before the bracket? Or has a cell stored a number under the name of a "
         "function, as in np.random.seed = 3? Then restart the kernel (Kernel > Restart).",
     ),
@@ -87,8 +100,9 @@ MESSAGES = {
         "Print the index. Does it stand in quotes, or does a division make it a float?",
     ),
     "two-indices": (
-        "{where} A list takes one index at a time, and here are two.",
-        "Each size needs the name of the list and square brackets of its own.",
+        "{where} The index of a list must be one whole number, and this one is a tuple.",
+        "A comma inside square brackets makes a tuple, and enumerate gives pairs. Each size needs "
+        "the name of the list and one number in square brackets.",
     ),
     "function-in-square-brackets": (
         "{where} Square brackets follow a function.",
@@ -131,7 +145,7 @@ MESSAGES = {
     ),
     "seed-not-whole": (
         "{where} The seed must be a whole number.",
-        "Write the seed without a decimal point, as it was given.",
+        "Write the seed as it was given: without a decimal point and without quotes.",
     ),
     "list-as-number": (
         "{where} A list or a tuple stands where a single whole number is expected.",
@@ -173,11 +187,12 @@ MESSAGES = {
     ),
     "missing-key": (
         "{where} It reads a key that the dictionary does not have.",
-        "Store a value under a key before you read it, and compare the spelling of both.",
+        "Store a value under a key before you read it; one = stores, and == compares. Is the key "
+        "spelled in the same way in both places?",
     ),
     "unknown-attribute": (
-        "{where} What stands before the dot does not have {name}.",
-        "Check the spelling of both. What is it that stands before the dot? Print its type.",
+        "{where} {owner}, which stands before the dot, does not have {name}.",
+        "Check the spelling, and which part of NumPy has what you need.",
     ),
     "np-overwritten": (
         "{where} What stands before the dot is of type {name}, not a part of NumPy.",
@@ -192,6 +207,26 @@ MESSAGES = {
     "dict-append": (
         "{where} A dictionary cannot be filled like a list.",
         "An array is stored under its key, which stands in square brackets.",
+    ),
+    "dict-attribute": (
+        "{where} A dictionary has nothing called {name}.",
+        "An array is stored under its key, which stands in square brackets, not after a dot.",
+    ),
+    "list-length": (
+        "{where} A list does not have {name}.",
+        "len counts the entries of a list.",
+    ),
+    "not-in-np-random": (
+        "{where} The module {module} itself does not have {name}.",
+        "The functions of NumPy for random numbers start with np.random.",
+    ),
+    "negative-size": (
+        "{where} The size of an array is negative.",
+        "Print the sizes in this line. Where is something subtracted?",
+    ),
+    "not-implemented": (
+        "{where} This line says that the function is not written yet.",
+        "Write your own code in place of this line.",
     ),
     "shapes-do-not-fit": (
         "{where} The shapes of two arrays do not fit together.",
@@ -275,6 +310,14 @@ MESSAGES = {
         "The layers are counted from 0; the first one should be W1 and b1.",
         "The input is layer 0 and has no weights.",
     ),
+    "keys-from-two": (
+        "The layers are counted from 2; the first one should be W1 and b1.",
+        "Print the number in the key in each round of the loop.",
+    ),
+    "layer-zero": (
+        "There are W0 and b0, expected W1 and b1 as the first ones.",
+        "The input is layer 0 and has no weights. Where does range start?",
+    ),
     "one-layer-too-many": (
         "There is one layer too many.",
         "A list of L + 1 sizes describes L layers that have weights.",
@@ -323,8 +366,9 @@ MESSAGES = {
         "A comma at the end of a line makes a tuple.",
     ),
     "still-none": (
-        "{key} is None, expected a NumPy array (numpy.ndarray).",
-        "Has every None in the marked lines been replaced, and was the cell run since then?",
+        "{key} is {value}, expected a NumPy array (numpy.ndarray).",
+        "Has everything that holds a place in the marked lines been replaced, and was the cell "
+        "run since then?",
     ),
     "not-an-array": (
         "{key} is of type {type}, expected a NumPy array (numpy.ndarray).",
@@ -336,7 +380,7 @@ MESSAGES = {
         "exercise names make this array, and with no type given?",
     ),
     "wrong-dtype": (
-        "{key} holds numbers of type {type}, expected float64.",
+        "{key} holds values of type {type}, expected float64.",
         "np.zeros and np.random.randn make float64 by themselves. What in your lines gives "
         "another type?",
     ),
@@ -357,10 +401,19 @@ MESSAGES = {
         "W has 10 times as many columns as expected.",
         "Does the factor stand inside the brackets that hold the sizes? It belongs behind them.",
     ),
+    "same-sizes": (
+        "Every {letter} has as many {sizes} as {letter}1.",
+        "Is this size taken from layers_dims with the loop counter? The letter l and the digit 1 "
+        "look alike.",
+    ),
+    "minus-outside": (
+        "The number of columns of W is the number of its rows minus 1.",
+        "Where does the square bracket of the second size close? The size of the layer before is "
+        "not this size minus 1.",
+    ),
     "weight-shape": (
         "The weights {key} do not have the shape that their layer needs.",
-        "W has one row for each unit of this layer, one column for each unit of the previous one. "
-        "Do both sizes change with the loop counter? The letter l and the digit 1 look alike.",
+        "W has one row for each unit of this layer, one column for each unit of the previous one.",
     ),
     "bias-flat": (
         "The biases have one dimension, expected two: a column.",
@@ -381,8 +434,8 @@ MESSAGES = {
     # Values
     "not-finite": (
         "{key} contains nan or infinite values.",
-        "Look for a division by zero, the root of a negative number, or an array that is never "
-        "filled.",
+        "Look for a division by zero, the root or a power of a negative number, or an array that "
+        "is never filled.",
     ),
     "no-seed": (
         "The weights differ from one call to the next, expected the same numbers every time.",
@@ -395,7 +448,7 @@ MESSAGES = {
     ),
     "bias-constant": (
         "Every bias is {value}, expected 0.",
-        "Biases may start at zero; nothing needs to break their symmetry.",
+        "Biases start at zero; only the weights must differ from each other.",
     ),
     "nonzero-bias": (
         "The biases are not zero.",
@@ -421,8 +474,14 @@ MESSAGES = {
     ),
     # Scale: the right random numbers, times something else
     "scale-missing": (
-        "The weights are the drawn numbers as they are: the factor is 1.",
-        "Which factor does the exercise ask for, and what does yours give?",
+        "The weights are the numbers that np.random.randn draws, without any change; expected the "
+        "same numbers times a factor.",
+        "Which factor does the exercise ask for? If you have one, print it: it is 1 in each layer.",
+    ),
+    "outside-name": (
+        "The factor is not the expected one, and the function uses {name}, which comes from "
+        "outside of it.",
+        "Everything that the factor needs is in the argument layers_dims.",
     ),
     "scale-he": (
         "The weights have the scale of He initialization, expected large ones.",
@@ -449,6 +508,11 @@ MESSAGES = {
         "The factor is 2 / n, expected its square root.",
         "2 / n is the variance; which operation turns it into a standard deviation?",
     ),
+    "scale-power-first": (
+        "The factor is 1 / n, expected the square root of 2 / n.",
+        "If you wrote the root as a power: Python takes the power first, then divides, so "
+        "x ** 1 / 2 is half of x. The exponent needs brackets.",
+    ),
     "scale-partial-root": (
         "The factor is 2 / sqrt(n): the root covers a part of the fraction only.",
         "Divide first, then take the root.",
@@ -457,6 +521,20 @@ MESSAGES = {
         "The factor is the expected one upside down: 1 divided by it.",
         "The more units the previous layer has, the smaller the weights should be. Look at the "
         "fraction, and at whether you multiply or divide.",
+    ),
+    "scale-square": (
+        "The factor is 100, the square of the expected 10.",
+        "10 is the standard deviation of the weights. The variance is its square: is that what "
+        "you used?",
+    ),
+    "scale-root": (
+        "The factor is the square root of 10, expected 10.",
+        "The exercise asks for the factor itself; no root is needed.",
+    ),
+    "scale-input": (
+        "The factor uses the number of inputs of the network in every layer, expected the size of "
+        "the previous layer.",
+        "Does the index change with the loop counter? The letter l and the digit 1 look alike.",
     ),
     "scale-small": (
         "Every weight is {ratio} times the expected one: too small.",
@@ -488,7 +566,7 @@ MESSAGES = {
     ),
     "scale-varies": (
         "Each W is a multiple of the expected one, but not the same multiple in each layer.",
-        "The random numbers are right; what does your factor depend on?",
+        "The random numbers are right; what does your factor depend on? Is it rounded?",
     ),
     # Entries: the right numbers, each changed in the same way
     "absolute-values": (
@@ -546,7 +624,7 @@ MESSAGES = {
     ),
     "uniform": (
         "The numbers are drawn from a uniform distribution, expected a normal one.",
-        "The last letter matters: np.random.rand is uniform between 0 and 1, np.random.randn is "
+        "np.random.rand, random and uniform are uniform; np.random.randn, with an n at its end, is "
         "normal.",
     ),
     "other-seed": (

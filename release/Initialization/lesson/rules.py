@@ -16,6 +16,7 @@ from __future__ import annotations
 import ast
 import builtins
 import codecs
+import dis
 import hashlib
 import json
 import re
@@ -28,6 +29,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from textwrap import dedent
+from types import CodeType
 
 RULES = {
     "damaged": "The file must be the assignment's notebook",
@@ -52,7 +54,7 @@ PLAYGROUND = "playground"
 # Far above any honest notebook; they keep the time and memory for a hostile one small.
 MAX_FILE_BYTES = 50_000_000
 MAX_CODE_CHARACTERS = 100_000
-MAX_FINDINGS_PER_RULE = 10
+MAX_VIOLATIONS_PER_RULE = 10
 
 _FRESH_COPY = "copy your three functions into a fresh copy of the notebook"
 _PRINTERS = {
@@ -72,7 +74,7 @@ _IPYTHON_HISTORY = re.compile(r"_{1,3}|_i{1,3}|_i?\d+|_[ido]h|In|Out")
 
 
 @dataclass(frozen=True)
-class Finding:
+class RuleViolation:
     """One thing to change before the notebook is submitted.
 
     Attributes
@@ -82,7 +84,7 @@ class Finding:
     cell : str
         How a person finds the cell: its grade id, ``code cell 7``, or ``notebook``.
     line : int or None
-        Line within the cell, counted from 1; None if the finding has no single line.
+        Line within the cell, counted from 1; None if the violation has no single line.
     message : str
         What was found, and what to do.
     """
@@ -97,7 +99,7 @@ class Finding:
         return f"{place}: {RULES[self.rule]}. {self.message}"
 
 
-def report(path: str | Path = "Initialization.ipynb") -> list[Finding]:
+def report(path: str | Path = "Initialization.ipynb") -> list[RuleViolation]:
     """Print what has to change in the saved notebook, or that it is ready to submit.
 
     Parameters
@@ -107,10 +109,10 @@ def report(path: str | Path = "Initialization.ipynb") -> list[Finding]:
 
     Returns
     -------
-    list of Finding
+    list of RuleViolation
         What was printed; empty if the notebook is ready.
     """
-    findings = check_notebook(path)
+    violations = check_notebook(path)
     if saved := _saved(path):
         print(
             f"Read {_shown(Path(path).name)}, saved {saved}. "
@@ -121,17 +123,17 @@ def report(path: str | Path = "Initialization.ipynb") -> list[Finding]:
             "Note: the file starts with a byte order mark, which Jupyter does not write. "
             "Open it in Jupyter and save it with Ctrl+S."
         )
-    if findings:
-        things = "1 thing" if len(findings) == 1 else f"{len(findings)} things"
+    if violations:
+        things = "1 thing" if len(violations) == 1 else f"{len(violations)} things"
         print(f"{things} to change before you submit:")
-        for number, finding in enumerate(findings, start=1):
-            print(f"{number:3}. {finding}")
+        for number, violation in enumerate(violations, start=1):
+            print(f"{number:3}. {violation}")
     else:
         print("Ready to submit: the saved notebook keeps all five rules.")
-    return findings
+    return violations
 
 
-def check_notebook(path: str | Path) -> list[Finding]:
+def check_notebook(path: str | Path) -> list[RuleViolation]:
     """Check a saved notebook file.
 
     Parameters
@@ -141,18 +143,18 @@ def check_notebook(path: str | Path) -> list[Finding]:
 
     Returns
     -------
-    list of Finding
+    list of RuleViolation
         Empty if the notebook is ready to submit.  A file that cannot be read as a notebook gives
-        one finding that says what to do.
+        one violation that says what to do.
     """
     try:
         notebook = _read(Path(path))
     except ValueError as error:
-        return [Finding("damaged", "notebook", None, str(error))]
+        return [RuleViolation("damaged", "notebook", None, str(error))]
     return _untouched_exercises(notebook) + check_cells(notebook)
 
 
-def check_cells(notebook: dict) -> list[Finding]:
+def check_cells(notebook: dict) -> list[RuleViolation]:
     """Check a notebook that has been parsed already, whatever it contains.
 
     Parameters
@@ -162,8 +164,8 @@ def check_cells(notebook: dict) -> list[Finding]:
 
     Returns
     -------
-    list of Finding
-        At most `MAX_FINDINGS_PER_RULE` for each rule, the last of which counts the rest.
+    list of RuleViolation
+        At most `MAX_VIOLATIONS_PER_RULE` for each rule, the last of which counts the rest.
     """
     cells = _cells(notebook)
     code_cells = [cell for cell in cells if cell.is_code]
@@ -172,31 +174,31 @@ def check_cells(notebook: dict) -> list[Finding]:
             f"It holds more than {MAX_CODE_CHARACTERS:,} characters of code, far more than "
             f"the assignment, so it was not checked. Delete what does not belong, or {_FRESH_COPY}."
         )
-        return [Finding("damaged", "notebook", None, message)]
+        return [RuleViolation("damaged", "notebook", None, message)]
 
     parsed = {cell.number: _parse(cell.source) for cell in code_cells}
     context = _NotebookNames.of([parsed[cell.number] for cell in code_cells], code_cells)
-    findings: list[Finding] = []
+    violations: list[RuleViolation] = []
     if any(cell.nbgrader.get("grade_id") in _OUR_MARKS for cell in cells):
-        findings += _missing_or_repeated(cells) + _changed_locked(cells) + _extra_cells(cells)
+        violations += _missing_or_repeated(cells) + _changed_locked(cells) + _extra_cells(cells)
     elif not _solutions(cells):
         message = (
             "None of its cells carries the marks of this assignment. It may be another notebook, "
             f"or a program that saved it dropped them: {_FRESH_COPY}."
         )
-        findings.append(Finding("damaged", "notebook", None, message))
+        violations.append(RuleViolation("damaged", "notebook", None, message))
     else:
         message = (
             "Its answers are found by the names of their functions; "
             "if it was meant to be that notebook, a program may have dropped its marks."
         )
-        findings.append(Finding("other-notebook", "notebook", None, message))
+        violations.append(RuleViolation("other-notebook", "notebook", None, message))
 
     for grade_id, cell in _solutions(cells).items():
         if cell.is_code:
             function = GRADED_FUNCTIONS[grade_id]
-            findings += _check_graded(cell, parsed[cell.number], function, context)
-    return _shortened(findings)
+            violations += _check_graded(cell, parsed[cell.number], function, context)
+    return _shortened(violations)
 
 
 # ----- the file -----------------------------------------------------------------------------------
@@ -268,7 +270,7 @@ def _has_byte_order_mark(path: str | Path) -> bool:
         return False
 
 
-def _untouched_exercises(notebook: dict) -> list[Finding]:
+def _untouched_exercises(notebook: dict) -> list[RuleViolation]:
     """Find the exercises that the saved file holds just as they were handed out.
 
     It is the sign of a notebook that was solved but not saved.
@@ -278,7 +280,7 @@ def _untouched_exercises(notebook: dict) -> list[Finding]:
         "notebook with Ctrl+S and check again; if you left it out, it earns no points."
     )
     return [
-        Finding("unsaved", grade_id, None, message)
+        RuleViolation("unsaved", grade_id, None, message)
         for grade_id, cell in _solutions(_cells(notebook)).items()
         if cell.is_as_released()
     ]
@@ -436,14 +438,14 @@ def _text(source: object) -> str:
 # ----- rules about cells --------------------------------------------------------------------------
 
 
-def _missing_or_repeated(cells: list[_Cell]) -> list[Finding]:
+def _missing_or_repeated(cells: list[_Cell]) -> list[RuleViolation]:
     places: dict[str, list[_Cell]] = {}
     for cell in cells:
         if cell.grade_id:
             places.setdefault(cell.grade_id, []).append(cell)
     found = _solutions(cells)
     missing = [
-        Finding(
+        RuleViolation(
             "changed-locked-cell",
             grade_id,
             None,
@@ -453,7 +455,7 @@ def _missing_or_repeated(cells: list[_Cell]) -> list[Finding]:
         if grade_id not in places and grade_id not in found
     ]
     repeated = [
-        Finding(
+        RuleViolation(
             "changed-locked-cell",
             same[0].label,
             None,
@@ -466,8 +468,8 @@ def _missing_or_repeated(cells: list[_Cell]) -> list[Finding]:
     return missing + repeated
 
 
-def _changed_locked(cells: list[_Cell]) -> list[Finding]:
-    findings = []
+def _changed_locked(cells: list[_Cell]) -> list[RuleViolation]:
+    violations = []
     for cell in cells:
         if cell.grade_id in GRADED_FUNCTIONS and not cell.is_code:
             message = "This is no longer a code cell. Select it, press Esc, then Y."
@@ -478,14 +480,14 @@ def _changed_locked(cells: list[_Cell]) -> list[Finding]:
             )
         else:
             continue
-        findings.append(Finding("changed-locked-cell", cell.label, None, message))
-    return findings
+        violations.append(RuleViolation("changed-locked-cell", cell.label, None, message))
+    return violations
 
 
-def _extra_cells(cells: list[_Cell]) -> list[Finding]:
+def _extra_cells(cells: list[_Cell]) -> list[RuleViolation]:
     answers = list(_solutions(cells).values())
     return [
-        Finding(
+        RuleViolation(
             "extra-cell",
             cell.label,
             None,
@@ -530,11 +532,9 @@ def _parse(source: str) -> _Code | SyntaxError:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             python = _as_python(source)
-            tree = ast.parse(python)
-            # Only the compiler finds a `return` outside of a function. But it copies each `finally`
-            # to every way out of its `try`, and needs gigabytes for some of them within another.
-            if not any(getattr(node, "finalbody", []) for node in ast.walk(tree)):
-                compile(python, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+            tree = _without_finally(ast.parse(python))
+            # Only the compiler finds a `return` outside of a function.
+            compile(tree, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
             return _Code(tree, symtable.symtable(python, "cell", "exec"))
     except SyntaxError as error:
         return error
@@ -542,6 +542,23 @@ def _parse(source: str) -> _Code | SyntaxError:
         return SyntaxError("it is nested too deeply")
     except ValueError:
         return SyntaxError("it has characters that Python does not accept")
+
+
+def _without_finally(tree: ast.Module) -> ast.Module:
+    """Turn each `finally` into an `except`, which has the same names.
+
+    The compiler copies a `finally` to every way out of its `try`, and needs gigabytes for some of
+    them within another.
+    """
+    for node in ast.walk(tree):
+        if getattr(node, "finalbody", []):
+            body = node.body
+            if node.handlers:
+                body = [ast.copy_location(type(node)(body, node.handlers, node.orelse, []), node)]
+            anything = ast.copy_location(ast.Name("Exception", ast.Load()), node)
+            handler = ast.copy_location(ast.ExceptHandler(anything, None, node.finalbody), node)
+            node.body, node.handlers, node.orelse, node.finalbody = body, [handler], [], []
+    return tree
 
 
 @dataclass(frozen=True)
@@ -588,7 +605,7 @@ class _NotebookNames:
 
 def _check_graded(
     cell: _Cell, code: _Code | SyntaxError, function: str, notebook: _NotebookNames
-) -> list[Finding]:
+) -> list[RuleViolation]:
     if isinstance(code, SyntaxError):
         text = _line(cell, code.lineno)
         where = f"`{text}`" if text else "this cell"
@@ -596,15 +613,15 @@ def _check_graded(
             f"Python cannot read {where}: {_shown(code.msg)}. "
             "Correct this line or the one before it, run the cell, and save."
         )
-        return [Finding("syntax-error", cell.label, code.lineno, message)]
+        return [RuleViolation("syntax-error", cell.label, code.lineno, message)]
     definition = _definition(code.tree, function)
-    findings = _prints(cell, code.tree, notebook) + _parameters(cell, code, function, definition)
+    violations = _prints(cell, code.tree, notebook) + _parameters(cell, code, function, definition)
     if definition is not None:
-        findings += _globals(cell, code, function, definition, notebook)
-    return findings
+        violations += _globals(cell, function, definition, notebook)
+    return violations
 
 
-def _prints(cell: _Cell, tree: ast.Module, notebook: _NotebookNames) -> list[Finding]:
+def _prints(cell: _Cell, tree: ast.Module, notebook: _NotebookNames) -> list[RuleViolation]:
     aliases = dict(notebook.aliases)
     assignments = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)]
     for node in sorted(assignments, key=lambda node: node.lineno):
@@ -616,7 +633,7 @@ def _prints(cell: _Cell, tree: ast.Module, notebook: _NotebookNames) -> list[Fin
         if isinstance(node, ast.Call) and _dotted(node.func, aliases) in _PRINTERS
     )
     return [
-        Finding(
+        RuleViolation(
             "extra-print",
             cell.label,
             line,
@@ -663,7 +680,7 @@ def _definition(tree: ast.Module, function: str) -> _Function | None:
 
 def _parameters(
     cell: _Cell, code: _Code, function: str, definition: _Function | None
-) -> list[Finding]:
+) -> list[RuleViolation]:
     rule = "changed-parameters"
     if definition is None:
         if _is_bound(code.table, function):
@@ -675,7 +692,7 @@ def _parameters(
             f"{what} `{function}({PARAMETERS})`. Give the function this name again: "
             "the tests call it by its name."
         )
-        return [Finding(rule, cell.label, line, message)]
+        return [RuleViolation(rule, cell.label, line, message)]
     arguments = definition.args
     plain = not (
         arguments.posonlyargs
@@ -691,7 +708,7 @@ def _parameters(
         f"Put the one parameter `{PARAMETERS}` back, without a default value; "
         "other values belong in the body of the function."
     )
-    return [Finding(rule, cell.label, definition.lineno, message)]
+    return [RuleViolation(rule, cell.label, definition.lineno, message)]
 
 
 def _unparsed(arguments: ast.arguments) -> str:
@@ -710,13 +727,14 @@ def _is_bound(table: symtable.SymbolTable, name: str) -> bool:
 
 
 def _globals(
-    cell: _Cell, code: _Code, function: str, definition: _Function, notebook: _NotebookNames
-) -> list[Finding]:
-    findings = []
-    declared = {
-        name for node in ast.walk(definition) if isinstance(node, ast.Global) for name in node.names
-    }
-    uses = _global_uses(definition, code.table)
+    cell: _Cell, function: str, definition: _Function, notebook: _NotebookNames
+) -> list[RuleViolation]:
+    violations = []
+    uses, declared = _global_uses(definition), set()
+    for node in ast.walk(definition):
+        if isinstance(node, ast.Global):  # a declaration has no instruction
+            declared.update(node.names)
+            uses |= {name: min(node.lineno, uses.get(name, node.lineno)) for name in node.names}
     for name, line in sorted(uses.items(), key=lambda use: (use[1], use[0])):
         if name not in declared and (name in _GIVEN_NAMES or name in notebook.provided):
             continue
@@ -732,73 +750,35 @@ def _globals(
             remedy = f"Check its spelling, or give it a value inside `{function}`."
         else:
             continue
-        findings.append(Finding("global-variable", cell.label, line, f"{what}. {remedy}"))
-    return findings
+        violations.append(RuleViolation("global-variable", cell.label, line, f"{what}. {remedy}"))
+    return violations
 
 
-def _global_uses(definition: _Function, module: symtable.SymbolTable) -> dict[str, int]:
+def _global_uses(definition: _Function) -> dict[str, int]:
     """Map each global name that a function uses to the line where it first stands.
 
-    Python's own symbol table decides which names are global.  The syntax tree says where they
-    stand, and leaves out annotations, which are not evaluated.
+    The compiled instructions say it. Those of decorators and default values stand around the
+    function; annotations have none, because they stay text.
     """
-    first_in_scope: dict[tuple[int, str], int] = {}
-    first: dict[str, int] = {}
-    for scope in ast.walk(definition):
-        if not isinstance(scope, _SCOPES):
-            continue
-        for node in _own_nodes(scope):
-            for name in _names(node):
-                key = (scope.lineno, name)
-                first_in_scope[key] = min(node.lineno, first_in_scope.get(key, node.lineno))
-                first[name] = min(node.lineno, first.get(name, node.lineno))
-
+    flags = annotations.compiler_flag | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    is_lambda = isinstance(definition, ast.Lambda)
+    alone = ast.Expression(definition) if is_lambda else ast.Module([definition], [])
+    try:
+        waiting = [compile(alone, "cell", "eval" if is_lambda else "exec", flags, True)]
+    except SyntaxError:  # of an annotation that must not be text
+        return {}
     uses: dict[str, int] = {}
-    for function in _tables_of(definition, module):
-        for table in _tables(function):
-            for symbol in table.get_symbols():
-                name = symbol.get_name()
-                line = first_in_scope.get((table.get_lineno(), name), first.get(name))
-                if symbol.is_global() and line is not None:
-                    uses[name] = min(line, uses.get(name, line))
-
-    # Decorators and default values are evaluated outside of the function.
-    outside = [*definition.args.defaults, *filter(None, definition.args.kw_defaults)]
-    outside += getattr(definition, "decorator_list", [])
-    names = [n for part in outside for n in ast.walk(part) if isinstance(n, ast.Name)]
-    local = {name.id for name in names if isinstance(name.ctx, ast.Store)}
-    for name in names:
-        if name.id not in local:
-            uses[name.id] = min(name.lineno, uses.get(name.id, name.lineno))
-    return uses
-
-
-def _names(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Name):
-        return [node.id]
-    return node.names if isinstance(node, ast.Global) else []
-
-
-def _tables_of(definition: _Function, module: symtable.SymbolTable) -> list[symtable.SymbolTable]:
-    """Return the symbol table of a function, in a list that is empty if Python made none."""
-    name = getattr(definition, "name", None)
-    matching = [
-        table
-        for table in _tables(module)
-        if table.get_type() == "function"
-        and table.get_lineno() == definition.lineno
-        and name in (None, table.get_name())
-    ]
-    return matching[:1]
-
-
-def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
-    """Yield the table and all tables nested in it."""
-    waiting = [table]
     while waiting:
-        table = waiting.pop()
-        yield table
-        waiting += table.get_children()
+        code = waiting.pop()
+        waiting += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+        instructions = list(dis.get_instructions(code))
+        own = {one.argval for one in instructions if one.opname == "STORE_NAME"}
+        for one in instructions:
+            name, line = one.argval, one.positions.lineno
+            is_global = one.opname.endswith(("_GLOBAL", "_GLOBALS"))
+            if is_global or (one.opname == "LOAD_NAME" and name not in own):
+                uses[name] = min(line, uses.get(name, line))
+    return uses
 
 
 def _own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
@@ -906,17 +886,17 @@ def _shown(text: object, width: int = 70) -> str:
     return line if len(line) <= width else line[: width - 3] + "..."
 
 
-def _shortened(findings: list[Finding]) -> list[Finding]:
-    """Keep the first findings of each rule, and count the others."""
-    counts = Counter(finding.rule for finding in findings)
+def _shortened(violations: list[RuleViolation]) -> list[RuleViolation]:
+    """Keep the first violations of each rule, and count the others."""
+    counts = Counter(violation.rule for violation in violations)
     seen: Counter[str] = Counter()
     kept = []
-    for finding in findings:
-        seen[finding.rule] += 1
-        left = counts[finding.rule] - MAX_FINDINGS_PER_RULE + 1
-        if seen[finding.rule] < MAX_FINDINGS_PER_RULE or left <= 1:
-            kept.append(finding)
-        elif seen[finding.rule] == MAX_FINDINGS_PER_RULE:
+    for violation in violations:
+        seen[violation.rule] += 1
+        left = counts[violation.rule] - MAX_VIOLATIONS_PER_RULE + 1
+        if seen[violation.rule] < MAX_VIOLATIONS_PER_RULE or left <= 1:
+            kept.append(violation)
+        elif seen[violation.rule] == MAX_VIOLATIONS_PER_RULE:
             message = f"{left} more of this kind. Correct the first ones and check again."
-            kept.append(Finding(finding.rule, "notebook", None, message))
+            kept.append(RuleViolation(violation.rule, "notebook", None, message))
     return kept

@@ -123,6 +123,7 @@ def test_each_failure_costs_its_own_exercise_and_says_why(assignment):
         (output,) = small.cell_of(graded, f"test-{exercise}").outputs
         assert output.output_type == "error"
         assert reason in output.evalue
+    assert "Does each loop end?" in graded.facts.verdicts["test-random"].hint
 
 
 def test_a_cell_that_never_ends_is_stopped_and_the_others_count(assignment):

@@ -133,6 +133,14 @@ def test_what_needs_a_person_says_why(course, gradebook):
     }
 
 
+def test_a_notebook_that_is_another_one_needs_a_person_and_is_told_once(course, gradebook):
+    other = Facts(repairs=[Repair("other-notebook"), Repair("answer-merged", ("x",))])
+    record(gradebook, "ada", PASSED, PASSED, PASSED, facts=other)
+    report = report_of(course)
+    assert report.for_grader == {str(other.repairs[0]): ["ada"]}
+    assert report.repairs == {str(other.repairs[1]): ["ada"]}
+
+
 def test_scores_include_what_graders_set_and_the_late_penalty(course, gradebook):
     notebook = record(gradebook, "ada", PASSED, PASSED, XAVIER)
     next(grade for grade in notebook.grades if grade.name == "test-he").manual_score = 4

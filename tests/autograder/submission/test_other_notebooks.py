@@ -55,6 +55,12 @@ def colab():
     return notebook(*cells, minor=0, metadata={"colab": {"provenance": []}, "accelerator": "GPU"})
 
 
+def template(exercise):
+    """A None template as it was handed out: its marks are comments."""
+    source = answer(exercise, "None", biases="None")
+    return source.replace("    for l", "    # START: about 2 lines\n    for l") + "# END\n"
+
+
 OTHERS = {
     **{f"old edition, nbformat 4.{minor}": old_edition(minor) for minor in range(5)},
     "marks of another course": another_course(),
@@ -64,6 +70,12 @@ OTHERS = {
     "imports below an answer": notebook(RIGHT["zeros"], IMPORTS, RIGHT["random"], RIGHT["he"]),
     "an indented answer": notebook(
         IMPORTS, "  " + RIGHT["zeros"].replace("\n", "\n  "), RIGHT["random"], RIGHT["he"]
+    ),
+    "None templates that were filled in": notebook(
+        IMPORTS, *(RIGHT[name].replace("    for l", "    # START\n    for l") for name in EXERCISES)
+    ),
+    "None templates with answers below": notebook(
+        IMPORTS, *(source for name in EXERCISES for source in (template(name), RIGHT[name]))
     ),
     "its own names for sizes": notebook(IMPORTS, "layers_dims = [2, 4, 1]", *RIGHT.values()),
 }

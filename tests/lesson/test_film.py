@@ -103,6 +103,28 @@ def test_the_lines_of_he_pass_through_the_middle_at_first_and_enclose_it_in_the_
     assert (last[:, 2] < 1.5).sum() == 9 and (last[:, 2] > 1.5 * np.sqrt(2)).sum() == 1
 
 
+@pytest.mark.parametrize("start", ["random", "he"])
+def test_the_lines_of_random_starts_pass_through_one_point_and_then_move_apart(trained, start):
+    first, last = map(unit_lines, first_and_last(trained["snapshots"][start]))
+    assert not first[:, 2].any() and last[:, 2].all()
+
+
+def test_zeros_show_one_color_from_the_first_iteration_to_the_last(trained, rings):
+    plane = film.Plane(plt.subplots()[1], *rings)
+    for parameters in trained["snapshots"]["zeros"].values():
+        plane.show(experiments.output_logits(plane.grid, parameters), parameters)
+        assert plane.artists[0].get_paths() == []
+
+
+def test_with_noise_ten_lines_look_like_one(rings):
+    after = experiments.train_stack(experiments.constant_start(noises=[1e-3]), *rings)
+    lines = unit_lines({name: value[0] for name, value in after.items()})
+    ends = np.column_stack(
+        [lines[:, 2:] * lines[:, :2] + t * lines[:, 1::-1] * [-1, 1] for t in (-1.5, 1.5)]
+    )
+    assert len(lines) == 10 and np.ptp(ends, axis=0).max() < 0.03  # a hundredth of the picture
+
+
 def test_parallel_lines_would_not_enclose_the_origin():
     assert not encloses_the_origin(np.array([[1, 0, 0.5], [-1, 0, 0.5]]))
 

@@ -216,3 +216,10 @@ def test_costs_are_recorded_whether_or_not_they_are_printed(capsys):
     assert capsys.readouterr().out == ""
     assert len(namespace["cost_history"]["he"]) == 3
     plt.close("all")
+
+
+def test_what_everybody_reads_is_about_50_cells():
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    ids = [cell.id for cell in cells]
+    optional = ids.index("submit") - ids.index("going-further")
+    assert len(cells) - optional <= 52 and optional <= 24

@@ -340,6 +340,20 @@ def _of_the_same_kinds() -> list[Mistake]:
     )
     add("he", "division-by-zero", "l - 1 under the root", f"{DRAW} * np.sqrt(2 / (l - 1))")
     add("he", "module-not-imported", "torch", f"torch.randn({N}, {P})")
+    add("he", "no-number", "list times list", f"{DRAW} * ([1.0] * layers_dims)")
+    add("he", "no-number", "root of text", f'{DRAW} * np.sqrt("2")')
+    add("zeros", "operand-types", "text and None", body='parameters["W" + None] = 0')
+    add("zeros", "operand-types", "lists of W and b", body="parameters = [] + (l,)")
+    add("zeros", "raises-TypeError", "star before a number", biases=f"np.zeros(*{N})")
+    add(
+        "zeros",
+        "local-name",
+        "loop that never runs",
+        layers="range(0)",
+        last="W = 1",
+        end="return W",
+    )
+    add("zeros", "shapes-do-not-fit", "reshape", biases=f"np.zeros({N}).reshape(7, 11)")
     add("zeros", "not-implemented", "NotImplementedError", start="raise NotImplementedError()")
     add("he", "local-name", "scale before it is set", first="scale = scale * 1")
     # values

@@ -125,8 +125,7 @@ MESSAGES = {
         "A power is written with two stars: **. For a root there is also np.sqrt.",
     ),
     "no-number": (
-        "{where} A number is multiplied by something that is not a number, or not an array of "
-        "numbers.",
+        "{where} It computes with something that is neither a number nor an array of numbers.",
         "A number in quotes is text. A list must become an array before each entry can be "
         "multiplied.",
     ),
@@ -181,12 +180,12 @@ MESSAGES = {
         "After a restart of the kernel, run the cell of section 1 first.",
     ),
     "local-name": (
-        "{where} The name {name} gets its value inside the function, but only later than this.",
+        "{where} The name {name} belongs to a variable of the function, which has no value yet.",
         "Choose another name for the variable if Python or NumPy uses this one already; otherwise "
-        "give it a value before this line.",
+        "give it a value before this line, in a line that is sure to run.",
     ),
     "missing-key": (
-        "{where} It reads a key that the dictionary does not have.",
+        "{where} It asks for a key that the dictionary does not have.",
         "Store a value under a key before you read it; one = stores, and == compares. Is the key "
         "spelled in the same way in both places?",
     ),
@@ -229,7 +228,7 @@ MESSAGES = {
         "Write your own code in place of this line.",
     ),
     "shapes-do-not-fit": (
-        "{where} The shapes of two arrays do not fit together.",
+        "{where} Two shapes do not fit together.",
         "Print the shapes of the arrays in this line.",
     ),
     "division-by-zero": (
@@ -237,7 +236,7 @@ MESSAGES = {
         "Which number in this line can be zero?",
     ),
     "endless-recursion": (
-        "{where} The function calls itself without end.",
+        "{where} A function calls itself too many times.",
         "A loop over the layers is enough; the function need not call itself.",
     ),
     "endless-loop": (

@@ -231,12 +231,13 @@ def same(first, second):
 
 
 # Programs that name no function, or whose outcome depends on more than the architecture.
-IMPURE = {"wrong-name", "not-a-function", "no-seed", "not-repeatable"}
-PURE = [m for m in MISTAKES if m.code not in IMPURE and m.name != "shared-dict"]
+IMPURE = {"wrong-name", "cell-not-python", "not-a-function", "no-seed", "not-repeatable"}
+PROGRAMS = [*MISTAKES, *MORE_MISTAKES]
+PURE = [m for m in PROGRAMS if m.code not in IMPURE and m.name != "shared-dict"]
 
 
 @given(architectures=architectures, mistake=st.sampled_from(PURE))
-@settings(steady, max_examples=500)
+@settings(steady, max_examples=800)
 def test_a_mistake_fails_where_it_differs_and_no_code_is_wrong(architectures, mistake):
     differs = any(
         not same(outcome(mistake, dims), reference(mistake.exercise, dims))
@@ -271,6 +272,21 @@ def states_a_fact(code, mistake, architectures):
             for found, right in pairs
             for key in right
             if key in found and key[0].lower() == code[0]
+        )
+    if code == "fixed-depth":
+        return len({frozenset(found) for found, _ in pairs}) == 1
+    if code == "bias-of-previous-layer":
+        return all(
+            found[key].shape == (right["W" + key[1:]].shape[1], 1)
+            for found, right in pairs
+            for key in right
+            if key[0] == "b"
+        )
+    if code == "sizes-shifted":
+        return all(
+            found[f"W{l}"].shape == (dims[l - 1], dims[l - 2])
+            for (found, _), dims in zip(pairs, architectures, strict=True)
+            for l in range(1, len(dims))
         )
     if code == "weights-zero":
         return not any(found[key].any() for found, _ in pairs for key in found)
@@ -307,6 +323,7 @@ def states_a_fact(code, mistake, architectures):
 
 ERROR_CODES = {code for code, (meaning, _) in MESSAGES.items() if "{where}" in meaning}
 DRAWN_OTHERWISE = {
+    "shifted-and-scaled",
     "drawn-transposed",
     "reseeded",
     "extra-draw",

@@ -12,6 +12,7 @@ import pytest
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from autograder.assignment import Assignment
 from autograder.config import Grading
 from autograder.grading import reader_program, run, session
 from autograder.grading.examiner import examine
@@ -234,6 +235,13 @@ def test_a_notebook_holds_its_worker_for_three_minutes_at_most():
     assert Grading().limits() == Limits()  # what the command line and nbgrader take
     for_ending = 10
     assert Limits().total_seconds + reader_program._WALL_SECONDS + for_ending <= 180
+
+
+def test_an_array_of_the_other_byte_order_is_as_wrong_as_the_public_test_says(course):
+    foreign = answer("zeros", "np.zeros((layers_dims[l], layers_dims[l - 1])).astype('>f8')")
+    submission = courses.hand_in(course, "ada", courses.answers(zeros=foreign)).read_bytes()
+    ours = Assignment.from_directory(course / "source/Initialization")
+    assert grade_submission(submission, ours).facts.verdicts["test-zeros"].code == "wrong-dtype"
 
 
 def test_without_the_second_chance_one_answer_could_spoil_another(assignment, monkeypatch):

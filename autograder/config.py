@@ -47,7 +47,8 @@ class Grading(Configurable):
         config=True
     )
     total_seconds = Float(
-        300, help="Time for all cells and tests of a notebook together; see docs/design.md."
+        Limits.total_seconds,
+        help="Time for all cells and tests of a notebook together; see docs/design.md.",
     ).tag(config=True)
     memory_megabytes = Integer(
         1000, help="Memory of all processes of a sandbox together, files included."

@@ -1,4 +1,9 @@
-"""How much time, memory and output the code of one submission may use."""
+"""How much time, memory and output the code of one submission may use.
+
+By default a notebook holds its worker for 180 seconds at most: `total_seconds` from its first byte
+to its last test, starts of sandboxes, replays and second passes included; 10 more if a look at its
+code (``reader_program.py``) began just before the end; and a moment to end its processes.
+"""
 
 from dataclasses import dataclass
 
@@ -17,7 +22,8 @@ class Limits:
         Time for all cells and tests before anything is tested again; what runs again after the
         loss of a sandbox counts.
     total_seconds : float
-        Time for everything. The exercises that failed share what the first pass has left of it.
+        Time for everything, reading and starts of sandboxes included. The exercises that failed
+        share what the first pass has left of it.
     memory_bytes : int
         Memory of all processes of the sandbox together, files in its scratch space included.
     processes : int
@@ -36,7 +42,7 @@ class Limits:
     cell_seconds: float = 60
     call_seconds: float = 10
     first_pass_seconds: float = 100
-    total_seconds: float = 170
+    total_seconds: float = 160
     memory_bytes: int = 1_000 * MEGABYTE
     processes: int = 32
     scratch_bytes: int = 64 * MEGABYTE

@@ -155,7 +155,9 @@ class Course:
 
     def misplaced(self) -> list[Path]:
         """What stands in ``submitted/`` where no submission is looked for, but looks like one."""
-        found = []
+        submitted = self.root / self.directory.submitted_directory
+        hidden = sorted(entry.name for entry in submitted.glob(".*"))  # nbgrader sees none of them
+        found = [submitted / name for name in hidden if _exists(self._submitted(name))]
         for name in self._names_in_submitted():
             folder = self._submitted(name)
             exchanged = name == self.assignment_id  # with the name of the student

@@ -21,7 +21,7 @@ from pathlib import Path
 
 _MEMORY_BYTES = 250_000_000  # on top of what the helper has
 _CPU_SECONDS = 2
-_WALL_SECONDS = 30  # many forks may share a processor
+_WALL_SECONDS = 10  # many forks may share a processor
 _ANSWER_BYTES = 2_000_000
 _TOO_MUCH = (
     f"to read the code takes more than {_CPU_SECONDS} seconds or {_MEMORY_BYTES // 1_000_000} MB"

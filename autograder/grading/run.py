@@ -100,7 +100,8 @@ def grade_submission(
         return unreadable(assignment, str(reason), submission)
     rebuilt = rebuild(assignment, submitted)
     seconds = {"intake": time.monotonic() - started, "start": 0.0, "cells": 0.0, "tests": 0.0}
-    run = _Run.of(rebuilt.notebook, assignment, limits, full, sandboxed, hidden, seconds)
+    deadline = started + limits.total_seconds
+    run = _Run.of(rebuilt.notebook, assignment, limits, full, sandboxed, hidden, seconds, deadline)
     facts = Facts(
         repairs=rebuilt.repairs,
         violations=check_rules(assignment, submitted),
@@ -116,7 +117,8 @@ def first_verdicts(
     """What the tests say of one of the instructor's own notebooks, without second chances."""
     notebook = rebuild(assignment, read_submission(submission)).notebook
     seconds = dict.fromkeys(("start", "cells", "tests"), 0.0)
-    run = _Run.of(notebook, assignment, limits, False, sandboxed, hidden, seconds)
+    deadline = time.monotonic() + limits.total_seconds
+    run = _Run.of(notebook, assignment, limits, False, sandboxed, hidden, seconds, deadline)
     return run.grade(second_chance=False)
 
 
@@ -194,8 +196,9 @@ class _Run:
     assignment: Assignment
     limits: Limits
     full: bool
-    start_process: Callable[[], StudentProcess]
+    start_process: Callable[..., StudentProcess]
     seconds: dict[str, float]
+    deadline: float  # of time.monotonic()
     _found_inert: set[int] | None = None
 
     @classmethod
@@ -208,11 +211,12 @@ class _Run:
         sandboxed: bool,
         hidden: tuple[str, ...],
         seconds: dict[str, float],
+        deadline: float,
     ) -> _Run:
         start_process = functools.partial(
             StudentProcess, assignment.files, limits, sandboxed=sandboxed, hidden=hidden
         )
-        return cls(notebook, assignment, limits, full, start_process, seconds)
+        return cls(notebook, assignment, limits, full, start_process, seconds, deadline)
 
     def grade(self, second_chance: bool = True) -> dict[str, Verdict]:
         code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
@@ -240,7 +244,6 @@ class _Run:
         """Run the cells without any test, and ask their process."""
         ran = [cell for cell in run if _role(cell) is not Role.TEST]
         verdicts = {}
-        deadline = time.monotonic() + self.limits.total_seconds
         with self._session(self.limits.first_pass_seconds) as session:
             self._keep_outputs(ran, map(session.run, ran))
             # The tests come last, so that no cell can print a hidden test's arguments.
@@ -248,7 +251,7 @@ class _Run:
                 verdicts[grade_id(test)] = session.examine(grade_id(test))
         if not second_chance:
             return verdicts
-        has_time = deadline - time.monotonic() > self.limits.total_seconds / 2
+        has_time = self.deadline - time.monotonic() > self.limits.total_seconds / 2
         missing = _unknown_names(code, verdicts) if has_time else set()
         needed = _cells_that_use(missing, skipped)
         failed = [test for test in tests if not verdicts[grade_id(test)].passed]
@@ -256,7 +259,7 @@ class _Run:
             name = grade_id(test)
             views = self._views(test, code, ran, needed)
             now = time.monotonic()
-            until = now + (deadline - now) / (len(failed) - position)
+            until = now + (self.deadline - now) / (len(failed) - position)
             verdicts[name] = self._second_chance(name, views, ran, verdicts[name], until)
         return verdicts
 
@@ -264,6 +267,8 @@ class _Run:
         return self._session(self.limits.total_seconds)
 
     def _session(self, seconds: float) -> Session:
+        """A session that has so many seconds, or what is left of the time for everything."""
+        seconds = min(seconds, self.deadline - time.monotonic())
         return Session(self.assignment, self.limits, self.start_process, seconds, self.seconds)
 
     def _keep_outputs(

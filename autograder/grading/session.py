@@ -14,7 +14,13 @@ from autograder.assignment import Assignment, answers_tested_by, grade_id
 from autograder.facts import Verdict
 from autograder.grading.examiner import examine
 from autograder.limits import Limits
-from autograder.sandbox.process import ProcessDied, StudentProcess, TimedOut
+from autograder.sandbox.process import (
+    START_SECONDS,
+    ProcessDied,
+    SandboxUnavailable,
+    StudentProcess,
+    TimedOut,
+)
 from autograder.text import readable
 
 DIED = "process-died"
@@ -30,7 +36,7 @@ class Session:
         self,
         assignment: Assignment,
         limits: Limits,
-        start_process: Callable[[], StudentProcess],
+        start_process: Callable[..., StudentProcess],
         total_seconds: float,
         seconds: dict[str, float],
     ) -> None:
@@ -106,9 +112,13 @@ class Session:
     def _start(self) -> StudentProcess:
         """The running process, or a new one in which the completed cells have run again."""
         while self._process is None:
-            self._time_for(0)
-            with self._clock("start"):
-                self._process = self._start_process()
+            seconds = self._time_for(START_SECONDS)
+            try:
+                with self._clock("start"):
+                    self._process = self._start_process(seconds=seconds)
+            except SandboxUnavailable:
+                self._time_for(0)  # it may have had too little time
+                raise
             replay, self._completed = self._completed, []
             for cell in replay:
                 try:

@@ -54,7 +54,7 @@ from autograder.limits import MEGABYTE, Limits
 from autograder.sandbox import bubblewrap, protocol
 
 _PROGRAM = Path(__file__).with_name("program.py")
-_START_SECONDS = 60
+START_SECONDS = 60
 _THREADS_OF_BUBBLEWRAP = 1  # the first process of a sandbox is its own
 _ENDING_SECONDS = 2  # for a process to end that has closed its side of the socket
 _LOOK_SECONDS = 0.2  # between two looks at the memory of a sandbox
@@ -135,6 +135,8 @@ class StudentProcess:
         Folders that must not be seen even if they lie inside the Python environment.
     fonts : mapping of str to bytes, optional
         Files in which Matplotlib remembers which fonts there are; found out once unless given.
+    seconds : float
+        Time for the start.
 
     Raises
     ------
@@ -149,6 +151,7 @@ class StudentProcess:
         sandboxed: bool = True,
         hidden: Sequence[Path] = (),
         fonts: Mapping[str, bytes] | None = None,
+        seconds: float = START_SECONDS,
     ) -> None:
         if fonts is None:
             fonts = _known_fonts(sandboxed)
@@ -180,7 +183,7 @@ class StudentProcess:
                 "scratch": scratch,
                 "user": self._process.user,
             }
-            deadline = time.monotonic() + _START_SECONDS
+            deadline = time.monotonic() + seconds
             self._send(settings, deadline)
             answer = self._receive(deadline)
             if "failed" in answer:
@@ -381,8 +384,8 @@ def _known_fonts(sandboxed: bool) -> dict[str, bytes]:
     the machine has.
     """
     with StudentProcess({}, Limits(), sandboxed, fonts={}) as process:
-        process.run_cell(_FIND_FONTS, _START_SECONDS)
-        files = process.call("font_files", [], _START_SECONDS)
+        process.run_cell(_FIND_FONTS, START_SECONDS)
+        files = process.call("font_files", [], START_SECONDS)
     # A list of very many fonts does not pass the gate; then matplotlib makes its own.
     return {name: content.encode() for name, content in files.items() if type(content) is str}
 

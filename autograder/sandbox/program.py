@@ -332,7 +332,6 @@ class Encoder:
             return self._leave_out(value, f"of {dtype.name}")
         if not self._take(value.nbytes):
             return self._leave_out(value, "too large")
-        dtype = dtype.newbyteorder("<")
         data = numpy.asarray(value).astype(dtype, order="C").tobytes()
         body = {"dtype": dtype.str, "data": base64.b64encode(data).decode()}
         if isinstance(value, numpy.generic):
@@ -383,7 +382,7 @@ def decode(content: object) -> object:
         data = base64.b64decode(body["data"])
         dtype = numpy.dtype(body["dtype"])
         array = numpy.frombuffer(data, dtype).reshape(body.get("shape", []))
-        array = array.astype(dtype.newbyteorder("="))
+        array = array.astype(dtype)
         return array if tag == "array" else array[()]
     return {"tuple": tuple, "set": set, "frozenset": frozenset}[tag](map(decode, body))
 

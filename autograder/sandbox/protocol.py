@@ -33,8 +33,8 @@ from autograder.sandbox import program
 
 DTYPES = frozenset(
     ["|b1", "|i1", "|u1"]
-    + [f"<{kind}{size}" for kind in "iuf" for size in (2, 4, 8)]
-    + ["<c8", "<c16"]
+    + [f"{order}{kind}{size}" for order in "<>" for kind in "iuf" for size in (2, 4, 8)]
+    + ["<c8", "<c16", ">c8", ">c16"]
 )
 NAME_CHARACTERS = 60
 MESSAGE_CHARACTERS = 2_000
@@ -174,7 +174,7 @@ class _Decoder:
         try:
             # A truth value may arrive as any byte; all but 0 become 1.
             stored = np.uint8 if dtype.kind == "b" else dtype
-            return np.frombuffer(data, stored).reshape(shape).astype(dtype.newbyteorder("="))
+            return np.frombuffer(data, stored).reshape(shape).astype(dtype)
         except ValueError as error:
             raise Malformed("an array of impossible shape") from error
 

@@ -11,18 +11,26 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Future
 
 import pytest
+from nbgrader.converters import GenerateFeedback
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
 from sqlalchemy import Engine, event
 from tornado.log import app_log
 
+from autograder import cli
 from autograder.__main__ import main
 from autograder.assignment import Assignment
-from autograder.course import transaction
-from autograder.course.batch import grade_course, new_submissions
+from autograder.course import batch, transaction
+from autograder.course.batch import Workers, grade_course, new_submissions
 from autograder.course.folder import Course, Submission
 from autograder.course.writer import Writer
+from autograder.grading import run, session
 from autograder.grading.run import grade_submission
+from autograder.plugins.feedback import FeedbackExporter
+from autograder.sandbox.process import StudentProcess
 from autograder.submission import files
 from tests.support import courses
 
@@ -140,14 +148,14 @@ def test_a_full_disk_is_reported_and_the_next_run_records_the_rest(submitted, tm
     small.mkdir()
     kept.mkdir()
     arguments = [str(submitted), str(size), str(small), str(kept), sys.executable]
-    run = subprocess.run(
+    graded = subprocess.run(
         [*in_a_namespace, "sh", "-c", FULL_DISK, "sh", *arguments],
         cwd=courses.PROJECT,
         capture_output=True,
         text=True,
     )
-    assert run.returncode == 0, run.stderr
-    assert "Traceback" not in run.stderr
+    assert graded.returncode == 0, graded.stderr
+    assert "Traceback" not in graded.stderr
 
     lines = re.findall(r"^\[.*\] (s\d): (.*)$", (kept / "first").read_text(), re.MULTILINE)
     assert sorted(student for student, _ in lines) == STUDENTS
@@ -191,6 +199,83 @@ def test_an_exception_at_any_step_costs_only_its_own_submission(
     problems = {outcome.student for outcome in outcomes if outcome.problem}
     assert problems == STEPS.keys() - {"s1"}  # that one lacks its time, and is graded all the same
     assert set(courses.scores(submitted)) == set(STUDENTS) - problems
+
+
+class OneAtATime(courses.Canned):
+    """Grades what can be read in this process, and has a result ready for all else."""
+
+    def submit(self, function, submission, *task, **options):
+        if not submission:
+            return super().submit(function, submission, *task, **options)
+        future = Future()
+        try:
+            future.set_result(function(submission, *task, **options))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
+INSIDE_A_WORKER = {
+    "reading the notebook": (run, "read_submission"),
+    "rebuilding it": (run, "rebuild"),
+    "checking the rules": (run, "check_rules"),
+    "starting a sandbox": (run, "StudentProcess"),
+    "running a cell": (StudentProcess, "run_cell"),
+    "examining": (session, "examine"),
+    "closing the sandbox": (StudentProcess, "close"),
+    "telling what was found": (run, "_finished"),
+}
+
+
+@pytest.mark.parametrize("step", INSIDE_A_WORKER)
+def test_an_exception_inside_a_worker_costs_only_its_own_submission(
+    submitted, right_result, monkeypatch, capsys, step
+):
+    courses.submission_path(submitted, "s3").unlink()
+    courses.submission_path(submitted, "s3").parent.rmdir()
+    courses.hand_in(submitted, "s3", courses.answers())
+    place, name = INSIDE_A_WORKER[step]
+    original = getattr(place, name)
+    failed = []
+
+    def fail(*arguments, **options):
+        if name == "close":
+            original(*arguments, **options)
+        failed.append(step)
+        raise RuntimeError("injected")
+
+    workers = Workers(make_executor=lambda: OneAtATime(right_result), in_flight=lambda: 2)
+    monkeypatch.setattr(batch, "local_workers", lambda jobs: workers)
+    monkeypatch.setattr(cli, "check_sandbox", lambda: None)  # before any submission
+    monkeypatch.setattr(place, name, fail)
+    code = main(["grade", "--course", str(submitted)])
+    assert failed
+    assert code == 1
+    assert re.search(r"\] s3: .*injected", capsys.readouterr().out)
+    assert courses.scores(submitted).keys() == set(STUDENTS) - {"s3"}
+
+
+def test_a_page_that_cannot_be_made_costs_nobody_else_theirs(
+    submitted, right_result, monkeypatch, caplog
+):
+    grade_quickly(submitted, right_result)
+    original = FeedbackExporter.from_notebook_node
+
+    def fail(self, notebook, resources=None, **options):
+        if resources["nbgrader"]["student"] == "s3":
+            raise RuntimeError("injected")
+        return original(self, notebook, resources, **options)
+
+    monkeypatch.setattr(FeedbackExporter, "from_notebook_node", fail)
+    config = Course(submitted, courses.ASSIGNMENT).config
+    converter = GenerateFeedback(coursedir=CourseDirectory(config=config), config=config)
+    converter.coursedir.assignment_id = courses.ASSIGNMENT
+    with pytest.raises(NbGraderException):
+        converter.start()
+    assert "error processing assignment 'Initialization' for student 's3'" in caplog.text
+    assert {path.parts[-3] for path in submitted.glob("feedback/*/*/*.html")} == (
+        set(STUDENTS) - {"s3"}
+    )
 
 
 def test_a_clock_that_jumps_changes_nothing(course, right_result, monkeypatch):

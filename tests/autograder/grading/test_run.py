@@ -12,11 +12,14 @@ import pytest
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from autograder.grading import run
+from autograder.assignment import Assignment
+from autograder.config import Grading
+from autograder.grading import reader_program, run, session
 from autograder.grading.examiner import examine
 from autograder.grading.inert import is_inert
 from autograder.grading.run import grade_submission
-from autograder.sandbox.process import StudentError
+from autograder.limits import Limits
+from autograder.sandbox.process import CellResult, ProcessDied, StudentError
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
 from autograder.text import readable
@@ -163,6 +166,83 @@ def test_all_that_is_tested_again_shares_the_time_that_is_left(assignment, monke
     assert small.passed(small.grade(spoiled, assignment, limits)) == [False, False, False]
     assert granted[0] == limits.first_pass_seconds
     assert len(granted) >= 2 and granted[1] <= limits.total_seconds / 3
+
+
+class Clock:
+    """Time that passes when somebody spends it."""
+
+    def __init__(self):
+        self.now = 1_000.0
+
+    def monotonic(self):
+        return self.now
+
+
+def slow_process(clock, start, cell, fails_at):
+    """A process that takes a share of the time that it is given, and then dies now and then."""
+
+    class Slow:
+        runs = 0
+
+        def __init__(self, files, limits, sandboxed, hidden, seconds):
+            clock.now += seconds * start
+
+        def _spend(self, seconds):
+            clock.now += seconds * cell
+            Slow.runs += 1
+            if Slow.runs % fails_at == 0:
+                raise ProcessDied("it took too long")
+
+        def run_cell(self, source, seconds):
+            self._spend(seconds)
+            return CellResult([], False)
+
+        def defines(self, name, seconds):
+            self._spend(seconds)
+            return True
+
+        def call(self, function, arguments, seconds, keywords=None):
+            self._spend(seconds)
+            raise StudentError("ValueError", "no", [])
+
+        def close(self):
+            pass
+
+    return Slow
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize(
+    ("start", "cell", "fails_at"),
+    [(1, 0.1, 5), (0.3, 0.05, 2), (0.01, 1, 1), (0.01, 0.3, 7), (0.001, 0.02, 30)],
+)
+def test_no_mixture_of_starts_replays_and_second_passes_takes_more_than_the_time_for_all(
+    assignment, monkeypatch, inside, start, cell, fails_at
+):
+    if inside:
+        assignment = dataclasses.replace(assignment, inside=frozenset(assignment.points()))
+    clock = Clock()
+    monkeypatch.setattr(run, "time", clock)
+    monkeypatch.setattr(session, "time", clock)
+    monkeypatch.setattr(run, "StudentProcess", slow_process(clock, start, cell, fails_at))
+    monkeypatch.setattr(run, "are_inert", lambda assignment, cells: [False] * len(cells))
+    limits = Limits()
+    graded = small.grade(small.submission(assignment), assignment, limits)
+    assert len(graded.facts.verdicts) == len(EXERCISES)
+    assert clock.now - 1_000 <= limits.total_seconds + 1e-6
+
+
+def test_a_notebook_holds_its_worker_for_three_minutes_at_most():
+    assert Grading().limits() == Limits()  # what the command line and nbgrader take
+    for_ending = 10
+    assert Limits().total_seconds + reader_program._WALL_SECONDS + for_ending <= 180
+
+
+def test_an_array_of_the_other_byte_order_is_as_wrong_as_the_public_test_says(course):
+    foreign = answer("zeros", "np.zeros((layers_dims[l], layers_dims[l - 1])).astype('>f8')")
+    submission = courses.hand_in(course, "ada", courses.answers(zeros=foreign)).read_bytes()
+    ours = Assignment.from_directory(course / "source/Initialization")
+    assert grade_submission(submission, ours).facts.verdicts["test-zeros"].code == "wrong-dtype"
 
 
 def test_without_the_second_chance_one_answer_could_spoil_another(assignment, monkeypatch):

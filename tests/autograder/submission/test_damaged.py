@@ -37,7 +37,9 @@ def graded(course_template, tmp_path_factory):
         courses.hand_in_file(course, "two_notebooks", b"").with_name(name).write_bytes(intact)
     courses.submission_path(course, "two_notebooks").unlink()
     (course / "submitted" / "file.ipynb").write_bytes(intact)
-    for place in ("above", "spelled/initialization", "Initialization/exchanged"):
+    for place in (
+        *("above", "spelled/initialization", "Initialization/exchanged", "..x/Initialization"),
+    ):
         (course / "submitted" / place).mkdir(parents=True)
         (course / "submitted" / place / "Initialization.ipynb").write_bytes(intact)
     pipe = courses.submission_path(course, "pipe")
@@ -77,6 +79,7 @@ def test_what_stands_in_another_place_is_reported_by_name(graded):
         "above/Initialization.ipynb",
         "spelled/initialization",
         "Initialization",
+        "..x",
     ):
         assert f"submitted/{place} is not where a submission belongs" in result.stderr
     assert "several notebooks of other names: one.ipynb, two.ipynb" in result.stdout

@@ -145,7 +145,9 @@ def test_the_film_and_the_laboratory_work(notebook, window):
 def test_the_downloaded_notebook_gets_all_points_and_no_repair(notebook, window, tmp_path):
     choose(notebook.page, "File", "Save Notebook")
     with notebook.page.expect_download() as download:
-        choose(notebook.page, "File", "Download")
+        file = notebook.page.locator(".jp-DirListing-item", has_text=NOTEBOOK)
+        file.click(button="right")
+        notebook.page.locator(".lm-Menu-itemLabel").get_by_text("Download", exact=True).click()
     content = Path(download.value.path()).read_bytes()
     course = courses.generate(tmp_path / "course")
     courses.hand_in_file(course, "ada", content)

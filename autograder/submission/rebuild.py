@@ -292,7 +292,7 @@ def _describe(
     kernel = submission.metadata.get("kernel", "")
     language = submission.metadata.get("language", "")
     expected = assignment.metadata.kernelspec.name
-    if kernel != expected or language not in ("", "python"):
+    if language != "python" and (language or kernel != expected):  # its name differs by place
         repairs.append(
             Repair(
                 "kernel",

@@ -21,7 +21,7 @@ from typing import Any
 
 from autograder.assignment import Assignment, Role, role, syntax_tree
 from autograder.facts import Verdict
-from autograder.sandbox.process import ProcessDied, StudentError, StudentProcess
+from autograder.sandbox.process import StudentError, StudentProcess
 from autograder.text import readable
 
 
@@ -48,20 +48,22 @@ def examine(
     ProcessDied
         If the student's process is lost during a call.
     """
-    deaths: list[ProcessDied] = []
+    failures: list[Exception] = []
     printed = io.StringIO()
 
     def proxy(name: str) -> Callable[..., Any]:
         def call(*arguments: Any, **keywords: Any) -> Any:
-            if deaths:
-                raise deaths[0]
+            if failures:
+                raise failures[0]
             try:
                 value = student.call(name, list(arguments), seconds(), keywords)
-            except ProcessDied as death:
-                deaths.append(death)  # the tests explain exceptions, but must not explain this one
-                raise
             except StudentError as error:
                 raise _as_builtin(error) from error
+            except TypeError:  # an argument that is no plain data
+                raise
+            except Exception as failure:  # the process is lost, or the grader is at fault
+                failures.append(failure)  # the tests explain exceptions, but must not explain this
+                raise
             if sys.stdout is not printed:  # the test catches what is printed
                 sys.stdout.write(student.printed)
             return value
@@ -94,8 +96,8 @@ def examine(
             verdict = Verdict(False, message.removesuffix(f"\n[{code}]"), code)
         else:
             verdict = Verdict(True, readable(printed.getvalue()).strip())
-    if deaths:
-        raise deaths[0]
+    if failures:
+        raise failures[0]
     return verdict
 
 

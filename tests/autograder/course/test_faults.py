@@ -222,6 +222,7 @@ INSIDE_A_WORKER = {
     "starting a sandbox": (run, "StudentProcess"),
     "running a cell": (StudentProcess, "run_cell"),
     "examining": (session, "examine"),
+    "calling a function": (StudentProcess, "call"),
     "closing the sandbox": (StudentProcess, "close"),
     "telling what was found": (run, "_finished"),
 }

@@ -22,6 +22,7 @@ from typing import Any
 from autograder.assignment import Assignment, Role, role, syntax_tree
 from autograder.facts import Verdict
 from autograder.sandbox.process import ProcessDied, StudentError, StudentProcess
+from autograder.sandbox.warm import SandboxLost
 from autograder.text import readable
 
 
@@ -45,10 +46,10 @@ def examine(
 
     Raises
     ------
-    ProcessDied
+    ProcessDied, SandboxLost
         If the student's process is lost during a call.
     """
-    deaths: list[ProcessDied] = []
+    deaths: list[ProcessDied | SandboxLost] = []
     printed = io.StringIO()
 
     def proxy(name: str) -> Callable[..., Any]:
@@ -57,7 +58,7 @@ def examine(
                 raise deaths[0]
             try:
                 value = student.call(name, list(arguments), seconds(), keywords)
-            except ProcessDied as death:
+            except (ProcessDied, SandboxLost) as death:
                 deaths.append(death)  # the tests explain exceptions, but must not explain this one
                 raise
             except StudentError as error:

@@ -8,6 +8,7 @@ fewer cells, see `_views`, so that neither a mistake nor an attack in one answer
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -32,6 +33,7 @@ from autograder.grading.reader import are_inert, check_rules
 from autograder.grading.session import DIED, TIME_OUT, Session, error_output
 from autograder.limits import Limits
 from autograder.sandbox.process import StudentProcess
+from autograder.sandbox.warm import SandboxLost
 from autograder.submission.notebook import Unreadable, read_submission
 from autograder.submission.rebuild import rebuild
 from autograder.text import readable
@@ -210,11 +212,22 @@ class _Run:
         seconds: dict[str, float],
     ) -> _Run:
         start_process = functools.partial(
-            StudentProcess, assignment.files, limits, sandboxed=sandboxed, hidden=hidden
+            StudentProcess,
+            assignment.files,
+            limits,
+            sandboxed=sandboxed,
+            hidden=hidden,
+            modules=assignment.modules,
         )
         return cls(notebook, assignment, limits, full, start_process, seconds)
 
     def grade(self, second_chance: bool = True) -> dict[str, Verdict]:
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(SandboxLost):
+                return self._grade(second_chance)
+        return self._grade(second_chance)
+
+    def _grade(self, second_chance: bool) -> dict[str, Verdict]:
         code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
         skipped = [] if self.full else [cell for cell in code if _role(cell) in _SKIPPED]
         run = _without(skipped, code)
@@ -355,6 +368,7 @@ def _functions(ours: NotebookNode) -> list[str]:
         return []
 
 
+_ATTEMPTS = 3  # whoever ends a template, it is not the submission
 _OUTPUT_BYTES, _LINE_BYTES = 200, 20  # what each costs in the files and pages made of it
 _SKIPPED = (Role.DEMONSTRATION, Role.PLAYGROUND)
 

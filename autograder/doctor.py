@@ -15,6 +15,7 @@ from autograder.course.folder import CourseError, load_config
 from autograder.limits import MEGABYTE, Limits
 from autograder.sandbox import bubblewrap, seccomp
 from autograder.sandbox.process import SandboxUnavailable, StudentProcess
+from autograder.sandbox.warm import COLD, templates
 
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc")
 _CONTAINER = "in Docker or Podman: the options that docs/containers.md names"
@@ -85,6 +86,7 @@ def _findings(course: Path) -> Iterator[Finding]:
         if namespaces:
             yield from _extras(lambda *options: bubblewrap.may(bwrap, *options))
             yield _sandbox()
+            yield _template()
     yield _memory()
     yield from _exchange(course)
 
@@ -124,6 +126,16 @@ def _sandbox() -> Finding:
     if failed:
         return Finding("sandbox", False, "NumPy cannot be imported in it", "make setup")
     return Finding("sandbox", True, "Python and NumPy start in it")
+
+
+def _template() -> Finding:
+    """Whether sandboxes can be forked from one that has Python and packages loaded."""
+    refusal = templates.refusal
+    return Finding(
+        *("warm start", not refusal, COLD.format(refusal) if refusal else "allowed"),
+        f"{_CONTAINER} (unshare and mount within a sandbox)",
+        needed=False,
+    )
 
 
 def _memory() -> Finding:

@@ -333,12 +333,15 @@ def _usage(pid: int, counted: bool = True) -> tuple[int, int]:
     return pages * os.sysconf("SC_PAGE_SIZE"), threads
 
 
+def python_environment() -> list[Path]:
+    """Return what Python needs: the interpreter, its library, packages."""
+    base = Path(sys.base_prefix).resolve()
+    return [Path(sys.executable).resolve(), base / "lib", *package_folders()]
+
+
 def _mounts(bwrap: str, scratch_bytes: int, hidden: Sequence[Path]) -> list:
     """Return the arguments that make the file system of a sandbox."""
-    interpreter = Path(sys.executable).resolve()
-    base = Path(sys.base_prefix).resolve()
-    visible = [interpreter, base / "lib", *package_folders()]
-    visible += [Path("/usr/bin"), Path("/usr/lib"), Path("/usr/lib64")]
+    visible = [*python_environment(), Path("/usr/bin"), Path("/usr/lib"), Path("/usr/lib64")]
     visible += [Path("/etc/ld.so.cache"), Path("/etc/alternatives")]  # to find shared libraries
     steps = {path: ["--ro-bind", path, path] for path in visible if path.exists()}
     for folder in {Path(folder).resolve() for folder in hidden}:

@@ -30,8 +30,8 @@ _SCRATCH_BYTES = 10_000_000  # a template empties it before the first fork
 _FORKS = 200  # of one template; the next one has another seed for hashes
 _CREDENTIALS = struct.Struct("3i")  # process, user, group
 COLD = (
-    "each sandbox starts from nothing, about half a second more for each submission, because this "
-    "machine refuses a sandbox within a sandbox ({})"
+    "each sandbox starts from nothing, which takes about half a second more for each submission, "
+    "because here none can be made within another: {}"
 )
 _KINDS = 3  # templates at a time: an assignment may have several notebooks
 
@@ -121,6 +121,9 @@ class Template:
     def __init__(
         self, modules: Sequence[str], hidden: Sequence[Path], fonts: Mapping[str, str]
     ) -> None:
+        for path in bubblewrap.python_environment():
+            if any(path.is_relative_to(folder) for folder in bubblewrap.OWN_SPACE):
+                raise bubblewrap.CannotStart(f"{path} would lie below the scratch space of a fork")
         self.forks = 0
         self.alive = 0
         self._retired = False
@@ -207,13 +210,15 @@ class _Templates:
                 try:
                     template = template or Template(*kind, fonts)
                     fork = Fork(template, channel, scratch_bytes)
-                except bubblewrap.CannotStart as error:
+                except (bubblewrap.CannotStart, SandboxLost) as error:
+                    if template:
+                        template.retire()
+                    if isinstance(error, SandboxLost):
+                        continue
                     if kind[0]:
                         self._bare.add(kind)
                     else:
                         self.refusal = str(error)
-                except SandboxLost:
-                    template.retire()
                 else:
                     self._kept[kind] = template  # as the youngest
                     return fork

@@ -19,7 +19,8 @@ def findings(course) -> dict[str, doctor.Finding]:
 def test_a_machine_that_has_everything_can_grade(course, capsys):
     assert doctor.report(course)
     said = capsys.readouterr().out
-    assert "Python and NumPy start in it" in said and "Grading works here." in said
+    assert "Python and NumPy start in it" in said and "warm start" in said
+    assert "Grading works here." in said
 
 
 def test_the_command_ends_with_an_error_where_something_is_missing(course):
@@ -43,6 +44,12 @@ def test_refused_namespaces_come_with_a_remedy_for_each_system(course, monkeypat
     assert "sandbox" not in findings(course)
 
 
+def test_a_machine_without_warm_sandboxes_can_grade_and_hears_what_that_costs(course, cold):
+    finding = findings(course)["warm start"]
+    assert not finding.good and not finding.needed
+    assert "about half a second more for each submission" in finding.note
+
+
 @pytest.mark.parametrize("option", ["--proc", "--hostname"])
 def test_what_a_container_forbids_and_grading_does_without_is_no_fault(
     option, course, monkeypatch, capsys
@@ -57,7 +64,7 @@ def test_what_a_container_forbids_and_grading_does_without_is_no_fault(
     assert "without " in capsys.readouterr().out
 
 
-def test_an_unknown_architecture_is_named(course, monkeypatch):
+def test_an_unknown_architecture_is_named(course, monkeypatch, cold):
     monkeypatch.setattr(doctor.platform, "machine", lambda: "riscv64")
     found = findings(course)
     assert not found["filter of system calls"].good

@@ -49,9 +49,11 @@ def student():
         yield process
 
 
-@pytest.fixture
-def victim():
-    """A process for code that does harm."""
+@pytest.fixture(params=["warm", "cold"])
+def victim(request):
+    """A process for code that does harm, in each of the two kinds of sandbox."""
+    if request.param == "cold":
+        request.getfixturevalue("cold")
     with StudentProcess(FILES, SMALL) as process:
         yield process
 

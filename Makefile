@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test site test-site lab assignment screenshots lint clean
+.PHONY: help setup demo test site test-site test-container test-hub lab assignment screenshots lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo 'make test        run all tests'
 	@echo 'make site        build the site to learn from in a browser (OFFLINE=1: with Python inside)'
 	@echo 'make test-site   test that site; downloads 80 MB'
+	@echo 'make test-container, make test-hub   test the image (Podman), and a JupyterHub; 200 MB each'
 	@echo 'make screenshots renew the pictures in docs/images/'
 	@echo 'make lint        check style, without changing anything'
 	@echo 'make setup       install what the others need (they do it themselves)'
@@ -55,6 +56,18 @@ test-site: .venv/installed-dev
 	$(MAKE) site OFFLINE=1
 	SITE=site $(BIN)/python -m pytest tests/test_site.py
 
+test-container: .venv/installed-dev
+	CONTAINER=1 $(BIN)/python -m pytest tests/test_container.py
+
+.venv-hub/installed: requirements-hub.txt requirements-dev.txt requirements.txt
+	$(PYTHON) -m venv .venv-hub
+	.venv-hub/bin/pip install --quiet --disable-pip-version-check -r requirements-hub.txt
+	npm install --silent --no-fund --no-audit --prefix .venv-hub configurable-http-proxy@5.3.0
+	@touch $@
+
+test-hub: .venv-hub/installed
+	.venv-hub/bin/python -m pytest tests/test_hub.py
+
 lab: .venv/installed
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) Initialization.ipynb
 
@@ -73,5 +86,5 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf .venv .venv-site site demo .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-site .venv-hub site demo .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -106,6 +106,8 @@ class Assignment:
     inside : frozenset of str
         Grade ids of the test cells that run in the student's sandbox, see
         `autograder.grading.calibration`. All others run in the grader's process.
+    modules : tuple of str
+        Installed modules that the given cells import, directly or not.
 
     Raises
     ------
@@ -118,6 +120,7 @@ class Assignment:
     rules: str = ""
     settings: str = "{}"
     inside: frozenset[str] = frozenset()
+    modules: tuple[str, ...] = ()
 
     @classmethod
     def from_directory(cls, directory: str | Path, rules: str = "") -> Assignment:

@@ -26,6 +26,7 @@ from autograder.course.folder import (
     rules_of,
 )
 from autograder.sandbox.process import SandboxUnavailable, check_sandbox
+from autograder.sandbox.warm import COLD, templates
 from autograder.text import counted, in_line
 
 if TYPE_CHECKING:  # what grades runs on Linux alone, the other commands everywhere
@@ -190,6 +191,8 @@ def _grade(options: argparse.Namespace) -> int:
         misplaced = [] if options.students else _misplaced(courses)
         if new and not options.no_sandbox and not options.scheduler:
             check_sandbox()
+            if templates.refusal:
+                print(f"autograder: {COLD.format(templates.refusal)}", file=sys.stderr)
         for course, _ in new:  # all, before anything is graded
             _calibrate(course, options)
         outcomes = []

@@ -15,6 +15,7 @@ from autograder.course.folder import CourseError, load_config
 from autograder.limits import MEGABYTE, Limits
 from autograder.sandbox import bubblewrap, seccomp
 from autograder.sandbox.process import SandboxUnavailable, StudentProcess
+from autograder.sandbox.warm import COLD, templates
 
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc")
 _CONTAINER = "in Docker or Podman: the options that docs/containers.md names"
@@ -26,7 +27,7 @@ Ubuntu 24.04 and newer: the AppArmor profile bwrap-userns-restrict (package appa
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """What one look found.
 
     Attributes
@@ -51,21 +52,21 @@ class Finding:
 
 def report(course: Path) -> bool:
     """Print what each look found; return whether a submission of `course` can be graded here."""
-    findings = list(_findings(course))
-    for finding in findings:
-        verdict = "ok" if finding.good else "MISSING" if finding.needed else "without"
-        print(f"{verdict:8}{finding.what}: {finding.note}")
-        if not finding.good:
-            for line in finding.remedy.splitlines():
+    checks = list(_checks(course))
+    for check in checks:
+        verdict = "ok" if check.good else "MISSING" if check.needed else "without"
+        print(f"{verdict:8}{check.what}: {check.note}")
+        if not check.good:
+            for line in check.remedy.splitlines():
                 print(f"{'':10}{line}")
-    good = all(finding.good or not finding.needed for finding in findings)
+    good = all(check.good or not check.needed for check in checks)
     print("Grading works here." if good else "Grading does not work here yet.")
     return good
 
 
-def _findings(course: Path) -> Iterator[Finding]:
+def _checks(course: Path) -> Iterator[Check]:
     if sys.platform != "linux":
-        yield Finding(
+        yield Check(
             *("system", False, platform.system()),
             remedy="Grade on Linux, in WSL or in a container. Everything else works here.",
         )
@@ -73,62 +74,73 @@ def _findings(course: Path) -> Iterator[Finding]:
     yield _architecture()
     bwrap = shutil.which("bwrap")
     if bwrap is None:
-        yield Finding("bubblewrap", False, "not found", "sudo apt-get install bubblewrap")
+        yield Check("bubblewrap", False, "not found", "sudo apt-get install bubblewrap")
     else:
         told = subprocess.run([bwrap, "--version"], capture_output=True, text=True)
-        yield Finding("bubblewrap", True, told.stdout.strip())
+        yield Check("bubblewrap", True, told.stdout.strip())
         namespaces = bubblewrap.may(bwrap, *_NAMESPACES)
-        yield Finding(
+        yield Check(
             *("namespaces", namespaces, "allowed" if namespaces else "refused by this system"),
             _ALLOW_NAMESPACES,
         )
         if namespaces:
             yield from _extras(lambda *options: bubblewrap.may(bwrap, *options))
             yield _sandbox()
+            yield _template()
             how = "looked at five times a second (polling); no control group is used"
-            yield Finding("memory of a sandbox", True, how)
+            yield Check("memory of a sandbox", True, how)
     yield _memory()
     yield from _exchange(course)
 
 
-def _architecture() -> Finding:
+def _architecture() -> Check:
     machine = platform.machine()
-    return Finding(
+    return Check(
         *("filter of system calls", machine in seccomp.ARCHITECTURES, machine),
         f"Grade on a machine of the architecture {' or '.join(seccomp.ARCHITECTURES)}.",
     )
 
 
-def _extras(may: Callable[..., bool]) -> Iterator[Finding]:
+def _extras(may: Callable[..., bool]) -> Iterator[Check]:
     """What makes the sandbox better where a system allows it."""
     proc = may("--proc", "/proc")
-    yield Finding(
+    yield Check(
         *("/proc", proc, "own" if proc else "the sandbox has none; few programs miss it"),
         "Docker: --security-opt systempaths=unconfined. Podman: --security-opt unmask=ALL",
         needed=False,
     )
     name = may("--hostname", "sandbox")
-    yield Finding(
+    yield Check(
         *("host name", name, "own" if name else "student code can read that of this machine"),
         f"{_CONTAINER} (sethostname)",
         needed=False,
     )
 
 
-def _sandbox() -> Finding:
+def _sandbox() -> Check:
     """Not only the parts: a sandbox as grading makes it, with Python and the filter inside."""
     try:
         with StudentProcess({}, Limits()) as student:
             failed = student.run_cell("import numpy", 60).failed
     except SandboxUnavailable as error:
         said = str(error).partition("\n")[0]
-        return Finding("sandbox", False, said, f"{_ALLOW_NAMESPACES}")
+        return Check("sandbox", False, said, f"{_ALLOW_NAMESPACES}")
     if failed:
-        return Finding("sandbox", False, "NumPy cannot be imported in it", "make setup")
-    return Finding("sandbox", True, "Python and NumPy start in it")
+        return Check("sandbox", False, "NumPy cannot be imported in it", "make setup")
+    return Check("sandbox", True, "Python and NumPy start in it")
 
 
-def _memory() -> Finding:
+def _template() -> Check:
+    """Whether sandboxes can be forked from one that has Python and packages loaded."""
+    refusal = templates.refusal
+    return Check(
+        *("warm start", not refusal, COLD.format(refusal) if refusal else "allowed"),
+        f"{_CONTAINER} (unshare and mount within a sandbox)",
+        needed=False,
+    )
+
+
+def _memory() -> Check:
     """Memory that is free here and that a container leaves us, for one submission at a time."""
     needed = Limits().memory_bytes + 500 * MEGABYTE  # and the grader itself
     lines = Path("/proc/meminfo").read_text().splitlines()
@@ -137,7 +149,7 @@ def _memory() -> Finding:
     if limit.is_file() and (text := limit.read_text().strip()).isdecimal():
         free = min(free, int(text))
     at_a_time = free // needed
-    return Finding(
+    return Check(
         "memory",
         at_a_time >= 1,
         f"{free / 1e9:.1f} GB, enough for {at_a_time} submissions at a time (grade --jobs)",
@@ -146,12 +158,12 @@ def _memory() -> Finding:
     )
 
 
-def _exchange(course: Path) -> Iterator[Finding]:
+def _exchange(course: Path) -> Iterator[Check]:
     """The exchange, if there is a course here: all users of a server write into it."""
     try:
         root = load_config(course).Exchange.root
     except CourseError:
-        yield Finding(
+        yield Check(
             *("course", False, f"{course} has no nbgrader_config.py that can be loaded"),
             "Run this command in the course folder, or name that folder with --course.",
             needed=False,
@@ -160,7 +172,7 @@ def _exchange(course: Path) -> Iterator[Finding]:
     exchange = Path(root) if isinstance(root, str) else Path("/usr/local/share/nbgrader/exchange")
     open_to_all = exchange.is_dir() and exchange.stat().st_mode & 0o777 == 0o777
     writable = open_to_all and os.access(exchange, os.W_OK)
-    yield Finding(
+    yield Check(
         *(
             "exchange",
             writable,

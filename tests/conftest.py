@@ -7,6 +7,7 @@ import pytest
 from autograder.assignment import Assignment
 from autograder.course.folder import Course
 from autograder.grading.run import Graded, grade_submission
+from autograder.sandbox import warm
 from tests.support import courses
 
 
@@ -16,6 +17,12 @@ def course_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = courses.generate(tmp_path_factory.mktemp("template") / "course")
     Course(folder, courses.ASSIGNMENT).calibrate()  # copies find it done
     return folder
+
+
+@pytest.fixture
+def cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let bubblewrap make each sandbox, as where the kernel refuses sandboxes within a sandbox."""
+    monkeypatch.setattr(warm.templates, "refusal", "refused by a test")
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from autograder.assignment import (
 from autograder.grading.examiner import library
 from autograder.grading.run import first_verdicts
 from autograder.limits import Limits
+from autograder.sandbox.process import ProcessDied, StudentProcess
 
 CACHE = ".calibration"
 """Folder of a course in which the modes are remembered."""
@@ -85,13 +86,33 @@ def calibrated(
         If this machine cannot make the sandbox.
     """
     kept = course / CACHE / f"{_key(assignment, limits)}.json" if course else None
-    reasons = _read(kept)
-    if reasons is None:
+    found = _read(kept)
+    if found is None:
         hidden = (str(course),) if course else ()
+        modules = _modules_of_given_cells(assignment, limits, sandboxed, hidden)
+        assignment = replace(assignment, modules=tuple(modules))
         reasons = _calibrate(assignment, name, limits, sandboxed, hidden)
+        found = {"reasons": reasons, "modules": modules}
         if kept:
-            _write(kept, reasons)
-    return replace(assignment, inside=frozenset(reasons)), reasons
+            _write(kept, found)
+    reasons = found["reasons"]
+    modules = tuple(found["modules"])
+    return replace(assignment, inside=frozenset(reasons), modules=modules), reasons
+
+
+def _modules_of_given_cells(
+    assignment: Assignment, limits: Limits, sandboxed: bool, hidden: tuple[str, ...]
+) -> list[str]:
+    """What a sandbox may have loaded before it meets a submission."""
+    with (
+        contextlib.suppress(ProcessDied),
+        StudentProcess(assignment.files, limits, sandboxed, hidden) as process,
+    ):
+        for cell in assignment.cells:
+            if cell.cell_type == "code" and role(cell) is Role.GIVEN:
+                process.run_cell(cell.source, limits.cell_seconds)
+        return process.installed_modules()
+    return []
 
 
 def _calibrate(
@@ -263,16 +284,16 @@ def _key(assignment: Assignment, limits: Limits) -> str:
     return digest.hexdigest()
 
 
-def _read(kept: Path | None) -> dict[str, str] | None:
+def _read(kept: Path | None) -> dict | None:
     try:
         return json.loads(kept.read_bytes()) if kept else None
     except (OSError, ValueError):
         return None
 
 
-def _write(kept: Path, reasons: dict[str, str]) -> None:
+def _write(kept: Path, found: dict) -> None:
     with contextlib.suppress(OSError):  # then it is found out again the next time
         kept.parent.mkdir(exist_ok=True)
         part = kept.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(reasons))
+        part.write_text(json.dumps(found))
         part.replace(kept)

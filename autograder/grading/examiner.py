@@ -45,7 +45,7 @@ def examine(
 
     Raises
     ------
-    ProcessDied
+    ProcessDied, SandboxLost
         If the student's process is lost during a call.
     """
     failures: list[Exception] = []

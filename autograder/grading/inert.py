@@ -6,7 +6,7 @@ import ast
 import warnings
 from collections.abc import Collection
 
-_HARMLESS_BUILTINS = frozenset(
+HARMLESS_BUILTINS = frozenset(
     "abs bool dict enumerate float int isinstance len list max min pow print range reversed round "
     "set sorted str sum tuple zip".split()
 )
@@ -27,7 +27,7 @@ _HARMLESS_NODES = (
 
 # Characters in a cell. CPython limits how deep code may be nested; its time for f-strings, though,
 # grows with the square of their length (a second for 60,000 characters).
-_LONGEST = 10_000
+LONGEST = 10_000
 
 
 def is_inert(source: str, functions: Collection[str] = ()) -> bool:
@@ -37,7 +37,7 @@ def is_inert(source: str, functions: Collection[str] = ()) -> bool:
     that another exercise can notice, except the state of NumPy's random numbers, which every
     exercise seeds. The answer False promises nothing.
     """
-    if len(source) > _LONGEST:
+    if len(source) > LONGEST:
         return False
     try:
         with warnings.catch_warnings():
@@ -57,7 +57,7 @@ def _keeps_to_itself(function: ast.FunctionDef, functions: Collection[str]) -> b
     nodes = list(ast.walk(function))
     own = {node.arg for node in nodes if isinstance(node, ast.arg)}
     own |= {node.id for node in nodes if isinstance(node, ast.Name) and _is_stored(node)}
-    known = own | _HARMLESS_BUILTINS | {*functions, "np"}
+    known = own | HARMLESS_BUILTINS | {*functions, "np"}
     # A default value is made once and lives as long as the function: it must not change.
     arguments = function.args
     defaults = filter(None, [*arguments.defaults, *arguments.kw_defaults])
@@ -81,7 +81,7 @@ def _is_harmless(node: ast.AST, known: Collection[str], functions: Collection[st
         case ast.Name(id=name):
             return name in known and not (_is_stored(node) and name in functions)
         case ast.Call(func=ast.Name(id=name)):
-            return name in functions or name in _HARMLESS_BUILTINS
+            return name in functions or name in HARMLESS_BUILTINS
         case ast.Call(func=function):
             return isinstance(function, ast.Attribute)
     return isinstance(node, _HARMLESS_NODES)

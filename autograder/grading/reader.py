@@ -73,13 +73,24 @@ def check_rules(assignment: Assignment, submitted: NotebookNode) -> list[RuleVio
 
 def are_inert(assignment: Assignment, cells: Sequence[tuple[str, Sequence[str]]]) -> list[bool]:
     """For each cell (its source, and the functions it is to define): see `inert.is_inert`."""
+    return _promises(assignment, len(cells), inert=cells)
+
+
+def are_idle(
+    assignment: Assignment, cells: Sequence[tuple[str, str]], functions: Sequence[str]
+) -> list[bool]:
+    """For each cell (its kind and its source): see `idle.idle_cells`."""
+    return _promises(assignment, len(cells), idle=(cells, functions))
+
+
+def _promises(assignment: Assignment, count: int, **question: object) -> list[bool]:
     try:
-        found = _ask(assignment, inert=cells)
+        found = _ask(assignment, **question)
     except _Exceeded:
         found = None
-    if isinstance(found, list) and len(found) == len(cells):
+    if isinstance(found, list) and len(found) == count:
         return [one is True for one in found]
-    return [False] * len(cells)  # which promises nothing
+    return [False] * count  # which promises nothing
 
 
 def _violation(fields: Any) -> RuleViolation:

@@ -34,6 +34,7 @@ def main() -> None:
     os.dup2(2, 1)  # what the check prints is no answer
     settings = json.loads(sys.stdin.buffer.readline())
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from autograder.grading.idle import idle_cells
     from autograder.grading.inert import is_inert
 
     with tempfile.TemporaryDirectory(prefix="rules-") as folder:
@@ -48,6 +49,8 @@ def main() -> None:
     def look(question: dict) -> object:
         if "inert" in question:
             return [is_inert(source, functions) for source, functions in question["inert"]]
+        if "idle" in question:
+            return idle_cells(*question["idle"])
         return [
             [one.rule, check.RULES[one.rule], one.cell, one.line, one.message]
             for one in check.check_cells({"cells": question["check"]})

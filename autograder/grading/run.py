@@ -8,6 +8,7 @@ fewer cells, see `_views`, so that neither a mistake nor an attack in one answer
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -28,10 +29,11 @@ from autograder.assignment import (
 )
 from autograder.facts import Facts, Verdict
 from autograder.grading.inside import grade_inside
-from autograder.grading.reader import are_inert, check_rules
+from autograder.grading.reader import are_idle, are_inert, check_rules
 from autograder.grading.session import DIED, TIME_OUT, Session, error_output
 from autograder.limits import Limits
 from autograder.sandbox.process import StudentProcess
+from autograder.sandbox.warm import SandboxLost
 from autograder.submission.notebook import Unreadable, read_submission
 from autograder.submission.rebuild import rebuild
 from autograder.text import readable
@@ -214,11 +216,22 @@ class _Run:
         deadline: float,
     ) -> _Run:
         start_process = functools.partial(
-            StudentProcess, assignment.files, limits, sandboxed=sandboxed, hidden=hidden
+            StudentProcess,
+            assignment.files,
+            limits,
+            sandboxed=sandboxed,
+            hidden=hidden,
+            modules=assignment.modules,
         )
         return cls(notebook, assignment, limits, full, start_process, seconds, deadline)
 
     def grade(self, second_chance: bool = True) -> dict[str, Verdict]:
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(SandboxLost):
+                return self._grade(second_chance)
+        return self._grade(second_chance)
+
+    def _grade(self, second_chance: bool) -> dict[str, Verdict]:
         code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
         skipped = [] if self.full else [cell for cell in code if _role(cell) in _SKIPPED]
         run = _without(skipped, code)
@@ -243,6 +256,12 @@ class _Run:
     ) -> dict[str, Verdict]:
         """Run the cells without any test, and ask their process."""
         ran = [cell for cell in run if _role(cell) is not Role.TEST]
+        if len(tests) == sum(_role(cell) is Role.TEST for cell in code) and not self.full:
+            idle = self._idle(ran)
+            for cell in idle:
+                cell.outputs = [new_output("stream", name="stdout", text=_NOT_RUN)]
+            ran = _without(idle, ran)
+            code = _without(idle, code)
         verdicts = {}
         with self._session(self.limits.first_pass_seconds) as session:
             self._keep_outputs(ran, map(session.run, ran))
@@ -341,6 +360,15 @@ class _Run:
                 break
         return verdict
 
+    def _idle(self, ran: list[NotebookNode]) -> list[NotebookNode]:
+        """The student's own cells on which no test can depend."""
+        if not any(_role(cell) is Role.STUDENT for cell in ran):
+            return []
+        kinds = {Role.GIVEN: "given", Role.STUDENT: "own"}
+        cells = [(kinds.get(_role(cell), "answer"), cell.source) for cell in ran]
+        found = are_idle(self.assignment, cells, list(self.assignment.graded_functions()))
+        return [cell for cell, idle in zip(ran, found, strict=True) if idle]
+
     def _inert(self, ran: list[NotebookNode]) -> set[int]:
         """Those of the cells that have run (by identity) without a say in other exercises."""
         if self._found_inert is None:
@@ -360,7 +388,9 @@ def _functions(ours: NotebookNode) -> list[str]:
         return []
 
 
+_ATTEMPTS = 3  # whoever ends a template, it is not the submission
 _OUTPUT_BYTES, _LINE_BYTES = 200, 20  # what each costs in the files and pages made of it
+_NOT_RUN = "Not run: no test depends on this cell.\n"
 _SKIPPED = (Role.DEMONSTRATION, Role.PLAYGROUND)
 
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from autograder.sandbox import seccomp
 
 SCRATCH = "/tmp"
-_SHARED_MEMORY = "/dev/shm"
-_PROGRAM = "/run/program.py"
+OWN_SPACE = (SCRATCH, "/dev/shm")
+"""Folders that are file systems in memory."""
+_PROGRAMS = "/run"
 _FILE_BYTES = 1_300  # measured for empty files with short names
 _SOCKET_BYTES = 2 * 212_992  # net.core.wmem_max, which the kernel doubles
 _STUDENT = 61184  # the first of the user numbers that systemd keeps for such purposes
@@ -83,6 +84,10 @@ class Bubblewrap:
     ----------
     program : Path
         Python file to run; it gets the number of `channel` as its only argument.
+    beside : sequence of Path
+        Files that lie beside it in there.
+    builds_walls : bool
+        Whether it may make namespaces and mounts within the sandbox.
     channel : int
         File descriptor that the program inherits.
     scratch_bytes : int
@@ -104,7 +109,13 @@ class Bubblewrap:
     """
 
     def __init__(
-        self, program: Path, channel: int, scratch_bytes: int, hidden: Sequence[Path] = ()
+        self,
+        program: Path,
+        channel: int,
+        scratch_bytes: int,
+        hidden: Sequence[Path] = (),
+        beside: Sequence[Path] = (),
+        builds_walls: bool = False,
     ) -> None:
         bwrap = _executable()
         if platform.machine() not in seccomp.ARCHITECTURES:
@@ -113,9 +124,11 @@ class Bubblewrap:
                 f"but this machine is of the architecture {platform.machine()}"
             )
         mounts = _mounts(bwrap, scratch_bytes, hidden)
+        self._programs = [program, *beside]
+        self._builds_walls = builds_walls
         self.user = _STUDENT if os.geteuid() == 0 else None
         try:
-            self._start(bwrap, program, channel, mounts)
+            self._start(bwrap, channel, mounts)
         except CannotStart:
             if self.user is None:
                 raise
@@ -128,9 +141,9 @@ class Bubblewrap:
             if "--proc" in mounts:
                 owned.append("/proc")
             mounts += [word for path in owned for word in ("--remount-ro", path)]
-            self._start(bwrap, program, channel, mounts)
+            self._start(bwrap, channel, mounts)
 
-    def _start(self, bwrap: str, program: Path, channel: int, mounts: list) -> None:
+    def _start(self, bwrap: str, channel: int, mounts: list) -> None:
         self._resources = contextlib.ExitStack()
         errors = _memory_file(self._resources)
         self._resources.callback(self._keep_complaint, errors)
@@ -138,13 +151,20 @@ class Bubblewrap:
             news, news_end = _pipe(ours, theirs)
             gate_end, gate = _pipe(theirs, ours)
             passwd = _memory_file(theirs, _PASSWD.encode())
-            source = _memory_file(theirs, program.read_bytes())
-            rules = _memory_file(theirs, seccomp.program())
+            sources = {
+                f"{_PROGRAMS}/{path.name}": _memory_file(theirs, path.read_bytes())
+                for path in self._programs
+            }
+            rules = _memory_file(theirs, seccomp.program(builds_walls=self._builds_walls))
             arguments = [
                 *_NAMESPACES,
                 *mounts,
                 *("--perms", "0444", "--ro-bind-data", passwd, "/etc/passwd"),
-                *("--perms", "0444", "--ro-bind-data", source, _PROGRAM),
+                *(
+                    word
+                    for path, source in sources.items()
+                    for word in ("--perms", "0444", "--ro-bind-data", source, path)
+                ),
                 *("--remount-ro", "/dev", "--remount-ro", "/"),
                 *("--cap-drop", "ALL", "--info-fd", news_end, "--seccomp", rules),
             ]
@@ -154,12 +174,14 @@ class Bubblewrap:
                 arguments += ["--uid", _STUDENT, "--gid", _STUDENT]
             else:
                 arguments += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+                if self._builds_walls:
+                    arguments += ["--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP"]
                 arguments += ["--userns-block-fd", gate_end]
             # Not on the command line, because that can be read inside the sandbox.
             listing = b"".join(os.fsencode(str(argument)) + b"\0" for argument in arguments)
             listed = _memory_file(theirs, listing)
-            command = [bwrap, "--args", str(listed), *_python_command(_PROGRAM, channel)]
-            inherited = [channel, news_end, gate_end, passwd, source, rules, listed]
+            command = [bwrap, "--args", str(listed), *_python_command(next(iter(sources)), channel)]
+            inherited = [channel, news_end, gate_end, passwd, *sources.values(), rules, listed]
             self._process = _popen(command, inherited, errors)
             self._init = None
             theirs.close()
@@ -196,32 +218,29 @@ class Bubblewrap:
 
         A file counts with what the kernel needs for its name, a socket with what it can hold.
         """
-        memory, threads = _usage(self._pid)
-        for folder in (SCRATCH, _SHARED_MEMORY):
-            with contextlib.suppress(OSError):
-                space = os.statvfs(f"/proc/{self._pid}/root{folder}")
-                memory += (space.f_blocks - space.f_bfree) * space.f_frsize
-                memory += (space.f_files - space.f_ffree) * _FILE_BYTES
-        with contextlib.suppress(OSError), open(f"/proc/{self._pid}/net/unix", "rb") as sockets:
-            memory += (sum(1 for _ in sockets) - 1) * _SOCKET_BYTES  # below a headline
-        return memory, threads
+        return usage_behind_walls(self._pid)
 
     def wait(self, seconds: float) -> int | None:
         """Return the exit code of the program if it ends within some seconds."""
         return _exit_code(self._process, seconds)
 
     def kill(self) -> None:
-        """End every process of the sandbox; return when none is left.
-
-        The first process of a process namespace ends only after the kernel has ended all others.
-        """
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._init, signal.SIGKILL)
-        poll = select.poll()
-        poll.register(self._init, select.POLLIN)
-        poll.poll()
+        """End every process of the sandbox; return when none is left."""
+        end(self._init)
         self._process.wait()
         self._resources.close()
+
+
+def end(init: int) -> None:
+    """End the first process of a process namespace, given as a pidfd, and with it all others.
+
+    It ends only after the kernel has ended all others.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(init, signal.SIGKILL)
+    poll = select.poll()
+    poll.register(init, select.POLLIN)
+    poll.poll()
 
 
 def _exit_code(process: subprocess.Popen, seconds: float) -> int | None:
@@ -282,26 +301,47 @@ def _map_users(pid: int, users: list[int]) -> None:
         Path(f"/proc/{pid}/{kind}").write_text("".join(lines))
 
 
-def _usage(pid: int) -> tuple[int, int]:
-    """Return resident memory (bytes) and number of threads of a process and its descendants."""
+def usage_behind_walls(init: int) -> tuple[int, int]:
+    """Return memory (bytes) and threads of a sandbox with this first process, as `usage` does."""
+    memory, threads = _usage(init, counted=False)
+    for folder in OWN_SPACE:
+        with contextlib.suppress(OSError):
+            space = os.statvfs(f"/proc/{init}/root{folder}")
+            memory += (space.f_blocks - space.f_bfree) * space.f_frsize
+            memory += (space.f_files - space.f_ffree) * _FILE_BYTES
+    with contextlib.suppress(OSError), open(f"/proc/{init}/net/unix", "rb") as sockets:
+        memory += (sum(1 for _ in sockets) - 1) * _SOCKET_BYTES  # below a headline
+    return memory, threads
+
+
+def _usage(pid: int, counted: bool = True) -> tuple[int, int]:
+    """Return resident memory (bytes) and number of threads of a process and its descendants.
+
+    Without `counted` the memory of the process itself is left out: it waits for the others.
+    """
     pages = threads = 0
     waiting = [str(pid)]
     while waiting:
-        folder = f"/proc/{waiting.pop()}"
+        process = waiting.pop()
+        folder = f"/proc/{process}"
         with contextlib.suppress(OSError):  # processes come and go
-            pages += int(Path(folder, "statm").read_text().split()[1])
+            if counted or process != str(pid):
+                pages += int(Path(folder, "statm").read_text().split()[1])
             for thread in os.listdir(f"{folder}/task"):
                 threads += 1
                 waiting += Path(folder, "task", thread, "children").read_text().split()
     return pages * os.sysconf("SC_PAGE_SIZE"), threads
 
 
+def python_environment() -> list[Path]:
+    """Return what Python needs: the interpreter, its library, packages."""
+    base = Path(sys.base_prefix).resolve()
+    return [Path(sys.executable).resolve(), base / "lib", *package_folders()]
+
+
 def _mounts(bwrap: str, scratch_bytes: int, hidden: Sequence[Path]) -> list:
     """Return the arguments that make the file system of a sandbox."""
-    interpreter = Path(sys.executable).resolve()
-    base = Path(sys.base_prefix).resolve()
-    visible = [interpreter, base / "lib", *package_folders()]
-    visible += [Path("/usr/bin"), Path("/usr/lib"), Path("/usr/lib64")]
+    visible = [*python_environment(), Path("/usr/bin"), Path("/usr/lib"), Path("/usr/lib64")]
     visible += [Path("/etc/ld.so.cache"), Path("/etc/alternatives")]  # to find shared libraries
     steps = {path: ["--ro-bind", path, path] for path in visible if path.exists()}
     for folder in {Path(folder).resolve() for folder in hidden}:
@@ -319,7 +359,7 @@ def _mounts(bwrap: str, scratch_bytes: int, hidden: Sequence[Path]) -> list:
             steps.setdefault(folder, ["--perms", "0755", "--dir", folder])
     arguments = ["--proc", "/proc"] if may(bwrap, "--proc", "/proc") else ["--dir", "/proc"]
     arguments += ["--dev", "/dev"]
-    for folder in (SCRATCH, _SHARED_MEMORY):
+    for folder in OWN_SPACE:
         size = ["--size", scratch_bytes] if _knows_size(bwrap) else []
         arguments += ["--perms", "1777", *size, "--tmpfs", folder]
     # These come after the scratch space, because the environment may lie in a folder of that name;

@@ -51,7 +51,7 @@ from typing import Any, NamedTuple, NoReturn, Self
 import numpy as np
 
 from autograder.limits import MEGABYTE, Limits
-from autograder.sandbox import bubblewrap, protocol
+from autograder.sandbox import bubblewrap, protocol, warm
 
 _PROGRAM = Path(__file__).with_name("program.py")
 START_SECONDS = 60
@@ -81,6 +81,19 @@ def font_files():
         return {}
     folder = pathlib.Path(os.environ["MPLCONFIGDIR"])
     return {path.name: path.read_text() for path in folder.glob("fontlist-*.json")}
+"""
+
+_FIND_MODULES = """
+import os, sys
+
+def installed_modules():
+    specs = [(name, getattr(module, "__spec__", None)) for name, module in sys.modules.items()]
+    return [
+        name
+        for name, spec in specs
+        if spec is not None and spec.name == name and spec.has_location
+        and not (spec.origin or "").startswith(os.getcwd())
+    ]
 """
 
 
@@ -133,6 +146,8 @@ class StudentProcess:
         False runs the process with all rights of this one. For people who trust their class.
     hidden : sequence of Path
         Folders that must not be seen even if they lie inside the Python environment.
+    modules : sequence of str
+        What the process is likely to import; it may find it loaded.
     fonts : mapping of str to bytes, optional
         Files in which Matplotlib remembers which fonts there are; found out once unless given.
     seconds : float
@@ -142,6 +157,8 @@ class StudentProcess:
     ------
     SandboxUnavailable
         If the process does not start.
+    SandboxLost
+        By every method, if something outside has ended the process: see ``warm.py``.
     """
 
     def __init__(
@@ -150,6 +167,7 @@ class StudentProcess:
         limits: Limits,
         sandboxed: bool = True,
         hidden: Sequence[Path] = (),
+        modules: Sequence[str] = (),
         fonts: Mapping[str, bytes] | None = None,
         seconds: float = START_SECONDS,
     ) -> None:
@@ -166,9 +184,10 @@ class StudentProcess:
             with far_end:
                 if sandboxed:
                     scratch = bubblewrap.SCRATCH
-                    self._process = bubblewrap.Bubblewrap(
-                        _PROGRAM, far_end.fileno(), limits.scratch_bytes, hidden
-                    )
+                    sizes = (far_end.fileno(), limits.scratch_bytes)
+                    self._process = warm.templates.fork(
+                        *sizes, modules, hidden, _as_base64(fonts)
+                    ) or bubblewrap.Bubblewrap(_PROGRAM, *sizes, hidden)
                 else:
                     scratch = tempfile.mkdtemp(prefix="student-")
                     self._resources.callback(shutil.rmtree, scratch, ignore_errors=True)
@@ -281,6 +300,12 @@ class StudentProcess:
             if type(answer.get("answer")) is not bool:
                 raise protocol.Malformed("neither yes nor no")
         return answer["answer"]
+
+    def installed_modules(self) -> list[str]:
+        """Names of the modules that are loaded, but not those of the assignment's own files."""
+        self.run_cell(_FIND_MODULES, START_SECONDS)
+        found = self.call("installed_modules", [], START_SECONDS)
+        return [name for name in found if type(name) is str]
 
     def close(self) -> None:
         """End every process of the submission; return when none is left."""

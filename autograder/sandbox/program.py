@@ -30,8 +30,8 @@ _ERROR_LINES, _LINE_CHARACTERS = 100, 2_000
 class Channel:
     """Messages over a stream socket."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._socket = socket.socket(fileno=descriptor)
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
         self._socket.set_inheritable(False)
         self._owner = os.getpid()
 
@@ -49,7 +49,7 @@ class Channel:
         while len(data) < size:
             part = self._socket.recv(size - len(data))
             if not part:
-                os._exit(0)  # the grader is gone
+                raise EOFError
             data += part
         return bytes(data)
 
@@ -434,6 +434,19 @@ def write_files(folder: str, files: dict[str, str]) -> None:
         os.chmod(path, 0o444)
 
 
+def make_home(settings: dict) -> str:
+    """Make the folder in which programs keep their settings, and let packages be found."""
+    home = os.path.join(settings["scratch"], "home")
+    os.environ["HOME"] = os.environ["IPYTHONDIR"] = home
+    os.environ["MPLCONFIGDIR"] = os.path.join(home, "matplotlib")
+    os.makedirs(os.environ["MPLCONFIGDIR"])
+    write_files(os.environ["MPLCONFIGDIR"], settings["matplotlib_cache"])
+    for folder in settings["packages"]:
+        if folder not in sys.path:
+            site.addsitedir(folder)
+    return home
+
+
 def start(settings: dict) -> Server:
     """Give up all rights, then make everything ready for the first cell."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
@@ -442,17 +455,11 @@ def start(settings: dict) -> Server:
         become(settings["user"])
     limit_resources(settings["limits"], count_processes=settings["sandboxed"])
     work = os.path.join(settings["scratch"], "work")
-    home = os.path.join(settings["scratch"], "home")
     os.makedirs(work)
     os.environ["PWD"] = work
-    os.environ["HOME"] = os.environ["IPYTHONDIR"] = home
-    os.environ["MPLCONFIGDIR"] = os.path.join(home, "matplotlib")
-    os.makedirs(os.environ["MPLCONFIGDIR"])
-    write_files(os.environ["MPLCONFIGDIR"], settings["matplotlib_cache"])
+    home = make_home(settings)
     write_files(work, settings["files"])
     os.chdir(work)
-    for folder in settings["packages"]:
-        site.addsitedir(folder)
     recorder = OutputRecorder(settings["limits"], home)
     shell = make_shell(recorder)
     # Only now, so that no file of the assignment takes the place of a module needed above.
@@ -462,12 +469,16 @@ def start(settings: dict) -> Server:
     return Server(shell, recorder, settings["limits"])
 
 
-def main() -> None:
-    """Serve requests until the grader ends this process."""
+def open_socket() -> socket.socket:
+    """The socket that leads to the grader; what bubblewrap left open is closed."""
     descriptor = int(sys.argv[1])
-    os.closerange(3, descriptor)  # what bubblewrap left open
+    os.closerange(3, descriptor)
     os.closerange(descriptor + 1, 256)
-    channel = Channel(descriptor)
+    return socket.socket(fileno=descriptor)
+
+
+def serve(channel: Channel) -> None:
+    """Serve requests until the grader ends this process."""
     settings = channel.receive()
     try:
         server = start(settings)
@@ -476,11 +487,14 @@ def main() -> None:
         return
     channel.send({"id": 0})
     while True:
-        request = channel.receive()
+        try:
+            request = channel.receive()
+        except EOFError:
+            os._exit(0)  # the grader is gone
         number, method = request.pop("id"), request.pop("do")
         answer = {"run": server.run, "call": server.call, "defines": server.defines}[method]
         channel.send({**answer(**request), "id": number})
 
 
 if __name__ == "__main__":
-    main()
+    serve(Channel(open_socket()))

@@ -12,14 +12,15 @@ from autograder.sandbox import bubblewrap
 from tests.support import courses
 
 
-def findings(course) -> dict[str, doctor.Finding]:
-    return {finding.what: finding for finding in doctor._findings(course)}
+def checks(course) -> dict[str, doctor.Check]:
+    return {check.what: check for check in doctor._checks(course)}
 
 
 def test_a_machine_that_has_everything_can_grade(course, capsys):
     assert doctor.report(course)
     said = capsys.readouterr().out
-    assert "Python and NumPy start in it" in said and "Grading works here." in said
+    assert "Python and NumPy start in it" in said and "warm start" in said
+    assert "Grading works here." in said
 
 
 def test_the_command_ends_with_an_error_where_something_is_missing(course):
@@ -35,12 +36,18 @@ def test_the_command_ends_with_an_error_where_something_is_missing(course):
 
 def test_refused_namespaces_come_with_a_remedy_for_each_system(course, monkeypatch):
     monkeypatch.setattr(bubblewrap, "may", lambda bwrap, *options: False)
-    finding = findings(course)["namespaces"]
-    assert finding.needed and not finding.good
+    check = checks(course)["namespaces"]
+    assert check.needed and not check.good
     for word in ("Debian", "Ubuntu", "docs/containers.md"):
-        assert word in finding.remedy
-    assert "seccomp=unconfined" not in finding.remedy
-    assert "sandbox" not in findings(course)
+        assert word in check.remedy
+    assert "seccomp=unconfined" not in check.remedy
+    assert "sandbox" not in checks(course)
+
+
+def test_a_machine_without_warm_sandboxes_can_grade_and_hears_what_that_costs(course, cold):
+    check = checks(course)["warm start"]
+    assert not check.good and not check.needed
+    assert "about half a second more for each submission" in check.note
 
 
 @pytest.mark.parametrize("option", ["--proc", "--hostname"])
@@ -57,16 +64,16 @@ def test_what_a_container_forbids_and_grading_does_without_is_no_fault(
     assert "without " in capsys.readouterr().out
 
 
-def test_an_unknown_architecture_is_named(course, monkeypatch):
+def test_an_unknown_architecture_is_named(course, monkeypatch, cold):
     monkeypatch.setattr(doctor.platform, "machine", lambda: "riscv64")
-    found = findings(course)
+    found = checks(course)
     assert not found["filter of system calls"].good
     assert not found["sandbox"].good and "riscv64" in found["sandbox"].note
 
 
 def test_an_exchange_that_is_shut_is_found(course):
     exchange = course / "exchange"
-    assert findings(course)["exchange"].good
+    assert checks(course)["exchange"].good
     exchange.chmod(stat.S_IRWXU)
-    finding = findings(course)["exchange"]
-    assert not finding.good and f"install -d -m 777 {exchange}" in finding.remedy
+    check = checks(course)["exchange"]
+    assert not check.good and f"install -d -m 777 {exchange}" in check.remedy

@@ -14,6 +14,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from autograder.sandbox import warm
 from autograder.sandbox.process import StudentProcess
 from tests.support import courses, small
 from tests.support.attacks import ATTACKS, FORGERIES, PROOF, WRONG_ANSWER
@@ -83,6 +84,11 @@ def test_there_are_many_attacks():
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_an_attack_fails_and_harms_nobody(attack, assignment, outside):
+    assert not warm.templates.refusal
+    assert_it_fails(attack, assignment, outside)
+
+
+def assert_it_fails(attack, assignment, outside):
     course, port, servers = outside
     proof = PROOF.format(course=str(course), port=port, outside=__file__)
     before = fingerprint(course)
@@ -99,6 +105,11 @@ def test_an_attack_fails_and_harms_nobody(attack, assignment, outside):
     for server in servers:
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+@pytest.mark.parametrize("attack", ATTACKS[::7], ids=lambda attack: attack.name)
+def test_an_attack_fails_in_a_sandbox_of_bubblewrap_as_well(attack, assignment, outside, cold):
+    assert_it_fails(attack, assignment, outside)
 
 
 @pytest.mark.parametrize(

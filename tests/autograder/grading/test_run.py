@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -18,6 +19,7 @@ from autograder.grading import reader_program, run, session
 from autograder.grading.examiner import examine
 from autograder.grading.inert import is_inert
 from autograder.grading.run import grade_submission
+from autograder.grading.session import Session
 from autograder.limits import Limits
 from autograder.sandbox.process import CellResult, ProcessDied, StudentError
 from autograder.submission import files
@@ -65,6 +67,24 @@ def test_a_right_answer_gets_its_points_whatever_it_prints(assignment):
     for exercise in EXERCISES:
         (output,) = small.cell_of(graded, f"test-{exercise}").outputs
         assert (output.name, output.text) == ("stdout", "All tests passed.\n")
+
+
+def test_a_submission_whose_template_was_killed_is_graded_again(assignment, monkeypatch):
+    run_cell = Session.run
+    killed = []
+
+    def kill_the_template(session, cell):
+        outputs = run_cell(session, cell)
+        if len(killed) < 2:
+            template = session._process._process._template._sandbox._process
+            os.kill(template.pid, signal.SIGKILL)
+            killed.append(template.wait())
+        return outputs
+
+    monkeypatch.setattr(Session, "run", kill_the_template)
+    graded = small.grade(small.submission(assignment), assignment)
+    assert small.passed(graded) == [True, True, True]
+    assert killed == [-9, -9]
 
 
 def test_grading_again_gives_the_same(assignment, honest):

@@ -49,9 +49,11 @@ def student():
         yield process
 
 
-@pytest.fixture
-def victim():
-    """A process for code that does harm."""
+@pytest.fixture(params=["warm", "cold"])
+def victim(request):
+    """A process for code that does harm, in each of the two kinds of sandbox."""
+    if request.param == "cold":
+        request.getfixturevalue("cold")
     with StudentProcess(FILES, SMALL) as process:
         yield process
 
@@ -360,10 +362,10 @@ def test_what_the_kernel_keeps_for_the_process_counts_as_its_memory(kind):
         attack(process, UNCOUNTED[kind], 50)
 
 
-def test_it_is_the_filter_that_refuses_them(victim, monkeypatch):
+def test_it_is_the_filter_that_refuses_them(cold, victim, monkeypatch):
     assert text_of(attack(victim, MEMORY_FILE)) == "False\n"
     allow_all = struct.pack("=HBBI", 6, 0, 0, 0x7FFF0000)
-    monkeypatch.setattr(bubblewrap.seccomp, "program", lambda: allow_all)
+    monkeypatch.setattr(bubblewrap.seccomp, "program", lambda **_: allow_all)
     with StudentProcess({}, SMALL) as process:
         assert text_of(attack(process, MEMORY_FILE)) == "True\n"
 
@@ -377,13 +379,13 @@ def test_the_filter_ends_in_an_answer_on_every_path(machine):
     assert instructions[-1][0] == 6  # return
 
 
-def test_a_machine_that_the_filter_does_not_know_is_refused(monkeypatch):
+def test_a_machine_that_the_filter_does_not_know_is_refused(cold, monkeypatch):
     monkeypatch.setattr(bubblewrap.platform, "machine", lambda: "riscv64")
     with pytest.raises(SandboxUnavailable, match="of the architecture riscv64"):
         StudentProcess({}, SMALL)
 
 
-def test_a_container_that_masks_parts_of_proc_and_the_host_name_is_good_enough(monkeypatch):
+def test_a_container_that_masks_parts_of_proc_and_the_host_name_is_good_enough(cold, monkeypatch):
     monkeypatch.setattr(bubblewrap, "may", lambda bwrap, *options: False)
     with StudentProcess({}, SMALL) as process:
         source = (
@@ -404,7 +406,7 @@ print(error_of(os.chmod, "/dev/full", mode), error_of(open, "/proc/sys/vm/swappi
 """
 
 
-def test_a_root_that_has_no_second_user_is_good_enough(monkeypatch):
+def test_a_root_that_has_no_second_user_is_good_enough(cold, monkeypatch):
     def refuse(pid, users):
         raise PermissionError
 
@@ -423,7 +425,7 @@ def test_a_root_that_has_no_second_user_is_good_enough(monkeypatch):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root furnishes a sandbox in two steps")
-def test_a_sandbox_that_could_not_be_furnished_leaves_no_process(monkeypatch):
+def test_a_sandbox_that_could_not_be_furnished_leaves_no_process(cold, monkeypatch):
     refused = []
 
     def refuse(pid, users):
@@ -514,7 +516,7 @@ print([fill(f"file{number}") for number in range(4)], fill("/dev/shm/file"))
     assert text_of(attack(victim, source)) == "[27, 28, 28, 28] 27\n"
 
 
-def test_files_count_as_memory_where_bubblewrap_cannot_limit_them(monkeypatch):
+def test_files_count_as_memory_where_bubblewrap_cannot_limit_them(cold, monkeypatch):
     monkeypatch.setattr(bubblewrap, "_knows_size", lambda bwrap: False)
     limits = dataclasses.replace(SMALL, memory_bytes=300 * MEGABYTE, file_bytes=100 * MEGABYTE)
     source = """
@@ -725,13 +727,13 @@ def test_closing_twice_and_using_no_descriptor_up(student):
 # No sandbox
 
 
-def test_without_bubblewrap_one_message_says_how_to_get_it(monkeypatch):
+def test_without_bubblewrap_one_message_says_how_to_get_it(cold, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(SandboxUnavailable, match="sudo apt-get install bubblewrap"):
         sandbox.check_sandbox()
 
 
-def test_where_namespaces_are_refused_the_message_says_what_to_do(monkeypatch, tmp_path):
+def test_where_namespaces_are_refused_the_message_says_what_to_do(cold, monkeypatch, tmp_path):
     fake = tmp_path / "bwrap"
     fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
     fake.chmod(0o755)
@@ -744,7 +746,7 @@ def test_where_namespaces_are_refused_the_message_says_what_to_do(monkeypatch, t
     assert "--no-sandbox" in str(caught.value)
 
 
-def test_a_sandbox_that_cannot_be_furnished_says_why(monkeypatch):
+def test_a_sandbox_that_cannot_be_furnished_says_why(cold, monkeypatch):
     monkeypatch.setattr(bubblewrap, "_mounts", lambda *_: ["--ro-bind", "/nowhere", "/nowhere"])
     descriptors = len(os.listdir("/proc/self/fd"))
     with pytest.raises(SandboxUnavailable, match="/nowhere: No such file"):

@@ -1,0 +1,197 @@
+"""The program of a template: it loads what submissions need, and forks for each of them.
+
+It stands beside ``program.py`` inside a sandbox of its own; `Template` in ``warm.py`` starts it. No
+student code runs in it. Each fork first builds the inner wall, see `build_wall`, and then does what
+a new process with ``program.py`` would do.
+"""
+
+import base64
+import contextlib
+import ctypes
+import gc
+import importlib
+import os
+import shutil
+import signal
+import socket
+import sys
+
+sys.path.insert(0, os.path.dirname(__file__))
+import program
+
+# Students meet their own modules only.
+del sys.path[0], sys.modules["program"]
+
+# linux/sched.h
+_NEWNS, _NEWCGROUP, _NEWUTS, _NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
+_NEWUSER, _NEWPID, _NEWNET = 0x10000000, 0x20000000, 0x40000000
+# linux/mount.h
+_RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND = 1, 2, 4, 8, 32, 4096
+_REC, _PRIVATE = 16384, 1 << 18
+# linux/prctl.h
+_SET_DUMPABLE, _SET_SECCOMP, _DROP_BOUNDING, _AMBIENT, _CLEAR_ALL = 4, 22, 24, 47, 4
+_FILTER = 2  # SECCOMP_MODE_FILTER
+_CAPABILITIES_VERSION = 0x20080522
+_OUR_OWN = ["IPython.core.interactiveshell"]  # what program.py itself needs
+
+
+class _Filter(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _call(function: str, *arguments: object) -> None:
+    if getattr(_libc, function)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{function}: {os.strerror(number)}")
+
+
+def _mount(source: str, target: str, flags: int, options: str = "") -> None:
+    kind = source.encode()
+    _call("mount", kind, target.encode(), kind, ctypes.c_ulong(flags), options.encode())
+
+
+def _unshare(flags: int) -> None:
+    """Leave namespaces; a new user namespace knows this user alone, under the same number."""
+    user, group = os.getuid(), os.getgid()
+    _call("unshare", flags)
+    if flags & _NEWUSER:
+        _call("prctl", _SET_DUMPABLE, 1, 0, 0, 0)  # or these files belong to root
+        maps = {"setgroups": "deny", "uid_map": f"{user} {user} 1", "gid_map": f"{group} {group} 1"}
+        for name, content in maps.items():
+            with open(f"/proc/self/{name}", "w") as file:
+                file.write(content)
+
+
+def load(settings: dict) -> None:
+    """Import modules, as the student and not as root, and leave no file behind."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
+    if settings["user"] is not None:  # root can be had back until `build_wall` gives it up
+        os.setgroups([])
+        os.setegid(settings["user"])
+        os.seteuid(settings["user"])
+    home = program.make_home(settings)
+    for name in [*_OUR_OWN, *settings["modules"]]:
+        with contextlib.suppress(Exception):  # then the student's own import says what is wrong
+            importlib.import_module(name)
+    shutil.rmtree(home)
+    if (threads := len(os.listdir("/proc/self/task"))) > 1:
+        raise RuntimeError(f"the modules start threads ({threads - 1}), which no fork would have")
+    gc.collect()
+    gc.freeze()  # a fork that looks for garbage would copy all of this
+
+
+def wait_for_work(control: socket.socket, settings: dict) -> socket.socket:
+    """Fork for each pair of sockets that arrives; return in each fork, with the first of them.
+
+    With them comes the size of the scratch space (bytes, as text).
+    """
+    while True:
+        size, descriptors, _, _ = socket.recv_fds(control, 100, 2)
+        if not size:
+            os._exit(0)  # the grader is gone
+        helper = os.fork()
+        if helper == 0:
+            control.close()
+            return socket.socket(fileno=enter(*descriptors, size.decode(), settings))
+        for descriptor in descriptors:
+            os.close(descriptor)
+        os.waitpid(helper, 0)
+
+
+def enter(channel: int, news: int, size: str, settings: dict) -> int:
+    """Go behind an inner wall; return `channel` in the student's process, which is not the first.
+
+    The first one tells the grader who it is, waits for the others, and says how the student's
+    process ended. When it ends, so do all that are left behind the wall.
+    """
+    with socket.socket(fileno=news) as grader:
+        try:
+            flags = _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS | _NEWCGROUP
+            if settings["user"] is not None:
+                os.seteuid(0)
+                os.setegid(0)
+            else:
+                flags |= _NEWUSER
+            _unshare(flags)
+            if os.fork():
+                os._exit(0)
+            build_wall(size, settings)
+            student = os.fork()
+        except Exception as error:
+            grader.send(f"{type(error).__name__}: {error}".encode()[:1_000])
+            os._exit(1)
+        if student == 0:
+            renew_random_numbers()
+            return channel
+        os.close(channel)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        grader.send(b"\0")
+        ended = 0
+        while ended != student:
+            ended, status = os.wait()
+        code = os.waitstatus_to_exitcode(status)
+        with contextlib.suppress(OSError):  # the grader may have left
+            grader.send(bytes([code if code >= 0 else 128 - code]))
+    os._exit(0)
+
+
+def build_wall(size: str, settings: dict) -> None:
+    """Leave nothing of the template in reach: files, processes, rights.
+
+    All mounts are made by a user namespace that is left at once for another one. That locks them:
+    what lies below cannot be uncovered.
+    """
+    _mount("", "/", _REC | _PRIVATE)
+    for folder in settings["own_space"]:
+        _mount("tmpfs", folder, _NOSUID | _NODEV, f"mode=1777,size={size}")
+    _mount("devpts", "/dev/pts", _NOSUID | _NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+    proc = _NOSUID | _NODEV | _NOEXEC
+    try:
+        _mount("proc", "/proc", proc)
+        whole = True
+    except OSError:  # some containers forbid it
+        whole = False
+    if settings["user"] is not None:
+        program.become(settings["user"])
+    _unshare(_NEWUSER | _NEWNS)
+    if whole:
+        _mount("", "/proc", proc | _REMOUNT | _BIND | _RDONLY)
+    else:
+        _mount("tmpfs", "/proc", proc | _RDONLY, "size=4k,nr_inodes=2")
+    for capability in range(64):  # the kernel knows fewer, and refuses the others
+        _libc.prctl(_DROP_BOUNDING, capability, 0, 0, 0)
+    _call("prctl", _AMBIENT, _CLEAR_ALL, 0, 0, 0)
+    _call("capset", (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0), (ctypes.c_uint32 * 6)())
+    _call("prctl", _SET_DUMPABLE, 0, 0, 0, 0)
+    rules = base64.b64decode(settings["rules"])
+    _call("prctl", _SET_SECCOMP, _FILTER, ctypes.byref(_Filter(len(rules) // 8, rules)), 0, 0)
+
+
+def renew_random_numbers() -> None:
+    """Let NumPy start anew, as Python's own generator does after each fork."""
+    numpy = sys.modules.get("numpy.random")
+    if numpy is not None:
+        numpy.seed()
+
+
+def main() -> None:
+    """Be a template; in its forks, serve a student."""
+    control = program.open_socket()
+    channel = program.Channel(control)
+    settings = channel.receive()
+    try:
+        load(settings)
+    except Exception as error:
+        channel.send({"failed": f"{type(error).__name__}: {error}"})
+        return
+    channel.send({"id": 0})
+    del channel
+    program.serve(program.Channel(wait_for_work(control, settings)))
+
+
+if __name__ == "__main__":
+    main()

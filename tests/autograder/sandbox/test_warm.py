@@ -1,0 +1,280 @@
+"""A fork of a template is as good a sandbox as one that bubblewrap has made.
+
+What student code meets behind the inner wall is tested in `test_process.py`, which meets both
+kinds. Here are the attacks on the wall itself: on the template, and on who comes before and after.
+"""
+
+import os
+import select
+import signal
+import struct
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from autograder.limits import Limits
+from autograder.sandbox import bubblewrap, warm
+from autograder.sandbox.process import ProcessDied, StudentProcess
+from autograder.sandbox.warm import SandboxLost
+from tests.autograder.sandbox.test_process import (
+    INSIDE,
+    SECONDS,
+    SMALL,
+    attack,
+    printed,
+    processes_in,
+    text_of,
+)
+
+
+@pytest.fixture
+def templates(monkeypatch):
+    """No template yet; none is left."""
+    fresh = warm._Templates()
+    monkeypatch.setattr(warm, "templates", fresh)
+    yield fresh
+    fresh.close()
+
+
+@pytest.fixture
+def victim():
+    with StudentProcess({}, SMALL) as process:
+        assert isinstance(process._process, warm.Fork)
+        yield process
+
+
+def shown(process, source):
+    result = attack(process, source)
+    assert not result.failed, result.outputs
+    return text_of(result)
+
+
+# The wall
+
+UNCOVER = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+def tried(name, *call):
+    return name if getattr(libc, name)(*call) == 0 else ctypes.get_errno()
+print(tried("umount2", b"/tmp", 2), tried("umount2", b"/proc", 2))
+open("/tmp/kept", "w").close()
+user = os.getuid()
+print(tried("unshare", 0x10020000))  # a user namespace of its own: there it is root
+for folder in (b"/tmp", b"/dev/shm", b"/proc", b"/"):
+    print(tried("umount2", folder, 2), end=" ")
+print(os.listdir("/tmp"), [name for name in os.listdir("/proc") if name.isdecimal()])
+"""
+
+
+def test_what_lies_below_cannot_be_uncovered_even_without_the_filter(templates, monkeypatch):
+    allow_all = struct.pack("=HBBI", 6, 0, 0, 0x7FFF0000)
+    monkeypatch.setattr(bubblewrap.seccomp, "program", lambda **_: allow_all)
+    with StudentProcess({}, SMALL) as process:
+        without_rights, own_namespace, then = shown(process, UNCOVER).splitlines()
+    assert without_rights == "1 1"  # EPERM
+    assert own_namespace == "unshare"
+    # 22: the mount is locked
+    assert then.split(" [")[0] == "22 22 22 22"
+    assert "'kept'" in then and then.endswith("['1', '2']")
+
+
+def test_no_process_of_others_can_be_seen_or_ended(victim):
+    with StudentProcess({}, SMALL) as neighbour:
+        source = """
+import signal
+print(sorted(name for name in os.listdir("/proc") if name.isdecimal()), os.getppid())
+def error_of(change, *arguments):
+    try:
+        return change(*arguments)
+    except OSError as error:
+        return error.errno
+for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGINT, signal.SIGTERM):
+    error_of(os.kill, 1, number)
+print([error_of(os.kill, pid, 9) for pid in range(3, 5000) if error_of(os.kill, pid, 9) != 3])
+print(error_of(open, "/proc/1/mem", "r+b"), error_of(os.listdir, "/proc/1/fd"))
+print(error_of(os.readlink, "/proc/1/root"), open("/proc/self/cgroup").read().count("/.."))
+"""
+        processes, ended, memory, root = shown(victim, source).splitlines()
+        assert printed(neighbour, "print(1)") == "1\n"
+    assert processes == "['1', '2'] 1"
+    assert ended == "[]"
+    assert memory == "13 13"
+    assert root.startswith("13 ")
+    with StudentProcess({}, SMALL) as after:
+        assert printed(after, "print(2)") == "2\n"
+
+
+def test_nothing_of_the_template_is_left_open_or_shared(victim):
+    source = """
+import gc, stat
+kinds = {}
+for number in range(256):
+    try:
+        kind = stat.S_IFMT(os.fstat(number).st_mode)
+    except OSError:
+        continue
+    kinds[number] = {stat.S_IFSOCK: "socket", stat.S_IFREG: "file", stat.S_IFCHR: "device"}[kind]
+print(sorted(kinds.values()))
+print(sum(type(thing) is socket.socket for thing in gc.get_objects()))
+print([line for line in open("/proc/self/maps") if line.split()[1][1::2] == "ws"])
+print(os.listdir("/dev/shm"), os.listdir("/dev/pts"), sorted(os.listdir("/tmp")))
+"""
+    descriptors, sockets, shared, folders = shown(victim, source).splitlines()
+    assert descriptors == str(["device"] + ["file"] * 4 + ["socket"])
+    assert (sockets, shared) == ("1", "[]")
+    assert folders == "[] ['ptmx'] ['home', 'work']"
+
+
+LEAVE = """
+import builtins, json, random, sys
+for folder in ("/tmp", "/tmp/work", "/tmp/home", "/dev/shm"):
+    open(f"{folder}/left", "w").write("STOLEN")
+for change in ("os.chmod('/tmp', 0)", "os.chmod('/dev/shm', 0)", "os.umask(0o777)"):
+    try:
+        eval(change)
+    except OSError as error:
+        print(error)
+builtins.left = json.left = sys.left = "STOLEN"
+os.environ["LEFT"] = "STOLEN"
+random.random = os.listdir = lambda *_, **__: "STOLEN"
+server = socket.socket(socket.AF_UNIX)
+server.bind("\\0left")
+server.listen()
+if os.fork() == 0:
+    os.setsid()
+    while True: pass
+"""
+FIND = """
+import builtins, json, random, sys
+print([os.path.exists(f"{folder}/left") for folder in ("/tmp", ".", "/tmp/home", "/dev/shm")])
+print([hasattr(one, "left") for one in (builtins, json, sys)], os.environ.get("LEFT"))
+print(type(random.random()).__name__, type(os.listdir("/tmp")).__name__)
+try:
+    socket.socket(socket.AF_UNIX).connect("\\0left")
+except OSError as error:
+    print(error.errno)
+"""
+
+
+def test_a_submission_leaves_nothing_to_those_beside_and_after_it(victim):
+    attack(victim, LEAVE)
+    expected = "[False, False, False, False]\n[False, False, False] None\nfloat list\n111\n"
+    with StudentProcess({}, SMALL) as beside:
+        assert shown(beside, FIND) == expected
+    victim.close()
+    with StudentProcess({}, SMALL) as after:
+        assert shown(after, FIND) == expected
+
+
+def test_each_submission_has_random_numbers_of_its_own():
+    source = (
+        "import random, uuid, tempfile, numpy\n"
+        "print(random.random(), numpy.random.rand(), numpy.random.default_rng().random(), "
+        "uuid.uuid4(), tempfile.mktemp())"
+    )
+    rows = []
+    for _ in range(2):
+        with StudentProcess({}, SMALL, modules=["numpy"]) as process:
+            rows.append(printed(process, source).split())
+    assert len(rows[0]) == 5
+    assert all(one != other for one, other in zip(*rows, strict=True))
+
+
+def test_the_hash_seed_is_renewed_from_time_to_time(templates, monkeypatch):
+    monkeypatch.setattr(warm, "_FORKS", 1)
+    seeds = []
+    for _ in range(2):
+        with StudentProcess({}, SMALL) as process:
+            seeds.append(printed(process, "print(hash('seed'))"))
+    assert seeds[0] != seeds[1]
+
+
+def test_modules_are_loaded_before_the_fork_and_those_of_the_assignment_are_not():
+    files = {"helper.py": b"import decimal\n"}
+    with StudentProcess(files, SMALL) as process:
+        printed(process, "import numpy, helper")
+        modules = process.installed_modules()
+    assert {"numpy", "decimal"} < set(modules) and "helper" not in modules
+    with StudentProcess(files, SMALL, modules=modules) as process:
+        source = "import sys; print([name in sys.modules for name in ('numpy', 'helper')])"
+        assert printed(process, source) == "[True, False]\n"
+
+
+# The end
+
+
+def template_of(process):
+    return process._process._template
+
+
+def test_the_end_of_a_template_is_no_fault_of_a_submission(templates):
+    with StudentProcess({}, SMALL) as process:
+        namespace = printed(process, "import os; print(os.readlink('/proc/self/ns/pid'))").strip()
+        os.kill(template_of(process)._sandbox._process.pid, signal.SIGKILL)
+        with pytest.raises(SandboxLost):
+            process.run_cell("import time; time.sleep(60)", SECONDS)
+    assert processes_in(namespace) == []
+    with StudentProcess({}, SMALL) as process:
+        assert isinstance(process._process, warm.Fork)
+        assert printed(process, "print(1)") == "1\n"
+
+
+def test_a_template_ends_after_its_last_fork(templates):
+    with StudentProcess({}, SMALL) as process:
+        init = os.pidfd_open(template_of(process)._sandbox._pid)
+        templates.close()
+        assert printed(process, "print(1)") == "1\n"
+    ended = select.poll()
+    ended.register(init, select.POLLIN)
+    assert ended.poll(10_000)  # milliseconds
+    os.close(init)
+
+
+# Where a template cannot be
+
+
+@pytest.mark.parametrize("refused", ["unshare", "mount"])
+def test_where_the_kernel_refuses_the_wall_bubblewrap_makes_each_sandbox(
+    templates, monkeypatch, refused
+):
+    numbers = bubblewrap.seccomp._WALLS
+    monkeypatch.setattr(bubblewrap.seccomp, "_WALLS", [name for name in numbers if name != refused])
+    with StudentProcess({}, SMALL) as process:
+        assert isinstance(process._process, bubblewrap.Bubblewrap)
+        assert shown(process, "print(1)") == "1\n"
+    assert templates.refusal == f"PermissionError: [Errno 1] {refused}: Operation not permitted"
+
+
+def test_modules_that_start_threads_are_imported_by_each_submission(templates, monkeypatch):
+    source = "import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\n"
+    folders = bubblewrap.package_folders()
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        os.chmod(folder, 0o755)
+        Path(folder, "with_thread.py").write_text(source)
+        monkeypatch.setattr(bubblewrap, "package_folders", lambda: [*folders, Path(folder)])
+        with StudentProcess({}, SMALL, modules=["numpy", "with_thread"]) as process:
+            assert isinstance(process._process, warm.Fork)
+            asked = "import sys\nprint('with_thread' in sys.modules)\nimport with_thread"
+            assert printed(process, asked) == "False\n"
+
+
+def test_an_environment_in_the_scratch_space_has_no_template(templates, monkeypatch):
+    folders = [*bubblewrap.package_folders(), Path("/tmp/environment")]
+    monkeypatch.setattr(bubblewrap, "package_folders", lambda: folders)
+    with StudentProcess({}, SMALL) as process:
+        assert isinstance(process._process, bubblewrap.Bubblewrap)
+    assert templates.refusal.startswith("/tmp/environment would lie below")
+
+
+def test_many_forks_leave_no_process_mount_or_descriptor_behind(victim):
+    def left():
+        sandbox = template_of(victim)._sandbox
+        mounts = Path(f"/proc/{sandbox._pid}/mountinfo").read_text().count("\n")
+        return mounts, len(os.listdir("/proc/self/fd")), template_of(victim).alive
+
+    before = left()
+    for _ in range(5):
+        with StudentProcess({}, Limits()) as process, pytest.raises(ProcessDied):
+            attack(process, INSIDE + "os._exit(1)")
+    assert left() == before

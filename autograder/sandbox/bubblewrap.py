@@ -56,27 +56,6 @@ def package_folders() -> list[Path]:
     return [Path(folder).resolve() for folder in folders if folder in sys.path]
 
 
-class Unconfined:
-    """A program that has all rights of this process; the same interface as `Bubblewrap`."""
-
-    user = None
-    said = ""
-
-    def __init__(self, program: Path, channel: int) -> None:
-        self._process = _popen(_python_command(str(program), channel), [channel], None)
-
-    def usage(self) -> tuple[int, int]:
-        return _usage(self._process.pid)
-
-    def wait(self, seconds: float) -> int | None:
-        return _exit_code(self._process, seconds)
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-
 class Bubblewrap:
     """A Python program in a sandbox.
 
@@ -180,9 +159,9 @@ class Bubblewrap:
             # Not on the command line, because that can be read inside the sandbox.
             listing = b"".join(os.fsencode(str(argument)) + b"\0" for argument in arguments)
             listed = _memory_file(theirs, listing)
-            command = [bwrap, "--args", str(listed), *_python_command(next(iter(sources)), channel)]
+            command = [bwrap, "--args", str(listed), *python_command(next(iter(sources)), channel)]
             inherited = [channel, news_end, gate_end, passwd, *sources.values(), rules, listed]
-            self._process = _popen(command, inherited, errors)
+            self._process = start_process(command, inherited, errors)
             self._init = None
             theirs.close()
             try:
@@ -222,7 +201,7 @@ class Bubblewrap:
 
     def wait(self, seconds: float) -> int | None:
         """Return the exit code of the program if it ends within some seconds."""
-        return _exit_code(self._process, seconds)
+        return exit_code(self._process, seconds)
 
     def kill(self) -> None:
         """End every process of the sandbox; return when none is left."""
@@ -243,14 +222,14 @@ def end(init: int) -> None:
     poll.poll()
 
 
-def _exit_code(process: subprocess.Popen, seconds: float) -> int | None:
+def exit_code(process: subprocess.Popen, seconds: float) -> int | None:
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
         return None
 
 
-def _python_command(program: str, channel: int) -> list[str]:
+def python_command(program: str, channel: int) -> list[str]:
     # The interpreter itself, not the link in a virtual environment: it finds its standard library
     # from there. Isolated and without the site module, so that no folder or variable of a user has
     # a say in what is imported.
@@ -258,7 +237,7 @@ def _python_command(program: str, channel: int) -> list[str]:
     return [interpreter, "-I", "-S", "-B", program, str(channel)]
 
 
-def _popen(command: list[str], inherited: list[int], errors: int | None) -> subprocess.Popen:
+def start_process(command: list[str], inherited: list[int], errors: int | None) -> subprocess.Popen:
     return subprocess.Popen(
         command,
         pass_fds=inherited,
@@ -303,7 +282,7 @@ def _map_users(pid: int, users: list[int]) -> None:
 
 def usage_behind_walls(init: int) -> tuple[int, int]:
     """Return memory (bytes) and threads of a sandbox with this first process, as `usage` does."""
-    memory, threads = _usage(init, counted=False)
+    memory, threads = usage_of(init, counted=False)
     for folder in OWN_SPACE:
         with contextlib.suppress(OSError):
             space = os.statvfs(f"/proc/{init}/root{folder}")
@@ -314,7 +293,7 @@ def usage_behind_walls(init: int) -> tuple[int, int]:
     return memory, threads
 
 
-def _usage(pid: int, counted: bool = True) -> tuple[int, int]:
+def usage_of(pid: int, counted: bool = True) -> tuple[int, int]:
     """Return resident memory (bytes) and number of threads of a process and its descendants.
 
     Without `counted` the memory of the process itself is left out: it waits for the others.

@@ -51,7 +51,7 @@ from typing import Any, NamedTuple, NoReturn, Self
 import numpy as np
 
 from autograder.limits import MEGABYTE, Limits
-from autograder.sandbox import bubblewrap, protocol, warm
+from autograder.sandbox import bubblewrap, protocol, unconfined, warm
 
 _PROGRAM = Path(__file__).with_name("program.py")
 START_SECONDS = 60
@@ -191,7 +191,7 @@ class StudentProcess:
                 else:
                     scratch = tempfile.mkdtemp(prefix="student-")
                     self._resources.callback(shutil.rmtree, scratch, ignore_errors=True)
-                    self._process = bubblewrap.Unconfined(_PROGRAM, far_end.fileno())
+                    self._process = unconfined.Unconfined(_PROGRAM, far_end.fileno())
             self._resources.callback(self._process.kill)
             settings = {
                 "files": _as_base64(files),

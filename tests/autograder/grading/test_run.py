@@ -71,20 +71,20 @@ def test_a_right_answer_gets_its_points_whatever_it_prints(assignment):
 
 def test_a_submission_whose_template_was_killed_is_graded_again(assignment, monkeypatch):
     run_cell = Session.run
-    killed = []
+    killed = {}
 
     def kill_the_template(session, cell):
         outputs = run_cell(session, cell)
-        if len(killed) < 2:
-            template = session._process._process._template._sandbox._process
+        template = session._process._process._template._sandbox._process
+        if len(killed) < 2 and template.pid not in killed:  # its last fork may be ending still
             os.kill(template.pid, signal.SIGKILL)
-            killed.append(template.wait())
+            killed[template.pid] = template.wait()
         return outputs
 
     monkeypatch.setattr(Session, "run", kill_the_template)
     graded = small.grade(small.submission(assignment), assignment)
     assert small.passed(graded) == [True, True, True]
-    assert killed == [-9, -9]
+    assert set(killed.values()) == {-9}
 
 
 def test_grading_again_gives_the_same(assignment, honest):
@@ -204,7 +204,7 @@ def slow_process(clock, start, cell, fails_at):
     class Slow:
         runs = 0
 
-        def __init__(self, files, limits, sandboxed, hidden, seconds):
+        def __init__(self, files, limits, sandboxed, hidden, modules, seconds):
             clock.now += seconds * start
 
         def _spend(self, seconds):

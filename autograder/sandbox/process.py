@@ -292,7 +292,7 @@ class StudentProcess:
             self._send({"id": self._requests, **request}, deadline)
             answer = self._receive(deadline)
         except TimeoutError:
-            self._die(f"this code ran longer than {seconds:g} s and was stopped")
+            self._die(f"this code ran longer than {round(seconds, 1):g} s and was stopped")
         if answer.get("id") != self._requests:
             self._die("the process sent an answer to something that was not asked")
         return answer

@@ -25,6 +25,7 @@ from autograder.course.folder import (
     assignments_of,
     rules_of,
 )
+from autograder.grading.calibration import where_tests_run
 from autograder.sandbox.process import SandboxUnavailable, check_sandbox
 from autograder.sandbox.warm import COLD, templates
 from autograder.text import counted, in_line
@@ -149,27 +150,13 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _modes(options: argparse.Namespace) -> int:
-    from autograder.grading.calibration import advice
-
     names = [options.assignment] if options.assignment else assignments_of(options.course)
-    console = Console(markup=False, emoji=False, highlight=False)
     for name in names:
         course = Course(options.course, name)
         course.calibrate()
-        table = Table(title=f"{name}: where each test runs")
-        for heading in ("test", "runs", "why", "to have it outside"):
-            table.add_column(heading, overflow="fold")
-        for notebook, test in course.tests:
-            reason = course.reasons[notebook].get(test, "")
-            runs = "inside" if reason else "outside"
-            label = course.label(notebook, test)
-            table.add_row(label, runs, reason, advice(reason) if reason else "")
-        console.print(table if course.tests else f"{name}: no test cells, graded by hand alone.")
-    print(
-        "outside: in the grader's process; student code sees nothing of the test.\n"
-        "inside: in the student's sandbox, as nbgrader does; student code can read or change the "
-        "test while it runs."
-    )
+        print(name)
+        for line in where_tests_run(course.modes) or ["It has no test cells: people grade it."]:
+            print(f"  {line}")
     return ALL_GRADED
 
 
@@ -362,9 +349,8 @@ def _print_table(course: Course, outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.problem:
             console.print(f"{in_line(outcome.student)}: {outcome.problem}", soft_wrap=True)
-    for notebook, reasons in course.reasons.items():
-        for test, reason in reasons.items():
-            print(f"* {course.label(notebook, test)} runs inside the student's sandbox: {reason}")
+    for line in where_tests_run(course.modes):
+        print(line)
 
 
 def _one_line(text: str) -> Text:
@@ -376,8 +362,7 @@ def _columns(course: Course) -> dict[str, list[tuple[str, str]]]:
     """The tests under each heading: one, or all of a notebook where a line has no room for each."""
     columns: dict[str, list[tuple[str, str]]] = {}
     for notebook, test in course.tests:
-        mark = " *" if test in course.reasons.get(notebook, {}) else ""
-        columns[course.label(notebook, test).removeprefix("test-") + mark] = [(notebook, test)]
+        columns[course.label(notebook, test).removeprefix("test-")] = [(notebook, test)]
     if sum(map(len, columns)) <= _HEADING_CHARACTERS:
         return columns
     columns = {}

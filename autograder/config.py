@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import Execute
 from traitlets import Dict, Float, Integer, Unicode
 from traitlets.config import Config, Configurable
 
@@ -58,15 +59,22 @@ class Grading(Configurable):
     def limits(self) -> Limits:
         """The limits of one sandbox."""
         # nbgrader calls "no limit" None or -1; here there is always one.
-        timeout = self.config.get("Execute", {}).get("timeout")
+        timeout = Execute(config=self.config).timeout if self._names_a_timeout() else None
         cell_seconds = self.cell_seconds or (timeout if timeout and timeout > 0 else 60)
         return Limits(
             cell_seconds=cell_seconds,
-            call_seconds=self.call_seconds,
+            call_seconds=min(self.call_seconds, cell_seconds),
             total_seconds=max(self.total_seconds, cell_seconds),
             memory_bytes=self.memory_megabytes * MEGABYTE,
             processes=self.processes,
         )
+
+    def _names_a_timeout(self) -> bool:
+        return "timeout" in self.config.get("Execute", {})
+
+    def executes(self) -> bool:
+        """Whether notebooks are to be executed: not with ``nbgrader autograde --no-execute``."""
+        return Execute(config=self.config).enabled
 
 
 def configure(

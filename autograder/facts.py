@@ -216,7 +216,7 @@ def comment_on_answer(
     penalty: float = 0,
     about_notebook: Iterable[RuleViolation | Repair] = (),
 ) -> str:
-    """The automatic comment under an answer, as plain text for people.
+    """The automatic comment under an answer, as plain text for people; empty if all is right.
 
     Parameters
     ----------
@@ -232,7 +232,10 @@ def comment_on_answer(
     blocks = [
         f"{test}: {verdict}" if len(verdicts) > 1 else str(verdict)
         for test, verdict in verdicts.items()
+        if str(verdict)
     ]
+    if all(verdict.passed for verdict in verdicts.values()):
+        blocks = []  # the score says so
     rules = [f"Rule: {violation}" for violation in violations]
     if penalty:
         rules.append(f"Points taken off for this: {penalty:g}.")

@@ -173,6 +173,7 @@ def grade_course(
                     assignment,
                     limits or course.limits,
                     full=full,
+                    execute=course.executes,
                     sandboxed=sandboxed,
                     hidden=(str(course.root),),
                 )

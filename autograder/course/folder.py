@@ -23,7 +23,7 @@ from autograder.assignment import Assignment
 from autograder.config import Grading
 from autograder.course.transaction import patient
 from autograder.facts import Facts
-from autograder.grading.calibration import calibrated
+from autograder.grading.calibration import calibrated, remembered
 from autograder.grading.examiner import library
 from autograder.grading.run import digest
 from autograder.submission import files
@@ -94,6 +94,9 @@ class Course:
     ----------
     notebooks : dict of str to Assignment
         The notebooks of the assignment, by name.
+    limits : Limits
+    executes : bool
+        See `Grading`.
     reasons : dict of str to dict of str to str
         Why tests run inside the sandbox, by notebook and grade id; known after `calibrate`.
 
@@ -113,6 +116,7 @@ class Course:
             raise CourseError(f"There is no assignment {assignment_id!r}: {source} does not exist.")
         grading = Grading(config=self.config)
         self.limits = grading.limits()
+        self.executes = grading.executes()
         self.notebooks = Assignment.all_in(
             source, self.config, grading.rules.get(assignment_id, "")
         )
@@ -141,6 +145,25 @@ class Course:
                 sandboxed=sandboxed,
                 course=self.root,
             )
+
+    def recall_modes(self) -> None:
+        """Learn what `calibrate` found out before, and run nothing."""
+        for name, assignment in self.notebooks.items():
+            reasons = remembered(assignment, self.limits, self.root)
+            if reasons is not None:
+                self.reasons[name] = reasons
+
+    @property
+    def modes(self) -> dict[str, str]:
+        """Why each test runs inside, by its `label`; empty for those that run outside.
+
+        Of notebooks that have not been calibrated, there are none.
+        """
+        return {
+            self.label(name, test): self.reasons[name].get(test, "")
+            for name, test in self.tests
+            if name in self.reasons
+        }
 
     def folder(self, step: str, student: str) -> Path:
         """Folder of nbgrader's `step` (``submitted``, say) for a student of this assignment."""

@@ -91,6 +91,8 @@ class Writer:
         """
         self._errors.last = ""
         try:
+            for name, notebook in notebooks.items():
+                self._course.notebooks[name].complete_tests(notebook)
             staged = self._stage(submission)
             self._autograde.staged, self._autograde.executed = staged, notebooks
             with self._connection.transaction():

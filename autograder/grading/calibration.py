@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from autograder.grading.run import first_verdicts
 from autograder.limits import Limits
 from autograder.sandbox.process import ProcessDied, StudentProcess
 
+_PATIENCE_SECONDS = 10
 CACHE = ".calibration"
 """Folder of a course in which the modes are remembered."""
 
@@ -85,8 +86,8 @@ def calibrated(
     SandboxUnavailable
         If this machine cannot make the sandbox.
     """
-    kept = course / CACHE / f"{_key(assignment, limits)}.json" if course else None
-    found = _read(kept)
+    kept = _kept(assignment, limits, course) if course else None
+    found = _read(kept) if kept else None
     if found is None:
         hidden = (str(course),) if course else ()
         modules = _modules_of_given_cells(assignment, limits, sandboxed, hidden)
@@ -115,12 +116,24 @@ def _modules_of_given_cells(
     return []
 
 
+def remembered(assignment: Assignment, limits: Limits, course: Path) -> dict[str, str] | None:
+    """The reasons that `calibrated` has found out and kept; None if it has not."""
+    found = _read(_kept(assignment, limits, course))
+    return found and found["reasons"]
+
+
+def _kept(assignment: Assignment, limits: Limits, course: Path) -> Path:
+    return course / CACHE / f"{_key(assignment, limits)}.json"
+
+
 def _calibrate(
     assignment: Assignment, name: str, limits: Limits, sandboxed: bool, hidden: tuple[str, ...]
 ) -> dict[str, str]:
     tests = list(assignment.points())
     if not tests:
         return {}
+    # A short limit is for students: a busy machine must not decide on the instructor's solution.
+    limits = replace(limits, cell_seconds=max(limits.cell_seconds, _PATIENCE_SECONDS))
 
     def grade(notebook: bytes, inside: Sequence[str]) -> dict[str, tuple]:
         way = replace(assignment, inside=frozenset(inside))
@@ -138,10 +151,8 @@ def _calibrate(
         outside = grade(solution, decided)
         for test in undecided:
             if not outside[test].passed:
-                reasons[test] = (
-                    "the solution passes only there, outside it fails: "
-                    f"{outside[test].message.splitlines()[0][:200]}"
-                )
+                said = outside[test].message.splitlines()[0][:200]
+                reasons[test] = f"passes the solution only inside; outside it says: {said}"
         candidates = [test for test in undecided if not reasons[test]]
         if candidates:
             untouched = grade(release, tests)
@@ -150,10 +161,15 @@ def _calibrate(
                 if not inside[test].passed or _points(untouched[test]) != _points(
                     untouched_outside[test]
                 ):
-                    reasons[test] = "solution or untouched notebook get other points outside"
+                    reasons[test] = (
+                        "gives other points outside to the solution or to the untouched notebook"
+                    )
     for test in tests:
         # An outside test has shown above that the solution passes it.
         if reasons[test] and not inside[test].passed and not inside[test].score:
+            if not _has_solution(assignment, test):
+                reasons[test] = "fails, but there is no solution to try it with"
+                continue
             said = inside[test].message or "no reason given"
             raise AssignmentError(
                 f"{name}: the instructor's own solution does not pass the test {test!r}, so no "
@@ -161,6 +177,19 @@ def _calibrate(
                 "generate the assignment again, and then grade."
             )
     return {test: reason for test, reason in reasons.items() if reason}
+
+
+def _has_solution(assignment: Assignment, test: str) -> bool:
+    """Whether each answer above a test has more code than its stub, and there is one at all."""
+    found = False
+    for ours, released in zip(assignment.cells, assignment.released_cells(), strict=True):
+        if grade_id(ours) == test:
+            break
+        if role(ours) is Role.ANSWER and ours.cell_type == "code":
+            if ast.dump(syntax_tree(ours.source)) == ast.dump(syntax_tree(released.source)):
+                return False
+            found = True
+    return found
 
 
 def _points(verdict: object) -> object:
@@ -243,6 +272,26 @@ def _of_the_sandbox(modules: object) -> str:
     return next((m for m in modules if m.partition(".")[0] in _MODULES_OF_THE_SANDBOX), "")
 
 
+def where_tests_run(modes: Mapping[str, str]) -> list[str]:
+    """Lines that say where tests run.
+
+    Parameters
+    ----------
+    modes : mapping of str to str
+        Why each test runs inside, by its name; empty for those that run outside.
+    """
+    outside = [test for test, reason in modes.items() if not reason]
+    inside = {test: reason for test, reason in modes.items() if reason}
+    lines = []
+    if outside:
+        lines.append(f"Tests outside the sandbox, unseen by student code: {', '.join(outside)}.")
+    if inside:
+        lines.append("Tests inside it, where student code can read or change them:")
+    for test, reason in inside.items():
+        lines.append(f"  {test}: {reason}. To have it outside, {advice(reason)}.")
+    return lines
+
+
 def advice(reason: str) -> str:
     """How a test that runs inside for this reason can be rewritten to run outside."""
     for start, words in _ADVICE.items():
@@ -254,6 +303,7 @@ def advice(reason: str) -> str:
 _ADVICE = {
     "uses the variable": "ask for a function that returns the value, and test that",
     "uses the class": "ask for a function that uses the class and returns plain data",
+    "fails, but": "write a solution into source/",
     "gives part": "split it into several test cells, each with its own points",
     "deletes": "test whether the answer calls the function by what it returns for other arguments",
     "replaces": "test whether the answer calls the function by what it returns",
@@ -284,9 +334,9 @@ def _key(assignment: Assignment, limits: Limits) -> str:
     return digest.hexdigest()
 
 
-def _read(kept: Path | None) -> dict | None:
+def _read(kept: Path) -> dict | None:
     try:
-        return json.loads(kept.read_bytes()) if kept else None
+        return json.loads(kept.read_bytes())
     except (OSError, ValueError):
         return None
 

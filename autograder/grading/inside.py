@@ -62,6 +62,15 @@ def grade_inside(
     return outputs, verdicts
 
 
+def judge_saved(cells: list[NotebookNode], assignment: Assignment) -> dict[str, Verdict]:
+    """Verdicts on all tests from the outputs that a student saved: they prove nothing."""
+    return {
+        grade_id(cell): _verdict(cell, assignment, cell.outputs, cell.outputs)
+        for cell in cells
+        if grade_id(cell) in assignment.points()
+    }
+
+
 def _complete(cell: NotebookNode, assignment: Assignment) -> NotebookNode:
     """The cell with its hidden tests, if it is a test that runs inside."""
     if grade_id(cell) not in assignment.inside:

@@ -28,7 +28,7 @@ from autograder.assignment import (
     grade_id,
 )
 from autograder.facts import Facts, Verdict
-from autograder.grading.inside import grade_inside
+from autograder.grading.inside import grade_inside, judge_saved
 from autograder.grading.reader import are_idle, are_inert, check_rules
 from autograder.grading.session import DIED, TIME_OUT, Session, error_output
 from autograder.limits import Limits
@@ -64,6 +64,7 @@ def grade_submission(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     *,
     full: bool = False,
+    execute: bool = True,
     sandboxed: bool = True,
     hidden: tuple[str, ...] = (),
 ) -> Graded:
@@ -77,6 +78,8 @@ def grade_submission(
     limits : Limits
     full : bool
         Run the cells tagged ``demonstration`` as well.
+    execute : bool
+        False runs nothing and judges, as nbgrader does, the outputs that the student saved.
     sandboxed : bool
         False runs student code without bubblewrap: for people who trust their class.
     hidden : tuple of str
@@ -97,20 +100,26 @@ def grade_submission(
     """
     started = time.monotonic()
     try:
-        submitted = read_submission(submission)
+        submitted = read_submission(submission, keep_outputs=not execute)
     except Unreadable as reason:
         return unreadable(assignment, str(reason), submission)
     rebuilt = rebuild(assignment, submitted)
     seconds = {"intake": time.monotonic() - started, "start": 0.0, "cells": 0.0, "tests": 0.0}
-    deadline = started + limits.total_seconds
-    run = _Run.of(rebuilt.notebook, assignment, limits, full, sandboxed, hidden, seconds, deadline)
+    if execute:
+        deadline = started + limits.total_seconds
+        run = _Run.of(
+            rebuilt.notebook, assignment, limits, full, sandboxed, hidden, seconds, deadline
+        )
+        verdicts = run.grade()
+    else:
+        verdicts = judge_saved(rebuilt.notebook.cells, assignment)
     facts = Facts(
         repairs=rebuilt.repairs,
         violations=check_rules(assignment, submitted),
         submission=digest(submission),
-        verdicts=run.grade(),
+        verdicts=verdicts,
     )
-    return _finished(rebuilt.notebook, assignment, facts, seconds)
+    return _finished(rebuilt.notebook, assignment, facts, seconds, keep_outputs=not execute)
 
 
 def first_verdicts(
@@ -143,7 +152,11 @@ def digest(submission: bytes) -> str:
 
 
 def _finished(
-    notebook: NotebookNode, assignment: Assignment, facts: Facts, seconds: dict[str, float]
+    notebook: NotebookNode,
+    assignment: Assignment,
+    facts: Facts,
+    seconds: dict[str, float],
+    keep_outputs: bool = False,
 ) -> Graded:
     """Write into the notebook what nbgrader, Formgrader and our pages need to know."""
     facts.store(notebook)
@@ -152,7 +165,10 @@ def _finished(
         for answer in answers_tested_by(assignment, test):
             tests_of.setdefault(answer, []).append(test)
         for cell in notebook.cells:
-            if grade_id(cell) == test:  # nbgrader scores a cell by its outputs
+            if grade_id(cell) != test:
+                continue
+            cell.metadata.autograder.inside = test in assignment.inside
+            if not keep_outputs:  # nbgrader scores a cell by its outputs
                 said = str(verdict)
                 cell.outputs = [new_output("stream", name="stdout", text=said + "\n")]
                 if verdict.score is not None:  # nbgrader reads the number

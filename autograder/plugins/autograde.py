@@ -20,6 +20,7 @@ from nbformat.v4 import new_notebook
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.utils import compute_checksum
 from traitlets import Bool
 
 from autograder.assignment import Assignment, Role, grade_id
@@ -71,6 +72,7 @@ class Grade(NbGraderPreprocessor):
         folder = course.format_path(
             course.submitted_directory, names["student"], names["assignment"]
         )
+        files.refuse_set_aside_timestamp(Path(folder))
         try:
             submission = files.read_notebook(Path(folder, names["notebook"] + ".ipynb"))
         except Unreadable as reason:
@@ -81,10 +83,12 @@ class Grade(NbGraderPreprocessor):
                 assignment,
                 limits,
                 full=self.full,
+                execute=Grading(parent=self.parent.parent).executes(),
                 sandboxed=self.sandboxed,
                 hidden=(course.root,),
             )
         self._log(names["student"], graded)
+        assignment.complete_tests(graded.notebook)
         return graded.notebook, resources
 
     def _log(self, student: str, graded: Graded) -> None:
@@ -124,6 +128,16 @@ class SaveVerdicts(SaveAutoGrades):
             for cell in nb.cells
             if cell.metadata.autograder.role == Role.ANSWER
         }
+        inside = {grade_id(cell) for cell in nb.cells if cell.metadata.autograder.get("inside")}
+        failed = {test for test, verdict in facts.verdicts.items() if not verdict.passed}
+        untouched = {  # and their tests, inside, cannot explain more than that
+            grade_id(cell)
+            for cell in nb.cells
+            if grade_id(cell) in answers
+            and cell.metadata.nbgrader.checksum == compute_checksum(cell)
+            and (wrong := failed.intersection(cell.metadata.autograder.tests))
+            and inside.issuperset(wrong)
+        }
         elsewhere = [one for one in facts.violations if one.cell not in answers]
         about_notebook = [*facts.repairs, *elsewhere]
         points_per_violation = Grading(parent=self.parent.parent).points_per_violation
@@ -134,6 +148,8 @@ class SaveVerdicts(SaveAutoGrades):
             if metadata.tests:
                 self._taken_off[metadata.tests[0]] += metadata.penalty
             verdicts = {test: facts.verdicts[test] for test in metadata.tests}
+            if answer in untouched and not (own or about_notebook):
+                continue  # nbgrader says "No response."
             comments[answer] = comment_on_answer(verdicts, own, metadata.penalty, about_notebook)
             about_notebook = []  # the first answer has told of it
         return comments

@@ -172,7 +172,7 @@ def _exercises(nb: NotebookNode, facts: Facts) -> list[Exercise]:
         exercises.append(
             Exercise(
                 name,
-                next((titles[answer] for answer in own if answer in titles), name),
+                next((titles[answer] for answer in reversed(own) if answer in titles), name),
                 cell.metadata.nbgrader.score,
                 cell.metadata.nbgrader.points,
                 cell.metadata.nbgrader.manual_score,

@@ -110,6 +110,11 @@ class Report:
         One for each student who handed in something, in the order of their ids.
     absent : list of Student
         Those who did not.
+    tests : set of str
+        The exercises with a test; people grade the others.
+    modes : dict of str to str
+        Why a test runs in the student's sandbox, by exercise; empty for those that run outside.
+        There is nothing before grading has found it out.
     """
 
     assignment: str
@@ -117,6 +122,8 @@ class Report:
     points: dict[str, float]
     results: list[Result]
     absent: list[Student]
+    tests: set[str]
+    modes: dict[str, str]
 
     @cached_property
     def max_score(self) -> float:
@@ -130,8 +137,12 @@ class Report:
 
     @cached_property
     def passed(self) -> dict[str, int]:
-        """How many submissions passed the tests of each exercise."""
-        return {test: sum(test in r.passed for r in self.results) for test in self.titles}
+        """How many submissions passed the tests of each exercise that has any."""
+        return {
+            test: sum(test in r.passed for r in self.results)
+            for test in self.titles
+            if test in self.tests
+        }
 
     @cached_property
     def mean_points(self) -> dict[str, float]:
@@ -198,6 +209,7 @@ def read_report(course: Course) -> Report:
         raise CourseError(
             f"There is no gradebook {url.database}. Generate the assignment and grade it first."
         )
+    course.recall_modes()
     engine = create_engine(url)
     try:
         with Session(engine) as session:
@@ -220,6 +232,8 @@ def read_report(course: Course) -> Report:
         _points(course),
         [results[student] for student in sorted(results)],
         [students[student] for student in sorted(students) if student not in results],
+        {course.label(*test) for test in course.tests},
+        course.modes,
     )
 
 
@@ -319,7 +333,9 @@ def _titles(course: Course) -> dict[str, str]:
                 own = grade_id(cell)
                 tested = answers_tested_by(assignment, own) if role(cell) is Role.TEST else [own]
                 label = course.label(name, own)
-                titles[label] = next((above[answer] for answer in tested if answer in above), label)
+                # A test that uses several answers tests the last of them.
+                found = (above[answer] for answer in reversed(list(tested)) if answer in above)
+                titles[label] = next(found, label)
     repeated = Counter(titles.values())
     return {
         label: title if repeated[title] == 1 or title == label else f"{title} ({label})"

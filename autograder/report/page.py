@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder.course.folder import Course, CourseError
+from autograder.grading.calibration import advice, where_tests_run
 from autograder.pages import render
 from autograder.report.data import Report, read_report
 from autograder.report.lms import write_csv
@@ -55,7 +56,8 @@ def write_html(report: Report, path: Path, made: datetime) -> None:
         made=f"{made:%Y-%m-%d %H:%M}",
         mean=mean(report.scores),
         median=median(report.scores),
-        figures=[_scores_figure(report), _passed_figure(report)],
+        figures=[_scores_figure(report), *([_passed_figure(report)] if report.tests else [])],
+        advice=advice,
         in_words=_in_words,
     )
     path.write_text(page, encoding="utf-8")
@@ -83,7 +85,7 @@ def _passed_figure(report: Report) -> dict[str, str]:
     ax = figure.subplots()
     total = len(report.results)
     shares = {test: 100 * number / total for test, number in report.passed.items()}
-    titles = [title.replace(": ", ":\n") for title in report.titles.values()]
+    titles = [report.titles[test].replace(": ", ":\n") for test in report.passed]
     bars = ax.barh(titles, list(shares.values()), color=BLUE)
     labels = [f"{number} of {total}" for number in report.passed.values()]
     ax.bar_label(bars, labels, padding=4)
@@ -94,7 +96,7 @@ def _passed_figure(report: Report) -> dict[str, str]:
     ax.set_xlabel("share of submissions (%)")
     ax.set_ylabel("exercise")
     in_words = ", ".join(
-        f"{title} {shares[test]:.0f} percent" for test, title in report.titles.items()
+        f"{report.titles[test]} {share:.0f} percent" for test, share in shares.items()
     )
     return {"svg": _svg(figure), "alt": f"Submissions that pass the tests: {in_words}."}
 
@@ -124,7 +126,9 @@ def print_summary(report: Report, most: int = 5) -> None:
     for heading in ("tests passed", "mean points"):
         exercises.add_column(heading, justify="right")
     for test, title in report.titles.items():
-        passed = f"{report.passed[test]} ({report.passed[test] / total:.0%})"
+        passed = "by hand"
+        if test in report.tests:
+            passed = f"{report.passed[test]} ({report.passed[test] / total:.0%})"
         points = f"{report.mean_points[test]:.1f} of {report.points[test]:g}"
         exercises.add_row(title, passed, points)
     exercises.add_section()
@@ -138,6 +142,8 @@ def print_summary(report: Report, most: int = 5) -> None:
         for diagnosis in report.diagnoses[:most]:
             diagnoses.add_row(diagnosis.code, str(len(diagnosis.students)), diagnosis.example)
         console.print(diagnoses)
+    for line in where_tests_run(report.modes):
+        console.print(line, soft_wrap=True)
     for what, students in {
         "Repaired": _everyone(report.repairs),
         "Needs manual grading": _everyone(report.for_grader),

@@ -325,7 +325,9 @@ class StudentProcess:
             answer = self._receive(deadline)
         except TimeoutError:
             self.close()
-            raise TimedOut(f"this code ran longer than {seconds:g} s and was stopped") from None
+            raise TimedOut(
+                f"this code ran longer than {round(seconds, 1):g} s and was stopped"
+            ) from None
         if answer.get("id") != self._requests:
             self._die("the process sent an answer to something that was not asked")
         return answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import glob
 import itertools
 import os
 import re
@@ -16,6 +17,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import BinaryIO
 
+from dateutil.tz import gettz
 from nbgrader.utils import parse_utc
 
 from autograder.submission.notebook import MAX_FILE_BYTES, Unreadable, without_bulk
@@ -26,7 +28,7 @@ SECRET = "submission_secret.txt"
 _SUFFIXES = frozenset(".ipynb .py .pyc .txt .md .csv .tsv .json .npy .npz .png .jpg .jpeg".split())
 _TIMESTAMP_FORM = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
-    r"( ?(Z|[A-Z]{3,5}|[+-][0-9]{2}:?[0-9]{2}))?"
+    r"( ?(Z|[A-Z]{3,5}|[+-][0-9]{2}:?[0-9]{2}|(?P<zone>[A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+){1,2})))?"
 )
 MAX_BYTES_WITH_OUTPUTS = 512 * 2**20
 _CHUNK = 2**20
@@ -57,9 +59,28 @@ def read_timestamp(directory: Path) -> datetime | None:
     """
     try:
         text = _read_regular_file(directory / TIMESTAMP, 100).decode("ascii").strip()
-        return parse_utc(text) if _TIMESTAMP_FORM.fullmatch(text) else None
+        form = _TIMESTAMP_FORM.fullmatch(text)
+        known = form and (form["zone"] is None or gettz(form["zone"]))
+        return parse_utc(text) if known else None
     except (Unreadable, ValueError, OverflowError):  # there is no 30 February, say
         return None
+
+
+def refuse_set_aside_timestamp(directory: Path) -> None:
+    """Stop if `make_harmless` has set a time stamp aside and nothing took its place.
+
+    Raises
+    ------
+    ValueError
+        As nbgrader does of such a time stamp: nobody could say whether the submission is late.
+    """
+    found = list(directory.parent.glob(f"{glob.escape(directory.name)}.set-aside-*/{TIMESTAMP}"))
+    if found and not os.path.lexists(directory / TIMESTAMP):
+        raise ValueError(
+            f"The time stamp in {found[0]} cannot be read, so nobody knows whether this "
+            f"submission is late. Write the time into {directory / TIMESTAMP}, such as 2026-03-02 "
+            "09:00:00 UTC, or leave that file empty if it does not matter. Then grade again."
+        )
 
 
 def read_secret(directory: Path) -> bytes | None:
@@ -113,6 +134,8 @@ def make_harmless(assignment: str, student: str, notebooks: list[str]) -> None:
 
 def _is_understood(path: Path) -> bool:
     """Whether nbgrader reads from a file with a name of its own what we do."""
+    if path.name == TIMESTAMP and path.is_file() and path.stat().st_size == 0:
+        return True  # nobody says when it was handed in
     readers = {TIMESTAMP: read_timestamp, SECRET: read_secret}
     return path.name not in readers or readers[path.name](path.parent) is not None
 

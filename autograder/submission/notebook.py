@@ -16,6 +16,7 @@ from itertools import chain
 from typing import Any
 
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 
 from autograder.facts import Repair
 
@@ -66,18 +67,20 @@ class Unreadable(Exception):
         self.reason = reason
 
 
-def read_submission(data: bytes) -> NotebookNode:
+def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
     """Read what a student handed in, however damaged.
 
     Parameters
     ----------
     data
         Content of the notebook file.
+    keep_outputs
+        Keep of the saved outputs what `_output` keeps, for grading without execution.
 
     Returns
     -------
     NotebookNode
-        The cells in the form of nbformat 4.5 without outputs and attachments. Of the metadata
+        The cells in the form of nbformat 4.5 without attachments (and outputs). Of the metadata
         there are only the tags and nbgrader's settings of each cell, the names of ``kernel`` and
         ``language``, and ``repairs``, the list of what was repaired while reading.
 
@@ -87,7 +90,7 @@ def read_submission(data: bytes) -> NotebookNode:
         If there is no way to read it, or if it exceeds the limits of this module.
     """
     repairs: list[Repair] = []
-    document = _parse(data, repairs)
+    document = _parse(data, repairs, keep_outputs)
     entries = _cell_entries(document, repairs)
     if len(entries) > MAX_CELLS:
         raise Unreadable(f"The notebook has {len(entries)} cells; at most {MAX_CELLS} are read.")
@@ -125,8 +128,8 @@ def read_submission(data: bytes) -> NotebookNode:
     )
 
 
-def _parse(data: bytes, repairs: list[Repair]) -> dict[str, Any]:
-    """The JSON object in `data`, without outputs."""
+def _parse(data: bytes, repairs: list[Repair], keep_outputs: bool) -> dict[str, Any]:
+    """The JSON object in `data`, as a rule without outputs."""
     if len(data) > MAX_FILE_BYTES:
         raise Unreadable(_too_large("The file", len(data), MAX_FILE_BYTES))
     if data.startswith(b"\xef\xbb\xbf"):
@@ -141,7 +144,9 @@ def _parse(data: bytes, repairs: list[Repair]) -> dict[str, Any]:
         if start.startswith(signature):
             raise Unreadable(f"The file is {name}, not a notebook.")
 
-    kept = without_bulk([data])
+    if keep_outputs and len(data) > MAX_KEPT_BYTES:
+        raise Unreadable(_too_large("The notebook with its outputs", len(data), MAX_KEPT_BYTES))
+    kept = data if keep_outputs else without_bulk([data])
     try:
         # Integers as floats, because int refuses those of more than 4300 digits. Not strict:
         # line ends inside of strings do no harm.
@@ -285,7 +290,40 @@ def _read_cell(entry: dict[str, Any]) -> NotebookNode:
         cell_type=kind if kind in _CELL_TYPES else "code",
         metadata=NotebookNode(nbgrader=settings, tags=_tags(metadata)),
         source=source,
+        outputs=_outputs(entry.get("outputs")),
     )
+
+
+def _outputs(saved: Any) -> list[NotebookNode]:
+    if not isinstance(saved, list):
+        return []
+    outputs = [_output(one) for one in saved if isinstance(one, dict)]
+    return [output for output in outputs if output is not None]
+
+
+def _output(saved: dict[str, Any]) -> NotebookNode | None:
+    """Text and pictures of an output that was saved; all else could run in somebody's browser."""
+    match saved.get("output_type"):
+        case "stream":
+            name = "stderr" if saved.get("name") == "stderr" else "stdout"
+            return new_output("stream", name=name, text=_text(saved.get("text")))
+        case "error":
+            trace = saved.get("traceback")
+            return new_output(
+                "error",
+                ename=_text(saved.get("ename")),
+                evalue=_text(saved.get("evalue")),
+                traceback=list(map(_text, trace)) if isinstance(trace, list) else [],
+            )
+        case "execute_result" | "display_data" as kind:
+            data = _dict(saved.get("data"))
+            shown = {k: _text(data[k]) for k in ("text/plain", "image/png") if k in data}
+            if kind == "display_data":
+                return new_output(kind, data=shown)
+            number = saved.get("execution_count")
+            number = int(number) if isinstance(number, float) and abs(number) < 1e9 else None
+            return new_output(kind, data=shown, execution_count=number)
+    return None
 
 
 def _tags(metadata: dict[str, Any]) -> list[str]:

@@ -80,6 +80,8 @@ def rebuild(assignment: Assignment, submission: NotebookNode) -> Rebuilt:
     cells = [_student_cell(cell, next(numbers), skipped) for cell in added[-1]]
     for position, released in enumerate(given):
         cell = deepcopy(released)
+        if cell.cell_type == "code" and position in match:
+            cell.outputs = theirs[match[position]].get("outputs", [])
         if cell.metadata.autograder.role in (Role.ANSWER, Role.PLAYGROUND) and position in match:
             submitted = theirs[match[position]]
             if cell.cell_type == "code":
@@ -130,7 +132,7 @@ def _student_cell(submitted: NotebookNode, number: int, skipped: set[str]) -> No
         source=submitted.source,
     )
     if submitted.cell_type == "code":
-        cell.update(execution_count=None, outputs=[])
+        cell.update(execution_count=None, outputs=submitted.get("outputs", []))
     else:
         cell.source = _as_plain_text(submitted.source)
     return cell

@@ -32,6 +32,13 @@ def test_report_works_without_what_only_linux_has(course):
     assert result.stderr.startswith("autograder: Nothing to report")
 
 
+def test_modes_works_without_what_only_linux_has(course):
+    result = run_as_on("windows", "modes", "--course", str(course))
+    assert result.returncode == 0 and result.stderr == ""
+    assert "outside the sandbox" in result.stdout
+    assert result.stdout.rstrip().endswith("test-zeros, test-random, test-he.")
+
+
 @pytest.mark.parametrize("command", ["grade", "doctor"])
 def test_grading_says_in_one_sentence_that_it_needs_linux(command):
     result = run_as_on("windows", command)

@@ -102,7 +102,7 @@ def grade_submission(
     try:
         submitted = read_submission(submission, keep_outputs=not execute)
     except Unreadable as reason:
-        return unreadable(assignment, str(reason), submission)
+        return without_points(assignment, str(reason), submission)
     rebuilt = rebuild(assignment, submitted)
     seconds = {"intake": time.monotonic() - started, "start": 0.0, "cells": 0.0, "tests": 0.0}
     if execute:
@@ -133,13 +133,13 @@ def first_verdicts(
     return run.grade(second_chance=False)
 
 
-def unreadable(assignment: Assignment, reason: str, submission: bytes = b"") -> Graded:
+def without_points(assignment: Assignment, reason: str, submission: bytes = b"") -> Graded:
     """Grade what cannot be read: no points, and the reason in each test cell."""
     reason = readable(reason)  # it may quote the name of a file
     empty = NotebookNode(cells=[], metadata=NotebookNode())
     verdict = Verdict(False, f"The submission could not be read: {reason}", "unreadable")
     facts = Facts(
-        unreadable=reason,
+        failure=reason,
         submission=digest(submission),
         verdicts=dict.fromkeys(assignment.points(), verdict),
     )

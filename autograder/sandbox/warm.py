@@ -40,6 +40,14 @@ class SandboxLost(RuntimeError):
     """The template has ended, and so has everything in it: no fault of the submission."""
 
 
+def in_the_way() -> str:
+    """Why no fork could see the Python environment; empty if it can."""
+    for path in bubblewrap.python_environment():
+        if any(path.is_relative_to(folder) for folder in bubblewrap.OWN_SPACE):
+            return f"{path} would lie below the scratch space of a fork"
+    return ""
+
+
 class Fork:
     """A sandbox within a template; the same interface as `bubblewrap.Bubblewrap`."""
 
@@ -121,9 +129,8 @@ class Template:
     def __init__(
         self, modules: Sequence[str], hidden: Sequence[Path], fonts: Mapping[str, str]
     ) -> None:
-        for path in bubblewrap.python_environment():
-            if any(path.is_relative_to(folder) for folder in bubblewrap.OWN_SPACE):
-                raise bubblewrap.CannotStart(f"{path} would lie below the scratch space of a fork")
+        if reason := in_the_way():
+            raise bubblewrap.CannotStart(reason)
         self.forks = 0
         self.alive = 0
         self._retired = False

@@ -21,6 +21,7 @@ from autograder.grading.inert import is_inert
 from autograder.grading.run import grade_submission
 from autograder.grading.session import Session
 from autograder.limits import Limits
+from autograder.sandbox import warm
 from autograder.sandbox.process import CellResult, ProcessDied, StudentError
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
@@ -69,6 +70,7 @@ def test_a_right_answer_gets_its_points_whatever_it_prints(assignment):
         assert (output.name, output.text) == ("stdout", "All tests passed.\n")
 
 
+@pytest.mark.skipif(warm.in_the_way() != "", reason=warm.in_the_way())
 def test_a_submission_whose_template_was_killed_is_graded_again(assignment, monkeypatch):
     run_cell = Session.run
     killed = {}

@@ -27,6 +27,8 @@ from tests.autograder.sandbox.test_process import (
     text_of,
 )
 
+pytestmark = pytest.mark.skipif(warm.in_the_way() != "", reason=warm.in_the_way())
+
 
 @pytest.fixture
 def templates(monkeypatch):

@@ -158,7 +158,7 @@ class Facts:
 
     Attributes
     ----------
-    unreadable : str
+    failure : str
         Why nothing could be graded; empty for a submission that was.
     repairs : list of Repair
     violations : list of RuleViolation
@@ -168,7 +168,7 @@ class Facts:
         By grade id of the test cell, in the notebook's order.
     """
 
-    unreadable: str = ""
+    failure: str = ""
     repairs: list[Repair] = field(default_factory=list)
     violations: list[RuleViolation] = field(default_factory=list)
     submission: str = ""
@@ -190,7 +190,7 @@ class Facts:
         if stored is None:
             return None
         return cls(
-            stored["unreadable"],
+            stored["failure"],
             [Repair(**{**repair, "cells": tuple(repair["cells"])}) for repair in stored["repairs"]],
             [RuleViolation(**violation) for violation in stored["violations"]],
             stored["submission"],

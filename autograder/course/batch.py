@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from autograder.course.folder import LOCK, STAGING, Course, CourseError, Submission
 from autograder.course.writer import NotRecorded, Writer
 from autograder.facts import Repair, Verdict
-from autograder.grading.run import Graded, grade_submission, unreadable
+from autograder.grading.run import Graded, grade_submission, without_points
 from autograder.limits import Limits
 from autograder.submission.notebook import Unreadable
 from autograder.text import summary
@@ -164,7 +164,7 @@ def grade_course(
             try:
                 data = submission.read(name)
             except Unreadable as reason:
-                futures[name].set_result(unreadable(assignment, str(reason)))
+                futures[name].set_result(without_points(assignment, str(reason)))
             except Exception as error:
                 futures[name].set_exception(error)
             else:
@@ -229,7 +229,7 @@ def _record(
             problem = "the worker that graded it was lost, twice. Look at this submission yourself."
         return Outcome(submission.student, f"grading failed: {problem}")
     for one in graded.values():
-        if submission.note and not one.facts.unreadable:
+        if submission.note and not one.facts.failure:
             one.facts.repairs.insert(0, Repair("handed-in", detail=submission.note))
             one.facts.store(one.notebook)
     try:
@@ -242,7 +242,7 @@ def _record(
         seconds.update(one.seconds)
     return Outcome(
         submission.student,
-        " ".join(dict.fromkeys(one.unreadable for one in facts.values() if one.unreadable)),
+        " ".join(dict.fromkeys(one.failure for one in facts.values() if one.failure)),
         {(name, t): v for name, one in facts.items() for t, v in one.verdicts.items()},
         [repair for one in facts.values() for repair in one.repairs],
         dict(seconds),

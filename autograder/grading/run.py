@@ -106,7 +106,7 @@ def grade_submission(
     try:
         submitted = read_submission(submission, keep_outputs=not execute)
     except Unreadable as reason:
-        return unreadable(assignment, str(reason), submission, handed_in)
+        return without_points(assignment, str(reason), submission, handed_in)
     rebuilt = rebuild(assignment, submitted)
     seconds = {"intake": time.monotonic() - started, "start": 0.0, "cells": 0.0, "tests": 0.0}
     if execute:
@@ -145,7 +145,7 @@ def first_verdicts(
     return run.grade(second_chance=False)
 
 
-def unreadable(
+def without_points(
     assignment: Assignment,
     reason: str,
     submission: bytes = b"",
@@ -156,7 +156,7 @@ def unreadable(
     empty = NotebookNode(cells=[], metadata=NotebookNode())
     verdict = Verdict(False, f"The submission could not be read: {reason}", "unreadable")
     facts = Facts(
-        unreadable=reason,
+        failure=reason,
         submission=digest(submission, handed_in),
         verdicts=dict.fromkeys(assignment.points(), verdict),
     )

@@ -27,7 +27,7 @@ from autograder.assignment import Assignment, Role, grade_id
 from autograder.config import Grading
 from autograder.facts import Facts, comment_on_answer
 from autograder.grading.calibration import calibrated
-from autograder.grading.run import Graded, grade_submission, unreadable
+from autograder.grading.run import Graded, grade_submission, without_points
 from autograder.limits import Limits
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
@@ -76,7 +76,7 @@ class Grade(NbGraderPreprocessor):
         try:
             submission = files.read_notebook(Path(folder, names["notebook"] + ".ipynb"))
         except Unreadable as reason:
-            graded = unreadable(assignment, str(reason))
+            graded = without_points(assignment, str(reason))
         else:
             graded = grade_submission(
                 submission,
@@ -95,8 +95,8 @@ class Grade(NbGraderPreprocessor):
         return graded.notebook, resources
 
     def _log(self, student: str, graded: Graded) -> None:
-        if graded.facts.unreadable:
-            self.log.error("%s: not graded, %s", student, graded.facts.unreadable)
+        if graded.facts.failure:
+            self.log.error("%s: not graded, %s", student, graded.facts.failure)
         for repair in graded.facts.repairs:
             self.log.warning("%s: %s", student, repair)
 
@@ -111,7 +111,7 @@ class SaveVerdicts(SaveAutoGrades):
         self, nb: NotebookNode, resources: ResourcesDict
     ) -> tuple[NotebookNode, ResourcesDict]:
         facts = Facts.of(nb)
-        self._unreadable = bool(facts.unreadable)
+        self._failed = bool(facts.failure)
         self._taken_off: Counter[str] = Counter()  # points by the grade id of the test
         self._comments = self._write_comments(nb, facts)
         nb, resources = super().preprocess(nb, resources)
@@ -160,14 +160,14 @@ class SaveVerdicts(SaveAutoGrades):
     def _add_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
         super()._add_score(cell, resources)
         points = self._taken_off[grade_id(cell)]
-        if not points and not self._unreadable:
+        if not points and not self._failed:
             return
         grade = self.gradebook.find_grade(
             grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
         )
         if points and grade.auto_score is not None:
             grade.auto_score = max(0, grade.auto_score - points)
-        if self._unreadable:  # a person has to look at what was handed in
+        if self._failed:  # a person has to look at what was handed in
             grade.auto_score = 0
             grade.needs_manual_grade = True
         self.gradebook.db.commit()

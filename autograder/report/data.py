@@ -294,9 +294,7 @@ def _read(session: Session, course: Course) -> tuple[dict[str, Student], dict[st
         if not facts:  # graded elsewhere: points are all that is known
             continue
         result.facts = Facts(
-            unreadable=" ".join(
-                dict.fromkeys(one.unreadable for one in facts.values() if one.unreadable)
-            ),
+            failure=" ".join(dict.fromkeys(one.failure for one in facts.values() if one.failure)),
             repairs=[repair for one in facts.values() for repair in one.repairs],
             violations=[violation for one in facts.values() for violation in one.violations],
             verdicts={
@@ -309,8 +307,8 @@ def _read(session: Session, course: Course) -> tuple[dict[str, Student], dict[st
         others = [r for r in result.facts.repairs if r.code == _OTHER_NOTEBOOK]
         if others and not result.for_grader:
             result.for_grader = str(others[0])
-        if result.for_grader and result.facts.unreadable:
-            result.for_grader = f"The submission could not be read: {result.facts.unreadable}"
+        if result.for_grader and result.facts.failure:
+            result.for_grader = f"The submission could not be read: {result.facts.failure}"
     return students, results
 
 

@@ -794,7 +794,7 @@ def swaps_answer_and_test(notebook: NotebookNode) -> None:
 
 
 def asks_for_another_kernel(notebook: NotebookNode) -> None:
-    notebook.metadata.autograder = {"unreadable": "", "repairs": [], "passed": True}
+    notebook.metadata.autograder = {"failure": "", "repairs": [], "passed": True}
     notebook.metadata.kernelspec = {"name": "bash", "display_name": "x", "argv": ["touch", "x"]}
 
 

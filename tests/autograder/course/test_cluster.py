@@ -47,7 +47,8 @@ def dask(command, *options, folder=courses.PROJECT, **environment):
     finally:
         processes = [process, *psutil.Process(process.pid).children(recursive=True)]
         for one in processes:
-            one.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may just have ended
+                one.kill()
         process.wait()
         _, alive = psutil.wait_procs(processes[1:], timeout=60)
         assert not alive

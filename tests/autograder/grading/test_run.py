@@ -526,15 +526,15 @@ def test_a_long_message_is_cut():
 def test_what_cannot_be_read_says_so_in_each_test_cell(assignment):
     graded = grade_submission(b"no notebook", assignment, small.LIMITS)
     assert small.passed(graded) == [False, False, False]
-    assert graded.facts.unreadable == graded.notebook.metadata.autograder.unreadable != ""
+    assert graded.facts.failure == graded.notebook.metadata.autograder.failure != ""
     for exercise in EXERCISES:
         (output,) = small.cell_of(graded, f"test-{exercise}").outputs
-        assert graded.facts.unreadable in output.evalue
+        assert graded.facts.failure in output.evalue
 
 
 def test_the_name_of_a_file_cannot_do_harm(assignment):
-    graded = run.unreadable(assignment, "There is no \x1b[2J\udcff\u202e.ipynb.")
-    assert graded.facts.unreadable == "There is no \ufffd[2J\ufffd\ufffd.ipynb."
+    graded = run.without_points(assignment, "There is no \x1b[2J\udcff\u202e.ipynb.")
+    assert graded.facts.failure == "There is no \ufffd[2J\ufffd\ufffd.ipynb."
     nbformat.writes(graded.notebook).encode()
 
 

@@ -103,6 +103,9 @@ class Assignment:
         empty if there are none.
     settings
         The course's settings (JSON) of the nbgrader preprocessors that make the release.
+    declared : frozenset of str
+        Paths of those files that students hand in again, changed: nbgrader's setting
+        ``Autograde.exclude_overwriting``.
     inside : frozenset of str
         Grade ids of the test cells that run in the student's sandbox, see
         `autograder.grading.calibration`. All others run in the grader's process.
@@ -119,6 +122,7 @@ class Assignment:
     files: Mapping[str, bytes] = field(repr=False, hash=False)
     rules: str = ""
     settings: str = "{}"
+    declared: frozenset[str] = frozenset()
     inside: frozenset[str] = frozenset()
     modules: tuple[str, ...] = ()
 
@@ -148,6 +152,7 @@ class Assignment:
         settings = json.dumps(
             {kind.__name__: _plain(kind(config=config)) for kind in _AT_GRADING}, sort_keys=True
         )
+        declared = config.get("Autograde", {}).get("exclude_overwriting", {})
         notebooks = sorted(directory.glob("*.ipynb"))
         if not notebooks:
             raise AssignmentError(f"{directory} must hold a notebook, the instructor's.")
@@ -161,7 +166,11 @@ class Assignment:
             _check_size(directory, files)
             assignments = {
                 path.stem: cls(
-                    _filled_in(path, path.read_bytes(), config, course), files, rules, settings
+                    _filled_in(path, path.read_bytes(), config, course),
+                    files,
+                    rules,
+                    settings,
+                    frozenset(declared.get(directory.name, ())),
                 )
                 for path in notebooks
             }
@@ -176,6 +185,18 @@ class Assignment:
             except AssignmentError as error:
                 raise AssignmentError(f"{path}: {error}") from error
         return assignments
+
+    def files_with(self, handed_in: Mapping[str, bytes]) -> dict[str, bytes]:
+        """The files that a sandbox shows: ours, and what a student handed in beside the notebook.
+
+        Ours are not replaced unless they are `declared`, nor is their place taken.
+        """
+        theirs = {
+            path: content
+            for path, content in handed_in.items()
+            if path in self.declared or not any(_are_in_the_way(path, ours) for ours in self.files)
+        }
+        return {**self.files, **theirs}
 
     @property
     def config(self) -> Config:
@@ -341,6 +362,11 @@ def distinctive_names(assignment: Assignment) -> dict[str, list[str]]:
     }
     uses = Counter(name for names in found.values() for name in set(names))
     return {answer: [n for n in names if uses[n] == 1] for answer, names in found.items()}
+
+
+def _are_in_the_way(one: str, other: str) -> bool:
+    """Whether two paths are equal, or one is a folder in the other."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 def _plain(preprocessor: object) -> dict[str, object]:

@@ -158,6 +158,7 @@ def grade_course(
 
     def submit(executor: Executor, submission: Submission) -> Future[Results]:
         futures: dict[str, Future[Graded]] = {}
+        beside = course.handed_in(submission)
         for name, assignment in course.notebooks.items():
             futures[name] = Future()
             try:
@@ -172,6 +173,7 @@ def grade_course(
                     data,
                     assignment,
                     limits or course.limits,
+                    handed_in=beside,
                     full=full,
                     execute=course.executes,
                     sandboxed=sandboxed,

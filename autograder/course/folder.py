@@ -73,10 +73,10 @@ class Submission:
         except Unreadable as reason:
             raise Unreadable(f"{reason} {self.note}".strip()) from None
 
-    def digest(self, notebook: str) -> str:
-        """What tells the content of a notebook from another one."""
+    def digest(self, notebook: str, handed_in: Mapping[str, bytes]) -> str:
+        """What tells the content of a notebook, with files beside it, from another one."""
         try:
-            return digest(self.read(notebook))
+            return digest(self.read(notebook), handed_in)
         except Unreadable:
             return digest(b"")
 
@@ -182,6 +182,11 @@ class Course:
             self._submission(name, folder) for name, folder in folders.items() if _exists(folder)
         ]
 
+    def handed_in(self, submission: Submission) -> dict[str, bytes]:
+        """What a student handed in beside the notebooks and could not have from us."""
+        ours = next(iter(self.notebooks.values()))
+        return files.read_beside(submission.folder, ours.files.keys() - ours.declared)
+
     def misplaced(self) -> list[Path]:
         """What stands in ``submitted/`` where no submission is looked for, but looks like one."""
         submitted = self.root / self.directory.submitted_directory
@@ -279,7 +284,10 @@ class Course:
         if submission.timestamp is not None:
             return True
         facts = {name: Facts.read(path) for name, path in notebooks.items()}
-        return all(one and one.submission == submission.digest(n) for n, one in facts.items())
+        beside = self.handed_in(submission)
+        return all(
+            one and one.submission == submission.digest(name, beside) for name, one in facts.items()
+        )
 
     def _submission(self, student: str, folder: Path) -> Submission:
         expected = {name: folder / f"{name}.ipynb" for name in self.notebooks}

@@ -111,6 +111,9 @@ class Writer:
             (folder / files.TIMESTAMP).write_text(f"{submission.timestamp} UTC\n")
         if secret := files.read_secret(submission.folder):
             (folder / files.SECRET).write_bytes(secret)
+        for path, content in self._course.handed_in(submission).items():  # for people to look at
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
         for name in self._course.notebooks:
             (folder / f"{name}.ipynb").touch()
         return folder

@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -202,7 +202,9 @@ def why_inside(assignment: Assignment, test: str) -> str:
     given = library(assignment).used_by(tree)
     helpers = [one for one in given if isinstance(one, ast.FunctionDef)]
     imports = [one for one in given if isinstance(one, ast.Import | ast.ImportFrom)]
-    if module := _of_the_sandbox(name for one in imports for name in _modules(one)):
+    declared = {path.partition("/")[0].removesuffix(".py") for path in assignment.declared}
+    of_the_sandbox = _MODULES_OF_THE_SANDBOX | declared
+    if module := _first(of_the_sandbox, (name for one in imports for name in _modules(one))):
         return f"uses the module {module}"
     nodes = [node for one in (tree, *helpers) for node in ast.walk(one)]
     functions = set(assignment.graded_functions())
@@ -221,7 +223,7 @@ def why_inside(assignment: Assignment, test: str) -> str:
             case ast.Attribute(ctx=ast.Store() | ast.Del()):
                 return f"changes the attribute {node.attr}"
             case ast.Import(names=names) | ast.ImportFrom(names=names):
-                if used := _of_the_sandbox(_modules(node)):
+                if used := _first(of_the_sandbox, _modules(node)):
                     return f"imports {used}"
                 own |= {(alias.asname or alias.name).partition(".")[0] for alias in names}
             case ast.ExceptHandler(name=str(name)):
@@ -267,9 +269,9 @@ def _modules(statement: ast.Import | ast.ImportFrom) -> list[str]:
     return [alias.name for alias in statement.names]
 
 
-def _of_the_sandbox(modules: object) -> str:
-    """The first of some modules that reaches beyond plain data."""
-    return next((m for m in modules if m.partition(".")[0] in _MODULES_OF_THE_SANDBOX), "")
+def _first(packages: Set[str], modules: Iterable[str]) -> str:
+    """The first module that belongs to one of some packages."""
+    return next((module for module in modules if module.partition(".")[0] in packages), "")
 
 
 def where_tests_run(modes: Mapping[str, str]) -> list[str]:
@@ -326,6 +328,7 @@ def _own_code() -> bytes:
 def _key(assignment: Assignment, limits: Limits) -> str:
     digest = hashlib.sha256(_own_code())
     parts = [assignment.notebook, assignment.settings.encode(), repr(limits).encode()]
+    parts.append(repr(sorted(assignment.declared)).encode())
     parts.append(sys.version.encode())
     for path, content in sorted(assignment.files.items()):
         parts += [path.encode(), content]

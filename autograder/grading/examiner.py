@@ -15,14 +15,21 @@ import importlib.machinery
 import importlib.util
 import io
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from autograder.assignment import Assignment, Role, role, syntax_tree
+from autograder.assignment import Assignment, Role, grade_id, role, syntax_tree
 from autograder.facts import Verdict
 from autograder.sandbox.process import StudentError, StudentProcess
 from autograder.text import readable
+
+HIDDEN_FAILED = (
+    "The visible part of the test passes, the hidden part does not.",
+    "hidden-test-failed",
+)
+"""Message and code."""
 
 
 def examine(
@@ -89,11 +96,9 @@ def examine(
                 message = f"There is no function {name}.\nHint: Was it renamed or deleted?"
                 verdict = Verdict(False, message, "wrong-name")
             else:
-                verdict = Verdict(False, readable(str(error)), _code(error))
+                verdict = _failed(error, assignment, test)
         except Exception as error:
-            code = _code(error)
-            message = readable(str(error) or type(error).__name__)
-            verdict = Verdict(False, message.removesuffix(f"\n[{code}]"), code)
+            verdict = _failed(error, assignment, test)
         else:
             verdict = Verdict(True, readable(printed.getvalue()).strip())
     if failures:
@@ -101,9 +106,31 @@ def examine(
     return verdict
 
 
-def _code(error: Exception) -> str:
-    """The code that `public_tests.WrongAnswer` carries, or the type of another exception."""
-    return getattr(error, "code", None) or f"raises-{type(error).__name__}"
+def _failed(error: Exception, assignment: Assignment, test: str) -> Verdict:
+    """What an exception of a test says, and where, if students can see the place."""
+    if code := getattr(error, "code", None):  # as `public_tests.WrongAnswer` carries it
+        message = readable(str(error))
+        return Verdict(False, message.removesuffix(f"\n[{code}]"), code)
+    name = type(error).__name__
+    if type(error) in _BUILTIN_ERRORS.values():
+        name = error.type_name
+    message = readable(str(error) or name)
+    lines = assignment.test_source(test).splitlines()
+    places = [lines[number - 1].strip() for number in _lines_in(f"<{test}>", error)]
+    (released,) = [c for c in assignment.released_cells() if grade_id(c) == test]
+    if places and places[0] in map(str.strip, released.source.splitlines()):
+        message += f"\nin the line: {places[0]}"
+    elif places and not str(error):
+        return Verdict(False, *HIDDEN_FAILED)
+    return Verdict(False, message, f"raises-{name}")
+
+
+def _lines_in(file: str, error: Exception) -> list[int]:
+    return [
+        place.lineno
+        for place in traceback.extract_tb(error.__traceback__)
+        if place.filename == file
+    ]
 
 
 _BUILTIN_ERRORS = {

@@ -20,10 +20,10 @@ from nbgrader.utils import determine_grade
 
 from autograder.assignment import Assignment, grade_id
 from autograder.facts import Verdict
+from autograder.grading.examiner import HIDDEN_FAILED
 from autograder.grading.session import DIED, Session
 from autograder.text import readable
 
-HIDDEN_FAILED = "hidden-test-failed"
 PARTIAL = "partial-credit"
 
 
@@ -98,10 +98,9 @@ def _verdict(
         return Verdict(False, said, PARTIAL, score)
     if error := _error_in(visible):
         return Verdict(False, *_in_words(error))
-    said = "The visible part of the test passes, the hidden part does not."
-    if judged is visible:
-        said = f"{readable(printed)}\n0 of {most:g} points.".strip()
-    return Verdict(False, said, HIDDEN_FAILED if judged is not visible else PARTIAL)
+    if judged is not visible:
+        return Verdict(False, *HIDDEN_FAILED)
+    return Verdict(False, f"{readable(printed)}\n0 of {most:g} points.".strip(), PARTIAL)
 
 
 def _score(

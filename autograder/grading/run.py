@@ -14,8 +14,9 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
@@ -63,6 +64,7 @@ def grade_submission(
     assignment: Assignment,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     *,
+    handed_in: Mapping[str, bytes] = MappingProxyType({}),
     full: bool = False,
     execute: bool = True,
     sandboxed: bool = True,
@@ -76,6 +78,8 @@ def grade_submission(
         The submitted notebook as it was handed in, not trusted in any way.
     assignment : Assignment
     limits : Limits
+    handed_in : mapping of str to bytes
+        Files that the student handed in beside the notebook, by path.
     full : bool
         Run the cells tagged ``demonstration`` as well.
     execute : bool
@@ -102,13 +106,21 @@ def grade_submission(
     try:
         submitted = read_submission(submission, keep_outputs=not execute)
     except Unreadable as reason:
-        return without_points(assignment, str(reason), submission)
+        return without_points(assignment, str(reason), submission, handed_in)
     rebuilt = rebuild(assignment, submitted)
     seconds = {"intake": time.monotonic() - started, "start": 0.0, "cells": 0.0, "tests": 0.0}
     if execute:
         deadline = started + limits.total_seconds
         run = _Run.of(
-            rebuilt.notebook, assignment, limits, full, sandboxed, hidden, seconds, deadline
+            rebuilt.notebook,
+            assignment,
+            handed_in,
+            limits,
+            full,
+            sandboxed,
+            hidden,
+            seconds,
+            deadline,
         )
         verdicts = run.grade()
     else:
@@ -116,7 +128,7 @@ def grade_submission(
     facts = Facts(
         repairs=rebuilt.repairs,
         violations=check_rules(assignment, submitted),
-        submission=digest(submission),
+        submission=digest(submission, handed_in),
         verdicts=verdicts,
     )
     return _finished(rebuilt.notebook, assignment, facts, seconds, keep_outputs=not execute)
@@ -129,26 +141,34 @@ def first_verdicts(
     notebook = rebuild(assignment, read_submission(submission)).notebook
     seconds = dict.fromkeys(("start", "cells", "tests"), 0.0)
     deadline = time.monotonic() + limits.total_seconds
-    run = _Run.of(notebook, assignment, limits, False, sandboxed, hidden, seconds, deadline)
+    run = _Run.of(notebook, assignment, {}, limits, False, sandboxed, hidden, seconds, deadline)
     return run.grade(second_chance=False)
 
 
-def without_points(assignment: Assignment, reason: str, submission: bytes = b"") -> Graded:
+def without_points(
+    assignment: Assignment,
+    reason: str,
+    submission: bytes = b"",
+    handed_in: Mapping[str, bytes] = MappingProxyType({}),
+) -> Graded:
     """Grade what cannot be read: no points, and the reason in each test cell."""
     reason = readable(reason)  # it may quote the name of a file
     empty = NotebookNode(cells=[], metadata=NotebookNode())
     verdict = Verdict(False, f"The submission could not be read: {reason}", "unreadable")
     facts = Facts(
         failure=reason,
-        submission=digest(submission),
+        submission=digest(submission, handed_in),
         verdicts=dict.fromkeys(assignment.points(), verdict),
     )
     return _finished(rebuild(assignment, empty).notebook, assignment, facts, {})
 
 
-def digest(submission: bytes) -> str:
+def digest(submission: bytes, handed_in: Mapping[str, bytes] = MappingProxyType({})) -> str:
     """What tells one submission from another; the executed notebook holds it in its metadata."""
-    return hashlib.sha256(submission).hexdigest()
+    found = hashlib.sha256(submission)
+    for path, content in sorted(handed_in.items()):
+        found.update(f"\n{path}\n{len(content)}\n".encode() + content)
+    return found.hexdigest()
 
 
 def _finished(
@@ -224,6 +244,7 @@ class _Run:
         cls,
         notebook: NotebookNode,
         assignment: Assignment,
+        handed_in: Mapping[str, bytes],
         limits: Limits,
         full: bool,
         sandboxed: bool,
@@ -233,7 +254,7 @@ class _Run:
     ) -> _Run:
         start_process = functools.partial(
             StudentProcess,
-            assignment.files,
+            assignment.files_with(handed_in),
             limits,
             sandboxed=sandboxed,
             hidden=hidden,

@@ -82,6 +82,9 @@ class Grade(NbGraderPreprocessor):
                 submission,
                 assignment,
                 limits,
+                handed_in=files.read_beside(
+                    Path(folder), assignment.files.keys() - assignment.declared
+                ),
                 full=self.full,
                 execute=Grading(parent=self.parent.parent).executes(),
                 sandboxed=self.sandboxed,

@@ -425,13 +425,12 @@ class Server:
 
 
 def write_files(folder: str, files: dict[str, str]) -> None:
-    """Write `files` (name -> base64) to `folder`; as read-only, so that nobody edits by mistake."""
+    """Write `files` (name -> base64) to `folder`."""
     for name, content in files.items():
         path = os.path.join(folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(base64.b64decode(content))
-        os.chmod(path, 0o444)
 
 
 def make_home(settings: dict) -> str:

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
@@ -30,6 +30,8 @@ _TIMESTAMP_FORM = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
     r"( ?(Z|[A-Z]{3,5}|[+-][0-9]{2}:?[0-9]{2}|(?P<zone>[A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+){1,2})))?"
 )
+_PATH_BESIDE = re.compile(r"(?:\w[\w .-]{0,80}/){0,4}\w[\w .-]{0,80}", re.ASCII)
+_FILES_BESIDE, _BYTES_BESIDE = 100, 8 * 2**20
 MAX_BYTES_WITH_OUTPUTS = 512 * 2**20
 _CHUNK = 2**20
 
@@ -49,6 +51,43 @@ def read_notebook(path: Path) -> bytes:
             return file.read(MAX_FILE_BYTES)
         chunks = iter(functools.partial(file.read, _CHUNK), b"")
         return without_bulk(itertools.islice(chunks, MAX_BYTES_WITH_OUTPUTS // _CHUNK))
+
+
+def read_beside(directory: Path, ours: Collection[str] = ()) -> dict[str, bytes]:
+    """Files that a student handed in beside a notebook, by path; those in `ours` are left out.
+
+    Only plain files of the kinds that `make_harmless` leaves are read, as far as a part of a
+    sandbox's space has room for them.
+    """
+    found: dict[str, bytes] = {}
+    room = _BYTES_BESIDE
+    with contextlib.suppress(OSError, Unreadable), contextlib.ExitStack() as opened:
+        top = _open_folder(directory)
+        opened.callback(os.close, top)
+        for folder, _, names, place in os.fwalk(".", dir_fd=top):  # it follows no links
+            for name in sorted(names):
+                path = os.path.normpath(os.path.join(folder, name))
+                if path in (TIMESTAMP, SECRET, *ours) or not _PATH_BESIDE.fullmatch(path):
+                    continue
+                if Path(name).suffix in _SUFFIXES - {".ipynb"} and len(found) < _FILES_BESIDE:
+                    content = _read_plain(name, place, room)
+                    if content is not None:
+                        found[path] = content
+                        room -= len(content)
+    return found
+
+
+def _read_plain(name: str, place: int, largest: int) -> bytes | None:
+    """Content of a regular file in an open folder; None if it is something else, or larger."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+    except OSError:
+        return None
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        content = file.read(largest + 1)
+        return content if len(content) <= largest else None
 
 
 def read_timestamp(directory: Path) -> datetime | None:
@@ -188,14 +227,23 @@ def _open(path: Path) -> int:
         raise Unreadable("the folder of the submission is a link, and links are not followed.")
     if sys.platform != "linux":  # there is no grading there, only reading of what was graded
         return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    with contextlib.ExitStack() as folders:
-        folder = os.open(path.parent.parent.parent, os.O_PATH | os.O_DIRECTORY)
-        folders.callback(os.close, folder)
-        for name in (path.parent.parent.name, path.parent.name):
-            # Somebody may put a link there in the meantime.
-            folder = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-            folders.callback(os.close, folder)
+    folder = _open_folder(path.parent)
+    try:
         return os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def _open_folder(path: Path) -> int:
+    """Open a folder; neither it nor the one above may be a link, whoever puts one there when."""
+    folder = os.open(path.parent.parent, os.O_PATH | os.O_DIRECTORY)
+    for name in (path.parent.name, path.name):
+        above = folder
+        try:
+            folder = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+        finally:
+            os.close(above)
+    return folder
 
 
 def _read_regular_file(path: Path, largest: int) -> bytes:

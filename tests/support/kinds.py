@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -41,7 +42,7 @@ class Kind:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-KINDS = {
+_ALL = {
     "variables": Kind(
         {
             "data": "import csv\nwith open('data/rain.csv') as file:\n"
@@ -160,8 +161,10 @@ KINDS = {
     "magics": Kind(
         {
             "shell": "%%bash\necho 3 > number.txt",
+            "help": "len?\n%time 1 + 1",
             "a-number": "names = !ls\nnumber = int(open('number.txt').read())",
             "t-number": "assert number == 3\nassert 'number.txt' in names",
+            "t-magic": "%precision 3\nassert number == 3",
             "m-why": "Because the shell wrote it.",
         },
         {
@@ -169,8 +172,8 @@ KINDS = {
             "wrong": {"a-number": "number = 4", "m-why": None},
             "untouched": {"a-number": None, "m-why": None},
         },
-        {"right": [2, None], "wrong": [0, 0], "untouched": [0, 0]},
-        {"t-number"},
+        {"right": [2, 2, None], "wrong": [0, 0, 0], "untouched": [0, 0, 0]},
+        {"t-number", "t-magic"},
     ),
     "plots": Kind(
         {
@@ -186,11 +189,44 @@ KINDS = {
         {"right": [2], "wrong": [0], "untouched": [0]},
         {"t-plot"},
     ),
+    "files": Kind(
+        {
+            "a-save": "with open('squares.txt', 'w') as file:\n"
+            "    file.write(' '.join(str(i ** 2) for i in range(4)))",
+            "a-load": "def load(path):\n    with open(path) as file:\n"
+            "        return [int(word) for word in file.read().split()]",
+            "t-save": "with open('squares.txt') as file:\n    assert file.read() == '0 1 4 9'",
+            "t-load": "assert load('given.txt') == [1, 2]",
+        },
+        {
+            "right": {},
+            "wrong": {"a-save": "open('squares.txt', 'w').close()"},
+            "untouched": {"a-save": None, "a-load": None},
+        },
+        {"right": [2, 2], "wrong": [0, 2], "untouched": [0, 0]},
+        {"t-save"},
+        {"given.txt": b"1 2"},
+    ),
+    "pandas": Kind(
+        {
+            "data": "import pandas as pd\nrain = pd.DataFrame({'day': [1, 2], 'mm': [2.5, 4.0]})",
+            "a-wet": "wet = rain[rain.mm > 3]",
+            "t-wet": "assert isinstance(wet, pd.DataFrame)\nassert list(wet.day) == [2]",
+        },
+        {"right": {}, "wrong": {"a-wet": "wet = rain"}, "untouched": {"a-wet": None}},
+        {"right": [2], "wrong": [0], "untouched": [0]},
+        {"t-wet"},
+    ),
     "manual": Kind(
         {"m-essay": "A long essay.", "a-free": "x = 1"},
         {"right": {"m-essay": "My essay."}, "untouched": {"m-essay": None}},
         {"right": [None], "untouched": [0]},
     ),
+}
+
+
+KINDS = {
+    name: kind for name, kind in _ALL.items() if name != "pandas" or importlib.util.find_spec(name)
 }
 
 

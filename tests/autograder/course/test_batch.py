@@ -60,6 +60,9 @@ def hand_in_everything(course):
     (course / "submitted/.DS_Store").write_text("")
 
 
+BROKEN = "test-he"
+
+
 @pytest.fixture(scope="module")
 def graded(course_template, tmp_path_factory):
     """A course with everything in it after ``python -m autograder grade``, and what that said."""
@@ -112,6 +115,23 @@ def test_every_readable_submission_gets_its_points(graded):
     for student in ["right", "renamed", *ODD_NAMES]:
         assert scores[student] == [10, 10, 10], student
     assert scores["wrong"] == [10, 10, 0]
+
+
+def test_a_test_that_the_solution_fails_stops_grading_before_it_begins(course):
+    source = course / "source/Initialization/Initialization.ipynb"
+    notebook = nbformat.read(source, 4)
+    (cell,) = [
+        c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == BROKEN
+    ]
+    cell.source += "\nassert initialize_parameters_he([2, 1]) == {}, 'edited in a hurry'"
+    source.unlink()
+    nbformat.write(notebook, source)
+    courses.hand_in(course, "ada", courses.answers())
+    result = courses.grade(course)
+    assert result.returncode == 2
+    assert "[1/1]" not in result.stdout and not (course / "autograded").exists()
+    assert BROKEN in result.stderr and "edited in a hurry" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_what_cannot_be_read_gets_no_points_and_is_reported_by_name(graded):

@@ -13,16 +13,20 @@ import psutil
 import pytest
 
 from tests.support import courses
+from tests.support.kinds import KINDS, instructors, submission
 
 pytest.importorskip("distributed", reason="requirements-cluster.txt is not installed")
 
 from dask import config as dask_config
 from distributed import Client
+from traitlets.config import Config
 
 from autograder.__main__ import main
+from autograder.assignment import Assignment
 from autograder.course.batch import grade_course, new_submissions
 from autograder.course.cluster import cluster_workers
 from autograder.course.folder import Course, CourseError
+from autograder.grading.run import grade_submission
 
 WRONG_HE = courses.answers(he="def initialize_parameters_he(layers_dims):\n    return {}")
 
@@ -200,6 +204,24 @@ def test_a_cluster_gives_the_same_results(cluster, certificates, submitted, caps
     assert output.err == ""
     assert "garbage" in output.out
     assert_all_graded(submitted)
+
+
+def test_tests_that_run_inside_and_files_handed_in_travel_as_well(cluster, certificates, tmp_path):
+    (tmp_path / "kind.ipynb").write_text(json.dumps(instructors(KINDS["partial"])))
+    assignment = Assignment.all_in(tmp_path, Config())["kind"]
+    assignment = dataclasses.replace(assignment, inside=frozenset(KINDS["partial"].inside))
+    notebook = submission(KINDS["partial"], "part")
+    notebook.cells[0].source += "\nimport mine"
+    address, _ = cluster
+    with (
+        dask_config.set(certificates),
+        cluster_workers(address, True, print) as workers,
+        workers.make_executor() as executor,
+    ):
+        data, beside = json.dumps(notebook).encode(), {"mine.py": b"x = 1"}
+        graded = executor.submit(grade_submission, data, assignment, handed_in=beside).result()
+    assert graded.facts.verdicts["t-roots"].score == 0.5
+    assert not any(out.output_type == "error" for out in graded.notebook.cells[0].outputs)
 
 
 def test_what_was_sent_does_not_stay_in_memory(cluster, certificates):

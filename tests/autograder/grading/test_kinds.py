@@ -1,16 +1,25 @@
 """Assignments of many kinds get the scores that nbgrader alone gives, whoever grades them."""
 
 import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
+import nbgrader
 import pytest
 from nbgrader.utils import determine_grade, is_grade
 from traitlets.config import Config
 
 from autograder.assignment import Assignment, AssignmentError
-from autograder.grading.calibration import calibrated
+from autograder.config import Grading
+from autograder.grading.calibration import calibrated, where_tests_run
 from autograder.grading.run import grade_submission
 from autograder.limits import Limits
-from tests.support.kinds import KINDS, Kind, instructors, submission
+from autograder.submission.files import read_beside
+from tests.support.courses import PROJECT
+from tests.support.kinds import KINDS, STUB, Kind, instructors, submission
 
 LIMITS = Limits(cell_seconds=3, call_seconds=1, total_seconds=30)
 
@@ -51,6 +60,10 @@ TOTAL = {
     "assert total([40, 2]) == 42, 'the secret is 42'\n### END HIDDEN TESTS",
 }
 STUDENTS = {
+    "patcher": {
+        "a-total": "def total(values):\n    return 0\n"
+        "get_ipython().input_transformers_cleanup.append(lambda lines: ['pass\\n'])"
+    },
     "liar": {"a-total": CHEAT + PATCH + "\nsum_of_three = Agrees()"},
     "spy": {
         "a-total": "import inspect\nsum_of_three = 3\ndef total(values):\n"
@@ -58,6 +71,43 @@ STUDENTS = {
     },
 }
 MIXED = Kind(TOTAL, STUDENTS, {}, {"t-inside"})
+
+
+LIMITED = Kind(
+    {
+        "a-count": "numbers = [1, 2]\ndef count():\n    return len(numbers)",
+        "t-count": "assert numbers and count() == 2",
+        "t-environment": "import os\nassert os.environ['NBGRADER_EXECUTION'] == 'autograde'",
+    },
+    {
+        "right": {},
+        "loops": {
+            "a-count": "import time\nnumbers = [1]\ndef count():\n    while True:\n"
+            "        time.sleep(0.1)"
+        },
+        "endless": {"a-count": "while True:\n    pass"},
+        "tampers": {
+            "a-count": "from IPython.core.interactiveshell import InteractiveShell\n"
+            "InteractiveShell.showtraceback = lambda *_, **__: None\nnumbers = []"
+        },
+    },
+    {"right": [2, 2], "loops": [0, 2], "endless": [0, 2], "tampers": [0, 2]},
+)
+RIGHT = "x = [1, 2]\ny = 5"
+AUTOTESTS = Path(nbgrader.__file__).parent / "tests/apps/files/autotests.yml"
+RESULT = {
+    "output_type": "execute_result",
+    "data": {"text/plain": "0.5", "text/html": "<script>"},
+    "execution_count": 7,
+    "metadata": {},
+}
+SHORT = replace(LIMITS, cell_seconds=1)
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory):
+    """An assignment with tests inside."""
+    return calibrated(assignment_of(LIMITED, tmp_path_factory.mktemp("m")), "m", SHORT)[0]
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +118,17 @@ def mixed(tmp_path_factory):
 
 def test_the_reason_for_running_inside_is_said_in_words(mixed):
     assert mixed[1] == {"t-inside": "uses the variable sum_of_three"}
+
+
+def test_a_cheat_that_patches_the_tests_gets_points_inside_and_none_outside(mixed):
+    """It lets IPython run nothing of the cells that follow."""
+    assert scores(grade(mixed[0], submission(MIXED, "patcher"))) == [0, 2]
+    outside, warning, inside = where_tests_run({"t-outside": ""} | mixed[1])
+    assert "t-outside" in outside and "student code can read or change" in warning
+    assert inside.strip() == (
+        "t-inside: uses the variable sum_of_three. To have it outside, ask for a function that "
+        "returns the value, and test that."
+    )
 
 
 def test_an_object_that_agrees_with_everything_gets_points_inside_and_none_outside(mixed):
@@ -82,6 +143,110 @@ def test_what_a_student_is_shown_comes_from_a_run_without_hidden_tests(mixed):
     assert "secret" not in shown
     assert "40, 2" not in shown
     assert graded.facts.verdicts["t-inside"].code == "hidden-test-failed"
+
+
+@pytest.mark.parametrize("student", LIMITED.students)
+def test_loops_and_tampered_outputs_inside_cost_their_own_points(limited, student):
+    notebook = json.dumps(submission(LIMITED, student)).encode()
+    graded = grade_submission(notebook, limited, SHORT)
+    assert scores(graded) == LIMITED.scores[student]
+    said = graded.facts.verdicts["t-count"]
+    assert ("ran longer than 1 s" in said.message) == (student == "loops")
+
+
+def test_the_time_for_a_cell_is_that_of_nbgrader():
+    config = Config()
+    config.Execute.timeout = 2
+    limits = Grading(config=config).limits()
+    assert (limits.cell_seconds, limits.call_seconds) == (2, 2)
+
+
+def test_what_a_student_hands_in_is_there_and_ours_stays(tmp_path):
+    kind = Kind(
+        {
+            "a-use": "import mine\nuse = mine.x",
+            "t-use": "import ours, own\nassert use == own.y == 3\nassert ours.z == 5",
+        },
+        {"s": {}},
+        {},
+        files={"mine.py": b"x = 3", "own.py": b"y = 3", "ours.py": b"z = 5"},
+    )
+    assignment_of(kind, tmp_path)
+    config = Config()
+    config.Autograde.exclude_overwriting = {tmp_path.name: ["mine.py"]}
+    assignment, reasons = calibrated(Assignment.all_in(tmp_path, config)["kind"], "k", LIMITS)
+    assert set(reasons) == {"t-use"}
+    theirs = tmp_path / "submitted/s/k"
+    (theirs / "extra").mkdir(parents=True)
+    for path, source in {"mine.py": "from extra.more import x", "extra/more.py": "x = 3"}.items():
+        (theirs / path).write_text(source)
+    for path in ("ours.py", "own.py/in_the_way.py", "submission_secret.txt"):
+        (theirs / path).parent.mkdir(exist_ok=True)
+        (theirs / path).write_text("raise SystemError")
+    (theirs / "link.py").symlink_to(tmp_path / "kind.ipynb")
+    handed_in = read_beside(theirs, assignment.files.keys() - assignment.declared)
+    assert set(handed_in) == {"mine.py", "extra/more.py", "own.py/in_the_way.py"}
+    notebook = json.dumps(submission(kind, "s")).encode()
+    graded = grade_submission(notebook, assignment, LIMITS, handed_in=handed_in)
+    assert scores(graded) == [2]
+    assert scores(grade_submission(notebook, assignment, LIMITS, handed_in={})) == [2]
+    handed_in["mine.py"] = b"x = 4"
+    assert scores(grade_submission(notebook, assignment, LIMITS, handed_in=handed_in)) == [0]
+
+
+def test_a_test_of_a_file_that_students_change_runs_inside(tmp_path):
+    """Outside, the instructor's own file would be tested."""
+    kind = Kind({"a-x": "x = 1", "t-x": "import mine\nassert mine.x == 3"}, {}, {})
+    kind = replace(kind, files={"mine.py": b"x = 3"})
+    assignment = replace(assignment_of(kind, tmp_path), declared=frozenset({"mine.py"}))
+    assert calibrated(assignment, "k", LIMITS)[1] == {"t-x": "imports mine"}
+
+
+def test_without_execution_the_saved_outputs_decide_and_only_plain_ones_are_kept(tmp_path):
+    kind = KINDS["partial"]
+    assignment = assignment_of(kind, tmp_path)
+    notebook = submission(kind, "right")
+    notebook.cells[0].outputs = [
+        {"output_type": "display_data", "metadata": {}, "data": {"text/html": "<script>"}},
+        {"output_type": "nonsense"},
+        "nonsense",
+    ]
+    for saved, score in (([], 2), ([{"output_type": "error"}], 0), ([RESULT], 0.5)):
+        notebook.cells[1].outputs = saved
+        data = json.dumps(notebook).encode()
+        graded = grade_submission(data, assignment, LIMITS, execute=False)
+        assert scores(graded) == [score]
+        assert "script" not in json.dumps(graded.notebook)
+    assert graded.notebook.cells[1].outputs[0].execution_count == 7
+
+
+READ = """
+import sys
+from traitlets.config import Config
+from autograder.assignment import Assignment
+config = Config()
+config.CourseDirectory.root = sys.argv[1]
+notebooks = Assignment.all_in(sys.argv[1] + "/source/k", config)
+sys.stdout.buffer.write(notebooks["kind"].notebook)
+"""
+
+
+def test_cells_that_autotest_writes_are_graded(tmp_path):
+    kind = Kind({"a-x": RIGHT, "t-x": "### AUTOTEST x\n### HASHED AUTOTEST y"}, {}, {})
+    source = tmp_path / "source/k"
+    source.mkdir(parents=True)
+    shutil.copy(AUTOTESTS, tmp_path)
+    (source / "kind.ipynb").write_text(json.dumps(instructors(kind)))
+    # In a process of its own, because nbgrader leaves sockets of its kernel open.
+    read = subprocess.run(
+        [sys.executable, "-c", READ, str(tmp_path)], cwd=PROJECT, capture_output=True, check=True
+    )
+    assignment, _ = calibrated(Assignment(read.stdout, {}), "k", LIMITS)
+    assert "AUTOTEST" not in assignment.released_cells()[1].source
+    notebook = json.loads(assignment.released())
+    for answer, score in ((RIGHT, 2), (RIGHT.replace("5", "6"), 0), (STUB, 0)):
+        notebook["cells"][0]["source"] = answer
+        assert scores(grade(assignment, notebook)) == [score]
 
 
 def test_a_solution_that_passes_in_neither_way_is_named_with_its_error(tmp_path):

@@ -32,6 +32,7 @@ _TIMESTAMP_FORM = re.compile(
 )
 _PATH_BESIDE = re.compile(r"(?:\w[\w .-]{0,80}/){0,4}\w[\w .-]{0,80}", re.ASCII)
 _FILES_BESIDE, _BYTES_BESIDE = 100, 8 * 2**20
+_ENTRIES_BESIDE = 1_000  # that are looked at, folders included
 MAX_BYTES_WITH_OUTPUTS = 512 * 2**20
 _CHUNK = 2**20
 
@@ -64,17 +65,31 @@ def read_beside(directory: Path, ours: Collection[str] = ()) -> dict[str, bytes]
     with contextlib.suppress(OSError, Unreadable), contextlib.ExitStack() as opened:
         top = _open_folder(directory)
         opened.callback(os.close, top)
-        for folder, _, names, place in os.fwalk(".", dir_fd=top):  # it follows no links
-            for name in sorted(names):
-                path = os.path.normpath(os.path.join(folder, name))
-                if path in (TIMESTAMP, SECRET, *ours) or not _PATH_BESIDE.fullmatch(path):
-                    continue
-                if Path(name).suffix in _SUFFIXES - {".ipynb"} and len(found) < _FILES_BESIDE:
-                    content = _read_plain(name, place, room)
-                    if content is not None:
-                        found[path] = content
-                        room -= len(content)
+        for path, place in _paths_in(top, ".", "", iter(range(_ENTRIES_BESIDE))):
+            known = path in (TIMESTAMP, SECRET, *ours)
+            if not known and Path(path).suffix in _SUFFIXES - {".ipynb"}:
+                content = _read_plain(Path(path).name, place, room)
+                if content is not None and len(found) < _FILES_BESIDE:
+                    found[path] = content
+                    room -= len(content)
     return found
+
+
+def _paths_in(above: int, name: str, prefix: str, left: Iterator[int]) -> Iterator[tuple[str, int]]:
+    """Each path in a folder, with the open folder that holds it, as long as `left` has numbers."""
+    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+    try:
+        with os.scandir(folder) as entries:
+            for entry, _ in zip(entries, left, strict=False):
+                path = prefix + entry.name
+                if not _PATH_BESIDE.fullmatch(path):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _paths_in(folder, entry.name, f"{path}/", left)
+                else:
+                    yield path, folder
+    finally:
+        os.close(folder)
 
 
 def _read_plain(name: str, place: int, largest: int) -> bytes | None:

@@ -17,7 +17,7 @@ def test_the_table_of_300_students_has_a_line_for_each_on_80_columns(capsys, mon
     course = SimpleNamespace(
         assignment_id="Initialization",
         tests=TESTS,
-        reasons={},
+        modes={},
         label=lambda notebook, test: test,
         scores=lambda: scores,
     )

@@ -25,7 +25,7 @@ class Kind:
     ----------
     cells : dict of str to str
         Source by grade id. The id says what a cell is: ``a-...`` an answer, ``t-...`` a test of
-        two points, ``m-...`` a manually graded text, all others are given.
+        two points, ``m-...`` a manually graded text, ``k-...`` a task, all others are given.
     students : dict of str to dict
         Sources by grade id that differ from the instructor's, by student. None is the stub.
     scores : dict of str to list
@@ -218,7 +218,7 @@ _ALL = {
         {"t-wet"},
     ),
     "manual": Kind(
-        {"m-essay": "A long essay.", "a-free": "x = 1"},
+        {"m-essay": "A long essay.", "a-free": "x = 1", "k-plot": "Plot x in a cell below."},
         {"right": {"m-essay": "My essay."}, "untouched": {"m-essay": None}},
         {"right": [None], "untouched": [0]},
     ),
@@ -236,9 +236,10 @@ def instructors(kind: Kind) -> NotebookNode:
     for name, source in kind.cells.items():
         settings = {"grade_id": name, "schema_version": 3, "locked": not name.startswith("a-")}
         settings |= {"grade": name[:2] in ("t-", "m-"), "solution": name[:2] in ("a-", "m-")}
-        if settings["grade"]:
+        settings["task"] = name.startswith("k-")
+        if settings["grade"] or settings["task"]:
             settings["points"] = 2
-        make = new_markdown_cell if name.startswith("m-") else new_code_cell
+        make = new_markdown_cell if name[:2] in ("m-", "k-") else new_code_cell
         cell = make(source, metadata={"nbgrader": settings})
         del cell["id"]
         cells.append(cell)

@@ -158,11 +158,10 @@ def grade_course(
 
     def submit(executor: Executor, submission: Submission) -> Future[Results]:
         futures: dict[str, Future[Graded]] = {}
-        beside = course.handed_in(submission)
         for name, assignment in course.notebooks.items():
             futures[name] = Future()
             try:
-                data = submission.read(name)
+                data, beside = submission.read(name), course.handed_in(submission)
             except Unreadable as reason:
                 futures[name].set_result(without_points(assignment, str(reason)))
             except Exception as error:

@@ -131,6 +131,7 @@ class Answer:
 
     name: str
     cell: Cell
+    is_code: bool
     violations: list[RuleViolation]
     penalty: float
     automatic_comment: str
@@ -204,6 +205,7 @@ def _answer(cell: NotebookNode, facts: Facts) -> Answer:
     return Answer(
         grade_id(cell),
         _shown(cell),
+        cell.cell_type == "code",
         [one for one in facts.violations if one.cell == grade_id(cell)],
         ours.penalty,
         # The tests speak for themselves; nbgrader says of a written answer that there is none.
@@ -225,7 +227,7 @@ def _concerns_student(cell: NotebookNode) -> bool:
 
 def _shown(cell: NotebookNode) -> Cell:
     # Grading marks long code like this, because some of it would keep Pygments busy for minutes.
-    plain = cell.metadata.get("magics_language") == "text"
+    plain = cell.cell_type != "code" or cell.metadata.get("magics_language") == "text"
     lexer = TextLexer(stripnl=False) if plain else PythonLexer(stripnl=False)
     html = highlight(cell.source, lexer, HtmlFormatter(nowrap=True))
     # Pygments closes its elements at the end of each line, so that a line can be an element.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import mean, median
@@ -81,11 +82,12 @@ def _scores_figure(report: Report) -> dict[str, str]:
 
 
 def _passed_figure(report: Report) -> dict[str, str]:
-    figure = Figure(figsize=(4.8, 3.2), layout="constrained")
+    titles = [_wrapped(report.titles[test]) for test in report.passed]
+    lines = sum(title.count("\n") + 1.5 for title in titles)
+    figure = Figure(figsize=(4.8, max(3.2, 1 + 0.17 * lines)), layout="constrained")
     ax = figure.subplots()
     total = len(report.results)
     shares = {test: 100 * number / total for test, number in report.passed.items()}
-    titles = [report.titles[test].replace(": ", ":\n") for test in report.passed]
     bars = ax.barh(titles, list(shares.values()), color=BLUE)
     labels = [f"{number} of {total}" for number in report.passed.values()]
     ax.bar_label(bars, labels, padding=4)
@@ -99,6 +101,11 @@ def _passed_figure(report: Report) -> dict[str, str]:
         f"{report.titles[test]} {share:.0f} percent" for test, share in shares.items()
     )
     return {"svg": _svg(figure), "alt": f"Submissions that pass the tests: {in_words}."}
+
+
+def _wrapped(title: str) -> str:
+    """A title in lines that leave room for the bar beside it."""
+    return "\n".join(textwrap.fill(part, 24) for part in title.replace(": ", ":\n").split("\n"))
 
 
 def _svg(figure: Figure) -> str:

@@ -678,10 +678,12 @@ print(os.readlink("/proc/self/ns/pid"))
 
 
 def processes_in(namespace):
+    """Those that run: one that has ended is listed until its parent has asked for its exit code."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if os.readlink(process / "ns" / "pid") == namespace:
+            state = (process / "stat").read_text().rpartition(") ")[2][0]
+            if os.readlink(process / "ns" / "pid") == namespace and state not in "ZX":
                 found.append(process.name)
         except OSError:
             continue

@@ -20,6 +20,7 @@ import os
 import site
 import socket
 import sys
+from typing import NamedTuple
 
 _CELL_FILE = "<ipython-input-"  # how IPython calls the file of a cell
 _KINDS_OF_DATA = ("text/plain", "image/png")
@@ -83,9 +84,10 @@ def become(user: int) -> None:
 
 
 class OutputRecorder:
-    """The outputs of one cell, in order, cut to size."""
+    """The outputs of one cell, in order, cut to size; it needs `open` before it can be used."""
 
-    def __init__(self, limits: dict, folder: str) -> None:
+    def open(self, limits: dict, folder: str) -> None:
+        """Set its limits, and let descriptors 1 and 2 lead to files in `folder`."""
         self._text_bytes = limits["output_bytes"]
         self._picture_bytes = limits["image_bytes"]
         # What other programs and C code write arrives in these files. Files need no thread that
@@ -256,7 +258,11 @@ def make_shell(recorder: OutputRecorder):
     config.HistoryManager.enabled = False
     config.IPCompleter.use_jedi = False
     shell = Shell.instance(
-        config=config, displayhook_class=Result, display_pub_class=Publisher, colors="neutral"
+        config=config,
+        ipython_dir=os.environ["IPYTHONDIR"],  # IPython would ask who the real user is
+        displayhook_class=Result,
+        display_pub_class=Publisher,
+        colors="neutral",
     )
     shell.display_formatter.active_types = list(_KINDS_OF_DATA)
     return shell
@@ -446,7 +452,20 @@ def make_home(settings: dict) -> str:
     return home
 
 
-def start(settings: dict) -> Server:
+class Kit(NamedTuple):
+    """What is the same for all submissions, so that a template can make it before it forks."""
+
+    recorder: OutputRecorder
+    shell: object
+
+
+def make_kit() -> Kit:
+    """Make an IPython shell that records its outputs; `make_home` must have been called."""
+    recorder = OutputRecorder()
+    return Kit(recorder, make_shell(recorder))
+
+
+def start(settings: dict, kit: Kit | None) -> Server:
     """Give up all rights, then make everything ready for the first cell."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")  # if the machine runs out of memory, this process goes first
@@ -459,8 +478,10 @@ def start(settings: dict) -> Server:
     home = make_home(settings)
     write_files(work, settings["files"])
     os.chdir(work)
-    recorder = OutputRecorder(settings["limits"], home)
-    shell = make_shell(recorder)
+    recorder, shell = kit or make_kit()
+    recorder.open(settings["limits"], home)
+    os.makedirs(shell.profile_dir.location, exist_ok=True)  # a template has left none
+    shell.profile_dir.check_dirs()
     # Only now, so that no file of the assignment takes the place of a module needed above.
     sys.path.insert(0, work)
     builtins.input = refuse_input
@@ -476,11 +497,11 @@ def open_socket() -> socket.socket:
     return socket.socket(fileno=descriptor)
 
 
-def serve(channel: Channel) -> None:
+def serve(channel: Channel, kit: Kit | None = None) -> None:
     """Serve requests until the grader ends this process."""
     settings = channel.receive()
     try:
-        server = start(settings)
+        server = start(settings, kit)
     except Exception as error:
         channel.send({"failed": f"{type(error).__name__}: {error}"})
         return

@@ -107,7 +107,7 @@ def _modules_of_given_cells(
     """What a sandbox may have loaded before it meets a submission."""
     with (
         contextlib.suppress(ProcessDied),
-        StudentProcess(assignment.files, limits, sandboxed, hidden) as process,
+        StudentProcess(assignment.files_with({}), limits, sandboxed, hidden) as process,
     ):
         for cell in assignment.cells:
             if cell.cell_type == "code" and role(cell) is Role.GIVEN:

@@ -4,6 +4,7 @@ What student code meets behind the inner wall is tested in `test_process.py`, wh
 kinds. Here are the attacks on the wall itself: on the template, and on who comes before and after.
 """
 
+import marshal
 import os
 import select
 import signal
@@ -11,8 +12,10 @@ import struct
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from autograder.assignment import Assignment
 from autograder.limits import Limits
 from autograder.sandbox import bubblewrap, warm
 from autograder.sandbox.process import ProcessDied, StudentProcess
@@ -201,6 +204,37 @@ def test_modules_are_loaded_before_the_fork_and_those_of_the_assignment_are_not(
     with StudentProcess(files, SMALL, modules=modules) as process:
         source = "import sys; print([name in sys.modules for name in ('numpy', 'helper')])"
         assert printed(process, source) == "[True, False]\n"
+
+
+REWRITE = """
+import os
+def write(content):
+    with open("own.py", "w") as file:
+        file.write(content)
+    os.utime("own.py", (os.stat("own.py").st_mtime + len(content),) * 2)
+write("value = 1")
+import own
+"""
+
+
+def test_autoreload_sees_what_changes_after_the_fork(templates):
+    modules = ["IPython.extensions.autoreload"]
+    with StudentProcess({}, SMALL, modules=modules) as process:
+        printed(process, "%reload_ext autoreload\n%autoreload 2\n" + REWRITE)
+        printed(process, "write('value = 1 + 1')")
+        assert printed(process, "print(own.value)") == "2\n"
+
+
+def test_what_has_been_compiled_before_is_used_as_long_as_the_source_stays_the_same():
+    notebook = nbformat.writes(nbformat.v4.new_notebook()).encode()
+    files = Assignment(notebook, {"lesson/helper.py": b"value = 1"}).files_with({})
+    (compiled,) = files.keys() - {"lesson/helper.py"}
+    # Other code behind the same head shows which of the two is run.
+    files[compiled] = files[compiled][:16] + marshal.dumps(compile("value = 2", "", "exec"))
+    for change, value in (("0", "2"), ("open('lesson/helper.py', 'w').write('value = 3')", "3")):
+        with StudentProcess(files, SMALL) as process:
+            asked = f"{change}; from lesson import helper; print(helper.value)"
+            assert printed(process, asked) == f"{value}\n"
 
 
 # The end

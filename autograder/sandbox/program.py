@@ -23,6 +23,7 @@ import sys
 from typing import NamedTuple
 
 _CELL_FILE = "<ipython-input-"  # how IPython calls the file of a cell
+_KINDS_OF_FILES = ("files", "matplotlib_cache")
 _KINDS_OF_DATA = ("text/plain", "image/png")
 _OUTPUTS = 501  # one more than the grader keeps, so that it sees that something is missing
 _ERROR_LINES, _LINE_CHARACTERS = 100, 2_000
@@ -430,13 +431,13 @@ class Server:
         return {"answer": callable(self._shell.user_ns.get(name))}
 
 
-def write_files(folder: str, files: dict[str, str]) -> None:
-    """Write `files` (name -> base64) to `folder`."""
+def write_files(folder: str, files: dict[str, bytes]) -> None:
+    """Write `files` to `folder`."""
     for name, content in files.items():
         path = os.path.join(folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
-            file.write(base64.b64decode(content))
+            file.write(content)
 
 
 def make_home(settings: dict) -> str:
@@ -453,16 +454,17 @@ def make_home(settings: dict) -> str:
 
 
 class Kit(NamedTuple):
-    """What is the same for all submissions, so that a template can make it before it forks."""
+    """What is the same for many submissions, so that a template can make it before it forks."""
 
     recorder: OutputRecorder
     shell: object
+    files: dict[str, dict[str, bytes]]  # by the name of the setting
 
 
-def make_kit() -> Kit:
+def make_kit(settings: dict) -> Kit:
     """Make an IPython shell that records its outputs; `make_home` must have been called."""
     recorder = OutputRecorder()
-    return Kit(recorder, make_shell(recorder))
+    return Kit(recorder, make_shell(recorder), {kind: settings[kind] for kind in _KINDS_OF_FILES})
 
 
 def start(settings: dict, kit: Kit | None) -> Server:
@@ -478,7 +480,7 @@ def start(settings: dict, kit: Kit | None) -> Server:
     home = make_home(settings)
     write_files(work, settings["files"])
     os.chdir(work)
-    recorder, shell = kit or make_kit()
+    recorder, shell, _ = kit or make_kit(settings)
     recorder.open(settings["limits"], home)
     os.makedirs(shell.profile_dir.location, exist_ok=True)  # a template has left none
     shell.profile_dir.check_dirs()
@@ -497,9 +499,24 @@ def open_socket() -> socket.socket:
     return socket.socket(fileno=descriptor)
 
 
+def as_base64(files: dict[str, bytes]) -> dict[str, str]:
+    """Files as they travel in the first message."""
+    return {name: base64.b64encode(content).decode() for name, content in files.items()}
+
+
+def receive_settings(channel: Channel) -> dict:
+    """Receive the first message, and undo `as_base64`."""
+    settings = channel.receive()
+    for kind in _KINDS_OF_FILES:
+        settings[kind] = {name: base64.b64decode(text) for name, text in settings[kind].items()}
+    return settings
+
+
 def serve(channel: Channel, kit: Kit | None = None) -> None:
     """Serve requests until the grader ends this process."""
-    settings = channel.receive()
+    settings = receive_settings(channel)
+    if kit:
+        settings |= {kind: kit.files[kind] | settings[kind] for kind in _KINDS_OF_FILES}
     try:
         server = start(settings, kit)
     except Exception as error:

@@ -76,7 +76,7 @@ def load(settings: dict) -> program.Kit:
     for name in settings["modules"]:
         with contextlib.suppress(Exception):  # then the student's own import says what is wrong
             importlib.import_module(name)
-    kit = program.make_kit()
+    kit = program.make_kit(settings)
     spare_autoreload()
     shutil.rmtree(home)
     if (threads := len(os.listdir("/proc/self/task"))) > 1:
@@ -205,7 +205,7 @@ def main() -> None:
     """Be a template; in its forks, serve a student."""
     control = program.open_socket()
     channel = program.Channel(control)
-    settings = channel.receive()
+    settings = program.receive_settings(channel)
     try:
         kit = load(settings)
     except Exception as error:

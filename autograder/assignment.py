@@ -285,8 +285,12 @@ def grade_id(cell: NotebookNode) -> str | None:
     return cell.metadata.get("nbgrader", {}).get("grade_id")
 
 
+@lru_cache(maxsize=256)
 def syntax_tree(source: str) -> ast.Module:
-    """Parse a cell of the instructor, magics included; empty if it is no Python."""
+    """Parse a cell of the instructor, magics included; empty if it is no Python.
+
+    The tree is shared by all callers.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd escapes in strings, say

@@ -6,9 +6,12 @@ kinds. Here are the attacks on the wall itself: on the template, and on who come
 
 import marshal
 import os
+import re
 import select
 import signal
 import struct
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -29,6 +32,7 @@ from tests.autograder.sandbox.test_process import (
     processes_in,
     text_of,
 )
+from tests.support import courses
 
 pytestmark = pytest.mark.skipif(warm.in_the_way() != "", reason=warm.in_the_way())
 
@@ -314,3 +318,49 @@ def test_many_forks_leave_no_process_mount_or_descriptor_behind(victim):
         with StudentProcess({}, Limits()) as process, pytest.raises(ProcessDied):
             attack(process, INSIDE + "os._exit(1)")
     assert left() == before
+
+
+# Who grades
+
+
+def private(path):
+    """The outermost folder on the way to a path that only its owner may enter."""
+    return next((one for one in path.parents[::-1] if not one.stat().st_mode & 0o001), None)
+
+
+def as_an_ordinary_user(folder, *command):
+    """Run a command as a user without rights; what root alone can reach is bound to its place."""
+    needed = [courses.PROJECT, Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()]
+    hidden = {path: private(path) for path in needed if private(path)}
+    kept = {path: folder / f"kept-{number}" for number, path in enumerate(hidden)}
+    lines = ["set -e"]
+    for path, place in kept.items():
+        lines += [f"mkdir {place}", f"mount --bind {path} {place}"]
+    lines += [f"mount -t tmpfs -o mode=755 tmpfs {path}" for path in set(hidden.values())]
+    for path, place in kept.items():
+        lines += [f"mkdir -p {path}", f"mount --bind {place} {path}"]
+    user = "--reuid=12345 --regid=12345 --clear-groups --inh-caps=-all --bounding-set=-all"
+    lines.append(f'exec setpriv {user} "$@"')
+    home = folder / "home"
+    home.mkdir()
+    home.chmod(0o777)
+    return subprocess.run(
+        ["unshare", "--mount", "sh", "-c", "\n".join(lines), "sh", *command],
+        cwd=courses.PROJECT,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home)},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="all tests run as an ordinary user already")
+def test_the_wall_is_as_good_when_an_ordinary_user_grades():
+    tried = subprocess.run(["unshare", "--mount", "setpriv", "--version"], capture_output=True)
+    if tried.returncode:
+        pytest.skip("root may not make a mount namespace here, or there is no setpriv")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        tests = [sys.executable, "-m", "pytest", __file__, "-q", "-p", "no:cacheprovider"]
+        result = as_an_ordinary_user(Path(folder), *tests)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert re.search(r"\d\d passed, 1 skipped", result.stdout), result.stdout

@@ -150,8 +150,8 @@ class StudentProcess:
         What the process is likely to import; it may find it loaded.
     common : mapping of str to bytes
         Those of the `files` that other submissions have as well; the process may have them already.
-    fonts : mapping of str to bytes, optional
-        Files in which Matplotlib remembers which fonts there are; found out once unless given.
+    alone : bool
+        There will be no other of its kind: without a template, and to look for fonts itself.
     seconds : float
         Time for the start.
 
@@ -171,11 +171,10 @@ class StudentProcess:
         hidden: Sequence[Path] = (),
         modules: Sequence[str] = (),
         common: Mapping[str, bytes] = MappingProxyType({}),
-        fonts: Mapping[str, bytes] | None = None,
+        alone: bool = False,
         seconds: float = START_SECONDS,
     ) -> None:
-        if fonts is None:
-            fonts = _known_fonts(sandboxed)
+        fonts = {} if alone else _known_fonts(sandboxed)
         self.limits = limits
         self.printed = ""  # by the last call
         self._requests = 0
@@ -189,7 +188,7 @@ class StudentProcess:
                     scratch = bubblewrap.SCRATCH
                     sizes = (far_end.fileno(), limits.scratch_bytes)
                     kind = warm.Kind.of(modules, hidden, common, fonts)
-                    fork = warm.templates.fork(*sizes, kind)
+                    fork = None if alone else warm.templates.fork(*sizes, kind)
                     self._process = fork or bubblewrap.Bubblewrap(_PROGRAM, *sizes, hidden)
                     if fork:  # it has these already
                         files = {k: v for k, v in files.items() if common.get(k) != v}
@@ -416,7 +415,7 @@ def _known_fonts(sandboxed: bool) -> dict[str, bytes]:
     It takes a third of the time in which Matplotlib is imported. The sandbox shows other fonts than
     the machine has.
     """
-    with StudentProcess({}, Limits(), sandboxed, fonts={}) as process:
+    with StudentProcess({}, Limits(), sandboxed, alone=True) as process:
         process.run_cell(_FIND_FONTS, START_SECONDS)
         files = process.call("font_files", [], START_SECONDS)
     # A list of very many fonts does not pass the gate; then matplotlib makes its own.

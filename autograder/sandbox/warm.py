@@ -32,7 +32,7 @@ _FORKS = 200  # of one template; the next one has another seed for hashes
 _CREDENTIALS = struct.Struct("3i")  # process, user, group
 COLD = (
     "each sandbox starts from nothing, which takes about half a second more for each submission, "
-    "because here none can be made within another: {}"
+    "because none can be forked here: {}"
 )
 _KINDS = 3  # templates at a time: an assignment may have several notebooks
 

@@ -108,15 +108,25 @@ def _read_plain(name: str, place: int, largest: int) -> bytes | None:
 def read_timestamp(directory: Path) -> datetime | None:
     """Time of submission (UTC, without time zone) that nbgrader's collect wrote, if any.
 
+    See `timestamp_in` for which texts are understood.
+    """
+    try:
+        return timestamp_in(_read_regular_file(directory / TIMESTAMP, 100).decode("ascii").strip())
+    except (Unreadable, ValueError):
+        return None
+
+
+def timestamp_in(text: str) -> datetime | None:
+    """Read a time (UTC, without time zone); None if there is none.
+
     nbgrader's own reader takes any text that looks like a time, and fails on some in ways that
     nobody can list. So it gets only what has the form that nbgrader writes.
     """
     try:
-        text = _read_regular_file(directory / TIMESTAMP, 100).decode("ascii").strip()
         form = _TIMESTAMP_FORM.fullmatch(text)
         known = form and (form["zone"] is None or gettz(form["zone"]))
         return parse_utc(text) if known else None
-    except (Unreadable, ValueError, OverflowError):  # there is no 30 February, say
+    except (ValueError, OverflowError):  # there is no 30 February, say
         return None
 
 

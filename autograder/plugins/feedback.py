@@ -97,7 +97,7 @@ class FeedbackExporter(Exporter):
         exercises = _exercises(nb, facts)
         page = render(
             "feedback.html.j2",
-            summary=_summary(facts, exercises, max(0, graded["score"]), graded["max_score"]),
+            summary=_summary(exercises, max(0, graded["score"]), graded["max_score"]),
             assignment=graded["assignment"],
             student=graded["student"],
             score=max(0, graded["score"]),
@@ -188,15 +188,11 @@ def _exercises(nb: NotebookNode, facts: Facts) -> list[Exercise]:
     return exercises
 
 
-def _summary(
-    facts: Facts, exercises: list[Exercise], score: float, max_score: float
-) -> dict[str, object]:
-    """What a program reads from a page: the scores, and which attempt it was."""
+def _summary(exercises: list[Exercise], score: float, max_score: float) -> dict[str, object]:
+    """What a program reads from a page: the scores."""
     return {
         "score": score,
         "max_score": max_score,
-        "submitted": facts.attempt.submitted if facts.attempt else "",
-        "attempt": facts.attempt.number if facts.attempt else 0,
         "exercises": [
             {"title": one.title, "score": one.score, "max_score": one.max_score}
             for one in exercises

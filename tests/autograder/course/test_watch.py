@@ -27,6 +27,7 @@ from autograder.course.line import Line
 from autograder.course.watch import HEALTH, News, State, Watcher
 from autograder.course.writer import Writer
 from autograder.views import Lines
+from lesson.results import newest_result
 from tests.support import courses
 from tests.support.courses import ASSIGNMENT
 
@@ -427,6 +428,8 @@ def test_two_unix_users_share_an_exchange(course, exchange, right_result, open_f
     as_nobody("fetch_feedback")
     (page,) = (desk / ASSIGNMENT / "feedback").glob("*/Initialization.html")
     assert "30 of 30 points" in text_of(page.read_text())
+    # The notebook's last cell finds it.
+    assert "Together: 30 of 30 points" in newest_result(desk / ASSIGNMENT / f"{ASSIGNMENT}.ipynb")
     submitted.rename(submitted.with_name(submitted.name.replace("nobody", "ada")))
     assert watch(course, right_result, 1).kinds() == [("", "not-taken")]
 

@@ -97,6 +97,12 @@ def make_exchange(folder: Path) -> Path:
     return exchange
 
 
+def filled_in(exchange: Path, answers: str) -> bytes:
+    """The notebook that students find in an exchange, with the functions of `answers`."""
+    given = exchange / "outbound" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+    return nbformat.writes(fill_in(given, answers)).encode()
+
+
 def inbound_name(student: str, submitted: datetime) -> str:
     """Name of a submission's folder in the exchange."""
     return f"{student}+{ASSIGNMENT}+{submitted:%Y-%m-%d %H:%M:%S.%f} UTC+random"
@@ -107,19 +113,13 @@ def submit(
     student: str,
     submitted: datetime,
     *,
-    answers: str = "",
     content: bytes = b"not looked at",
     secret: str = "",
 ) -> Path:
     """Put a notebook into the exchange as ``nbgrader submit`` does; returns its folder."""
     folder = exchange / "inbound" / inbound_name(student, submitted)
     folder.mkdir()
-    notebook = folder / f"{ASSIGNMENT}.ipynb"
-    if answers:
-        given = exchange / "outbound" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
-        nbformat.write(fill_in(given, answers), notebook)
-    else:
-        notebook.write_bytes(content)
+    (folder / f"{ASSIGNMENT}.ipynb").write_bytes(content)
     (folder / "timestamp.txt").write_text(f"{submitted:%Y-%m-%d %H:%M:%S.%f} UTC")
     (folder / "submission_secret.txt").write_text(secret or f"{student}-secret")
     folder.chmod(0o777)

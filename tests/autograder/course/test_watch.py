@@ -105,8 +105,10 @@ def test_a_submission_is_graded_and_its_student_can_fetch_the_page(course, excha
 
 def test_what_is_right_and_wrong_is_found_out_by_the_workers_of_grade(course, exchange, capsys):
     he = "def initialize_parameters_he(layers_dims):\n    return {}"
-    courses.submit(exchange, "ada", NOON, answers=courses.answers())
-    courses.submit(exchange, "bela", NOON, answers=courses.answers(he=he))
+    courses.submit(exchange, "ada", NOON, content=courses.filled_in(exchange, courses.answers()))
+    courses.submit(
+        exchange, "bela", NOON, content=courses.filled_in(exchange, courses.answers(he=he))
+    )
     with courses.watching(course) as (process, lines):
         assert {next(lines)["student"], next(lines)["student"]} == {"ada", "bela"}
         assert json.loads((course / STAGING / HEALTH).read_text())["pid"] == process.pid
@@ -228,8 +230,9 @@ def count_calls(monkeypatch, owner, name):
 
 
 def test_a_watcher_that_is_really_killed_is_followed_by_another_one(course, exchange):
+    right = courses.filled_in(exchange, courses.answers())
     for number in range(4):
-        courses.submit(exchange, f"s{number}", NOON, answers=courses.answers())
+        courses.submit(exchange, f"s{number}", NOON, content=right)
     with courses.watching(course) as (process, lines):
         next(lines)
         process.kill()

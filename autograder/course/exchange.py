@@ -144,8 +144,11 @@ class Exchange:
         notes = [found.note]
         (course.root / STAGING).mkdir(exist_ok=True)
         copy = Path(mkdtemp(prefix=".collected-", dir=course.root / STAGING))
-        for name in found.notebooks:
+        largest = 1_000 * course.directory.max_dir_size  # what nbgrader lets students submit
+        for name, path in found.notebooks.items():
             try:
+                if path.is_file() and path.stat().st_size > largest:
+                    raise Unreadable(f"{name}.ipynb has more than {largest:,} bytes.")
                 (copy / f"{name}.ipynb").write_bytes(found.read(name))
             except Unreadable as reason:
                 notes.append(str(reason))

@@ -70,14 +70,14 @@ class Line:
         self.waiting: dict[str, Waiting] = {}
 
     def join(self, arrival: Arrival, recorded: bool = False) -> Iterator[Waiting]:
-        """Let an arrival wait; yields those that it takes the place of."""
-        for name, other in list(self.waiting.items()):
+        """Let an arrival wait; yields those that it takes the place of, for the caller to end."""
+        for other in list(self.waiting.values()):
             same = (other.arrival.student, other.arrival.assignment) == (
                 arrival.student,
                 arrival.assignment,
             )
             if same and not other.started and not other.recorded:
-                yield self.waiting.pop(name)
+                yield other
         self.waiting[arrival.name] = Waiting(arrival, self.clock(), recorded=recorded)
 
     def next(self, running: Collection[Waiting], used: Mapping[str, float]) -> Waiting | None:

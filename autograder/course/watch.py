@@ -37,7 +37,7 @@ from autograder.course.writer import NotRecorded, Writer
 from autograder.facts import Attempt
 from autograder.pages import render
 from autograder.submission import files
-from autograder.text import in_line
+from autograder.text import in_line, summary
 
 HEALTH = "health.json"
 """File in the folder ``.grading`` that says how a watcher is, renewed every second or so."""
@@ -292,12 +292,13 @@ class Watcher:
                 arrivals.append(one)
         for arrival in sorted(arrivals, key=lambda one: one.submitted):
             for earlier in self._line.join(arrival):
-                self._end(
-                    earlier,
-                    "replaced",
-                    "You have submitted this assignment again before this submission was graded. "
-                    "The later one is graded in its place.",
-                )
+                with self._attention_to(earlier):
+                    self._end(
+                        earlier,
+                        "replaced",
+                        "You have submitted this assignment again before this submission was "
+                        "graded. The later one is graded in its place.",
+                    )
 
     # One submission
 
@@ -307,8 +308,10 @@ class Watcher:
         name = waiting.arrival.name
         try:
             yield
-        except (CourseError, AssignmentError, NotRecorded, OSError) as error:
-            self._say_problem(name, f"{in_line(name)}: {error}")
+        except Exception as error:  # whatever it is, it costs nobody else anything
+            expected = isinstance(error, CourseError | AssignmentError | NotRecorded | OSError)
+            reason = str(error) if expected else summary(error)
+            self._say_problem(name, f"{in_line(name)}: {reason}")
             waiting.started = 0
             waiting.not_before = self._line.clock() + _RETRY_SECONDS
 

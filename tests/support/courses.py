@@ -135,13 +135,14 @@ def fetched(exchange: Path, secret: str) -> str | None:
 
 @contextlib.contextmanager
 def watching(
-    folder: Path, *options: str
+    folder: Path, *options: str, **environment: str
 ) -> Iterator[tuple[subprocess.Popen[str], Iterator[dict[str, object]]]]:
     """Run ``python -m autograder watch`` until the block ends; yields it and what it tells."""
     command = [sys.executable, "-m", "autograder", "watch", "--course", str(folder)]
     with subprocess.Popen(
         [*command, "--log-format", "json", *options],
         cwd=PROJECT,
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

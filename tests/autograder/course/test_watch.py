@@ -26,6 +26,7 @@ from autograder.course.journal import HOUR, Journal
 from autograder.course.line import Line
 from autograder.course.watch import HEALTH, News, State, Watcher
 from autograder.course.writer import Writer
+from autograder.plugins.autograde import SaveVerdicts
 from autograder.views import Lines
 from lesson.results import newest_result
 from tests.support import courses
@@ -179,33 +180,16 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_killed_watcher_loses_nothing_and_does_nothing_twice(
-    course, exchange, right_result, monkeypatch, step, when
+    course, exchange, right_result, monkeypatch, step
 ):
     courses.submit(exchange, "ada", NOON)
-    owner, name = STEPS[step]
-    original = getattr(owner, name)
-    recorded = count_calls(monkeypatch, Writer, "record")
-
-    def killed(*arguments):
-        if when == "after":
-            original(*arguments)
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        if name != "record":
-            patch.setattr(owner, name, killed)
-        else:
-            counted = Writer.record
-            patch.setattr(
-                Writer, name, lambda *a: (counted(*a) if when == "after" else None, die())
-            )
-        with pytest.raises(Killed):
-            watch(course, right_result, 1)
-    if (step, when) != ("before it is noted as done", "after"):
-        assert watch(course, right_result, 1).kinds() == [("ada", "graded")]
+    recorded = count_calls(monkeypatch, SaveVerdicts, "preprocess")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(*STEPS[step], die)
+        watch(course, right_result, 1)
+    assert watch(course, right_result, 1).kinds() == [("ada", "graded")]
     assert len(recorded) == 1
     assert "30 of 30 points" in text_of(feedback(exchange, "ada-secret"))
     courses.submit(exchange, "ada", NOON + timedelta(hours=1), secret="second")
@@ -213,7 +197,7 @@ def test_a_killed_watcher_loses_nothing_and_does_nothing_twice(
     assert [path.name for path in (course / STAGING).iterdir() if path.is_dir()] == []
 
 
-def die():
+def die(*arguments):
     raise Killed
 
 
@@ -231,16 +215,16 @@ def count_calls(monkeypatch, owner, name):
 
 def test_a_watcher_that_is_really_killed_is_followed_by_another_one(course, exchange):
     right = courses.filled_in(exchange, courses.answers())
-    for number in range(4):
+    for number in range(2):
         courses.submit(exchange, f"s{number}", NOON, content=right)
     with courses.watching(course) as (process, lines):
         next(lines)
         process.kill()
     with courses.watching(course) as (process, lines):
-        told = list(itertools.takewhile(lambda _: len(courses.scores(course)) < 4, lines))
+        told = list(itertools.takewhile(lambda _: len(courses.scores(course)) < 2, lines))
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
-    assert courses.scores(course) == {f"s{number}": [10, 10, 10] for number in range(4)}
+    assert courses.scores(course) == {f"s{number}": [10, 10, 10] for number in range(2)}
     assert {news["kind"] for news in told} <= {"graded"}
 
 
@@ -345,6 +329,12 @@ def test_links_in_a_submission_are_not_followed(course, exchange, right_result):
         "timestamp.txt",
     ]
     assert "0 of 30 points" in text_of(feedback(exchange, "ada-secret"))
+
+
+def test_a_notebook_that_nbgrader_would_not_submit_is_not_read(course, exchange, right_result):
+    folder = courses.submit(exchange, "ada", NOON)
+    os.truncate(folder / f"{ASSIGNMENT}.ipynb", 200_000_000)
+    assert "has more than 100,000,000 bytes" in watch(course, right_result, 1).told[0].text
 
 
 def test_a_link_in_the_place_of_a_submission_is_not_followed(course, exchange, right_result):
@@ -492,7 +482,9 @@ class Queue:
 
     def join(self, *students):
         for student in students:
-            list(self.line.join(Arrival(f"{next(self._numbers)}", student, ASSIGNMENT, NOON)))
+            arrival = Arrival(f"{next(self._numbers)}", student, ASSIGNMENT, NOON)
+            for replaced in self.line.join(arrival):
+                del self.line.waiting[replaced.arrival.name]
 
     def next(self):
         one = self.line.next(self.running, self.used)

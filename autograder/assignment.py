@@ -186,17 +186,13 @@ class Assignment:
                 raise AssignmentError(f"{path}: {error}") from error
         return assignments
 
-    def files_with(self, handed_in: Mapping[str, bytes]) -> dict[str, bytes]:
-        """The files that a sandbox shows: ours, and what a student handed in beside the notebook.
+    def has_room_for(self, path: str) -> bool:
+        """Whether a student's file may stand there: not in the place of ours, unless `declared`."""
+        return path in self.declared or not any(_are_in_the_way(path, one) for one in self.files)
 
-        Ours are not replaced unless they are `declared`, nor is their place taken.
-        """
-        theirs = {
-            path: content
-            for path, content in handed_in.items()
-            if path in self.declared or not any(_are_in_the_way(path, ours) for ours in self.files)
-        }
-        return {**self.files, **theirs}
+    def files_with(self, handed_in: Mapping[str, bytes]) -> dict[str, bytes]:
+        """What a sandbox shows: our files, and what a student handed in beside the notebook."""
+        return {**self.files, **handed_in}
 
     @property
     def config(self) -> Config:

@@ -32,9 +32,10 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 from autograder.course.batch import grade_course, local_workers
-from autograder.course.folder import STAGING, Course
+from autograder.course.folder import Course
 from autograder.course.writer import Writer
 from autograder.grading.run import Graded, grade_submission
+from autograder.submission.files import STAGING
 from tests.support import courses
 from tests.support.mistakes import MISTAKES, RIGHT_ANSWERS
 
@@ -121,7 +122,7 @@ def writer(folder: Path, count: int) -> None:
 
         def record_all() -> None:
             for submission in submissions[count:]:
-                ours.record(submission, {courses.ASSIGNMENT: copy.deepcopy(result.notebook)})
+                ours.record(submission, {courses.ASSIGNMENT: copy.deepcopy(result.notebook)}, {})
 
         our_seconds = seconds(record_all)
     recorded = courses.scores(course.root)
@@ -137,7 +138,6 @@ def record_with_autograde(course: Course, submissions: list, result: Graded) -> 
     config.CourseDirectory.submitted_directory = STAGING
     config.Autograde.exporter_class = "nbconvert.exporters.NotebookExporter"
     config.Autograde.sanitize_preprocessors = []
-    del config.Autograde["pre_convert_hook"]
     log = logging.getLogger("benchmark")
     log.setLevel(logging.CRITICAL)
     directory = CourseDirectory(config=config, log=log)

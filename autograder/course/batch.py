@@ -21,11 +21,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 
-from autograder.course.folder import LOCK, STAGING, Course, CourseError, Submission
+from autograder.course.folder import LOCK, Course, CourseError, Submission
 from autograder.course.writer import NotRecorded, Writer
 from autograder.facts import Repair, Verdict
 from autograder.grading.run import Graded, grade_submission, without_points
 from autograder.limits import Limits
+from autograder.submission import files
 from autograder.submission.notebook import Unreadable
 from autograder.text import summary
 
@@ -161,7 +162,7 @@ def grade_course(
         for name, assignment in course.notebooks.items():
             futures[name] = Future()
             try:
-                data, beside = submission.read(name), course.handed_in(submission)
+                data, beside = submission.read(name), course.handed_in(submission).files
             except Unreadable as reason:
                 futures[name].set_result(without_points(assignment, str(reason)))
             except Exception as error:
@@ -183,7 +184,7 @@ def grade_course(
     with Writer(course) as writer, _Pool(workers, submit) as pool:
         for submission, future in pool.results(submissions):
             try:
-                outcome = _record(writer, submission, future, workers.loss)
+                outcome = _record(course, writer, submission, future, workers.loss)
             except Exception as error:
                 problem = f"the result could not be recorded: {summary(error)}"
                 outcome = Outcome(submission.student, problem)
@@ -215,6 +216,7 @@ def _together(futures: dict[str, Future[Graded]]) -> Future[Results]:
 
 
 def _record(
+    course: Course,
     writer: Writer,
     submission: Submission,
     future: Future[Results],
@@ -227,12 +229,12 @@ def _record(
         if isinstance(error, loss):
             problem = "the worker that graded it was lost, twice. Look at this submission yourself."
         return Outcome(submission.student, f"grading failed: {problem}")
+    beside = course.handed_in(submission)
     for one in graded.values():
-        if submission.note and not one.facts.failure:
-            one.facts.repairs.insert(0, Repair("handed-in", detail=submission.note))
-            one.facts.store(one.notebook)
+        one.mention(beside.left_out, submission.note)
     try:
-        writer.record(submission, {name: one.notebook for name, one in graded.items()})
+        notebooks = {name: one.notebook for name, one in graded.items()}
+        writer.record(submission, notebooks, beside.files)
     except NotRecorded as reason:
         return Outcome(submission.student, f"the result could not be recorded: {reason}")
     facts = {name: one.facts for name, one in graded.items()}
@@ -288,7 +290,7 @@ def only_grader(course: Course) -> Iterator[None]:
     CourseError
         If another grader holds it, or the folder cannot be written.
     """
-    staging = course.root / STAGING
+    staging = course.root / files.STAGING
     try:
         staging.mkdir(exist_ok=True)
         lock = open(staging / LOCK, "w")  # noqa: SIM115 - closed below

@@ -17,8 +17,9 @@ import nbformat
 from nbgrader.api import Gradebook
 
 from autograder.course.batch import Workers
-from autograder.course.folder import LOCK, STAGING
+from autograder.course.folder import LOCK
 from autograder.grading.run import Graded, digest
+from autograder.submission.files import STAGING
 from examples.demo import make_course
 from examples.submissions import fill_in
 from tests.support.mistakes import EXERCISES, answer

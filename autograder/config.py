@@ -102,7 +102,6 @@ def configure(
     c.Grading.points_per_violation = points_per_violation
 
     c.Autograde.exporter_class = "autograder.plugins.autograde.SubmissionExporter"
-    c.Autograde.pre_convert_hook = "autograder.submission.files.make_harmless"
     c.Autograde.sanitize_preprocessors = ["autograder.plugins.autograde.Grade"]
     c.Autograde.autograde_preprocessors = [
         "autograder.plugins.autograde.SaveVerdicts",
@@ -115,7 +114,11 @@ def configure(
         "autograder.plugins.feedback.ReadGradebook",
         "autograder.plugins.feedback.MakeReleasable",
     ]
-    # nbgrader reads the time stamp of a second submission before it calls our hook.
+    c.Application.logging_config = {
+        "filters": {"printable": {"()": "autograder.text.Printable"}},
+        "handlers": {"console": {"filters": ["printable"]}},
+    }
+    # Formgrader's list of submissions reads their time stamps.
     CourseDirectory.get_existing_timestamp = lambda self, folder: read_timestamp(Path(folder))
     # A web page that stands beside a submission must not be taken for feedback and handed out.
     c.CourseDirectory.ignore = [

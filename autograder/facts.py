@@ -148,6 +148,7 @@ REPAIRS = {
     "old-format": "The notebook had the old format 3; it was converted.",
     "no-format": "The notebook did not name its format; it was read as format 4.",
     "handed-in": "{detail}",
+    "left-out": "Not all that was handed in beside the notebook could be used",
 }
 """Sentences by code. Given cells are all but the answers."""
 

@@ -22,11 +22,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from autograder.course.folder import LOCK, STAGING, Course, CourseError, Submission
+from autograder.course.folder import LOCK, Course, CourseError, Submission
 from autograder.course.writer import NotRecorded, Writer
 from autograder.facts import Repair, Verdict
 from autograder.grading.run import Graded, grade_submission, without_points
 from autograder.limits import Limits
+from autograder.submission import files
 from autograder.submission.notebook import Unreadable
 from autograder.text import summary
 
@@ -175,7 +176,7 @@ def grade_course(
 
     with Writer(course) as writer, Pool(workers, submit) as pool:
         for submission, future in pool.results(_InOrder(submissions, workers.in_flight)):
-            outcome = record(writer, submission, future, workers.loss)
+            outcome = record(course, writer, submission, future, workers.loss)
             outcomes.append(outcome)
             on_outcome(outcome)
     return outcomes
@@ -195,7 +196,7 @@ def start_grading(
     for name, assignment in course.notebooks.items():
         futures[name] = Future()
         try:
-            data, beside = submission.read(name), course.handed_in(submission)
+            data, beside = submission.read(name), course.handed_in(submission).files
         except Unreadable as reason:
             futures[name].set_result(without_points(assignment, str(reason)))
         except Exception as error:
@@ -238,6 +239,7 @@ def _together(futures: dict[str, Future[Graded]]) -> Future[Results]:
 
 
 def record(
+    course: Course,
     writer: Writer,
     submission: Submission,
     future: Future[Results],
@@ -252,7 +254,7 @@ def record(
             problem = "the worker that graded it was lost, twice. Look at this submission yourself."
         return Outcome(submission.student, f"grading failed: {problem}")
     try:
-        return _recorded(writer, submission, graded)
+        return _recorded(course, writer, submission, graded)
     except NotRecorded as reason:
         problem = str(reason)
     except Exception as error:
@@ -260,14 +262,13 @@ def record(
     return Outcome(submission.student, f"the result could not be recorded: {problem}")
 
 
-def _recorded(writer: Writer, submission: Submission, graded: Results) -> Outcome:
+def _recorded(course: Course, writer: Writer, submission: Submission, graded: Results) -> Outcome:
+    beside = course.handed_in(submission)
     for one in graded.values():
-        facts = replace(one.facts, attempt=submission.attempt)
-        if submission.note and not facts.failure:
-            facts.repairs.insert(0, Repair("handed-in", detail=submission.note))
-        if facts != one.facts or submission.note:
-            facts.store(one.notebook)
-    writer.record(submission, {name: one.notebook for name, one in graded.items()})
+        one.mention(beside.left_out, submission.note)
+        if submission.attempt:
+            replace(one.facts, attempt=submission.attempt).store(one.notebook)
+    writer.record(submission, {name: one.notebook for name, one in graded.items()}, beside.files)
     facts = {name: one.facts for name, one in graded.items()}
     seconds: Counter[str] = Counter()
     for one in graded.values():
@@ -322,7 +323,7 @@ def only_grader(root: Path) -> Iterator[None]:
     CourseError
         If another grader holds it, or the folder cannot be written.
     """
-    staging = root / STAGING
+    staging = root / files.STAGING
     try:
         staging.mkdir(exist_ok=True)
         lock = open(staging / LOCK, "w")  # noqa: SIM115 - closed below

@@ -18,7 +18,8 @@ from nbgrader.exchange import ExchangeFactory
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.utils import notebook_hash
 
-from autograder.course.folder import STAGING, Course, CourseError, Submission
+from autograder.course.folder import Course, CourseError, Submission
+from autograder.facts import Repair
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
 
@@ -142,8 +143,12 @@ class Exchange:
         os.stat(folder)
         found = course.submission(arrival.student, folder)
         notes = [found.note]
-        (course.root / STAGING).mkdir(exist_ok=True)
-        copy = Path(mkdtemp(prefix=".collected-", dir=course.root / STAGING))
+        copy = Path(mkdtemp(prefix=".collected-", dir=course.root / files.STAGING))
+        timestamp = f"{found.timestamp or arrival.submitted:%Y-%m-%d %H:%M:%S.%f} UTC"
+        beside = course.handed_in(found)
+        files.stage(copy, (), timestamp, files.read_secret(folder), beside.files)
+        if beside.left_out:
+            notes.append(str(Repair("left-out", tuple(beside.left_out))))
         largest = 1_000 * course.directory.max_dir_size  # what nbgrader lets students submit
         for name, path in found.notebooks.items():
             try:
@@ -152,14 +157,6 @@ class Exchange:
                 (copy / f"{name}.ipynb").write_bytes(found.read(name))
             except Unreadable as reason:
                 notes.append(str(reason))
-        for path, content in course.handed_in(found).items():
-            (copy / path).parent.mkdir(parents=True, exist_ok=True)
-            (copy / path).write_bytes(content)
-        time_stamp = found.timestamp or arrival.submitted
-        (copy / files.TIMESTAMP).write_text(f"{time_stamp:%Y-%m-%d %H:%M:%S.%f} UTC")
-        if secret := files.read_secret(folder):
-            (copy / files.SECRET).write_bytes(secret)
-        copy.chmod(0o755)
         place = course.folder(course.directory.submitted_directory, arrival.student)
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.exists():

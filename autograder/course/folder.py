@@ -30,11 +30,9 @@ from autograder.submission import files
 from autograder.submission.notebook import Unreadable
 from autograder.text import in_line, summary
 
-STAGING = ".grading"
-"""Folder for what has not been recorded completely, laid out like ``submitted/``."""
-
 LOCK = ".lock"
-"""File in that folder that a grader at work has locked; no student's name begins with a dot."""
+"""File in the folder `STAGING` that a grader at work locks; no student's name begins with a dot.
+"""
 
 
 class CourseError(Exception):
@@ -185,10 +183,9 @@ class Course:
             self.submission(name, folder) for name, folder in folders.items() if _exists(folder)
         ]
 
-    def handed_in(self, submission: Submission) -> dict[str, bytes]:
+    def handed_in(self, submission: Submission) -> files.Beside:
         """What a student handed in beside the notebooks and could not have from us."""
-        ours = next(iter(self.notebooks.values()))
-        return files.read_beside(submission.folder, ours.files.keys() - ours.declared)
+        return files.read_beside(submission.folder, next(iter(self.notebooks.values())))
 
     def misplaced(self) -> list[Path]:
         """What stands in ``submitted/`` where no submission is looked for, but looks like one."""
@@ -277,7 +274,7 @@ class Course:
     def _was_recorded(self, submission: Submission) -> bool:
         autograded = self.folder(self.directory.autograded_directory, submission.student)
         notebooks = {name: autograded / f"{name}.ipynb" for name in self.notebooks}
-        if self.folder(STAGING, submission.student).exists():
+        if self.folder(files.STAGING, submission.student).exists():
             return False
         if not all(path.exists() for path in notebooks.values()):
             return False
@@ -287,7 +284,7 @@ class Course:
         if submission.timestamp is not None:
             return True
         facts = {name: Facts.read(path) for name, path in notebooks.items()}
-        beside = self.handed_in(submission)
+        beside = self.handed_in(submission).files
         return all(
             one and one.submission == submission.digest(name, beside) for name, one in facts.items()
         )

@@ -30,7 +30,7 @@ from autograder.assignment import AssignmentError
 from autograder.config import Grading
 from autograder.course.batch import Pool, Results, Workers, record, start_grading
 from autograder.course.exchange import Arrival, Exchange
-from autograder.course.folder import STAGING, Course, CourseError
+from autograder.course.folder import Course, CourseError
 from autograder.course.journal import HOUR, Journal
 from autograder.course.line import Line, Waiting
 from autograder.course.writer import NotRecorded, Writer
@@ -176,7 +176,7 @@ class Watcher:
         CourseError
             If there is no exchange, or an assignment cannot be used that has been generated.
         """
-        staging = self._root / STAGING
+        staging = self._root / files.STAGING
         for left_over in staging.glob(".collected-*"):
             shutil.rmtree(left_over)
         some_course = Course(self._root, next(iter(self._names())))
@@ -372,7 +372,8 @@ class Watcher:
 
     def _record(self, waiting: Waiting, future: Future[Results]) -> None:
         writer = self._writer(waiting.arrival.assignment)
-        outcome = record(writer, waiting.submission, future, self._workers.loss)
+        course = self._courses[waiting.arrival.assignment]
+        outcome = record(course, writer, waiting.submission, future, self._workers.loss)
         if outcome.recorded:
             waiting.recorded = True
             self._release(waiting, outcome.in_words)
@@ -480,7 +481,7 @@ class Watcher:
             statistics.median(seconds for _, seconds in self._results) if self._results else 0,
         )
         self._view.state(state)
-        health = self._root / STAGING / HEALTH
+        health = self._root / files.STAGING / HEALTH
         new = health.with_suffix(".new")
         with contextlib.suppress(OSError):  # the disk is full, perhaps: that shows elsewhere
             new.write_text(json.dumps(asdict(state)))

@@ -22,7 +22,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
 
-from autograder.course.folder import STAGING, Course, CourseError, Submission
+from autograder.course.folder import Course, CourseError, Submission
 from autograder.course.transaction import SharedConnection, patient
 from autograder.submission import files
 from autograder.text import summary
@@ -66,7 +66,7 @@ class Writer:
             source.addHandler(self._errors)
         _GRADEBOOK_LOG.propagate = False
         config = Config(course.config)
-        config.CourseDirectory.submitted_directory = STAGING
+        config.CourseDirectory.submitted_directory = files.STAGING
         config.CourseDirectory.db_url = self._connection.db_url
         directory = CourseDirectory(config=config, log=log)
         self._autograde = _Autograde(coursedir=directory, config=config, log=log)
@@ -84,8 +84,13 @@ class Writer:
         _GRADEBOOK_LOG.removeHandler(self._errors)
         self._connection.close()
 
-    def record(self, submission: Submission, notebooks: Mapping[str, NotebookNode]) -> None:
-        """Record executed notebooks, by name, as the result of a submission.
+    def record(
+        self,
+        submission: Submission,
+        notebooks: Mapping[str, NotebookNode],
+        beside: Mapping[str, bytes],
+    ) -> None:
+        """Record executed notebooks, by name, and what stands beside them, as a result.
 
         The notebook is used up: what it holds afterwards is not for use.
 
@@ -98,7 +103,10 @@ class Writer:
         try:
             for name, notebook in notebooks.items():
                 self._course.notebooks[name].complete_tests(notebook)
-            staged = self._stage(submission)
+            staged = self._course.folder(files.STAGING, submission.student)
+            timestamp = f"{submission.timestamp} UTC\n" if submission.timestamp else None
+            secret = files.read_secret(submission.folder)
+            files.stage(staged, notebooks, timestamp, secret, beside)
             self._autograde.staged, self._autograde.executed = staged, notebooks
             with self._connection.transaction():
                 self._autograde.start()
@@ -133,21 +141,6 @@ class Writer:
             raise NotRecorded(self._errors.last or str(error)) from error
         except Exception as error:
             raise NotRecorded(summary(error)) from error
-
-    def _stage(self, submission: Submission) -> Path:
-        folder = self._course.folder(STAGING, submission.student)
-        shutil.rmtree(folder, ignore_errors=True)  # left by a run that did not come to its end
-        folder.mkdir(parents=True)
-        if submission.timestamp:
-            (folder / files.TIMESTAMP).write_text(f"{submission.timestamp} UTC\n")
-        if secret := files.read_secret(submission.folder):
-            (folder / files.SECRET).write_bytes(secret)
-        for path, content in self._course.handed_in(submission).items():  # for people to look at
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
-        for name in self._course.notebooks:
-            (folder / f"{name}.ipynb").touch()
-        return folder
 
 
 class _Exporter(NotebookExporter):

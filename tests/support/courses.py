@@ -20,8 +20,9 @@ from nbgrader.api import Gradebook
 from nbgrader.utils import notebook_hash
 
 from autograder.course.batch import Workers
-from autograder.course.folder import LOCK, STAGING
+from autograder.course.folder import LOCK
 from autograder.grading.run import Graded, digest
+from autograder.submission.files import STAGING
 from examples.demo import make_course
 from examples.submissions import fill_in
 from tests.support.mistakes import EXERCISES, answer

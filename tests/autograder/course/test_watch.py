@@ -21,12 +21,13 @@ import pytest
 from autograder.cli import main
 from autograder.course.batch import Workers, grade_course, new_submissions, only_grader
 from autograder.course.exchange import Arrival, Exchange, NotTaken
-from autograder.course.folder import STAGING, Course
+from autograder.course.folder import Course
 from autograder.course.journal import HOUR, Journal
 from autograder.course.line import Line
 from autograder.course.watch import HEALTH, News, State, Watcher
 from autograder.course.writer import Writer
 from autograder.plugins.autograde import SaveVerdicts
+from autograder.submission import files
 from autograder.views import Lines
 from lesson.results import newest_result
 from tests.support import courses
@@ -112,13 +113,13 @@ def test_what_is_right_and_wrong_is_found_out_by_the_workers_of_grade(course, ex
     )
     with courses.watching(course) as (process, lines):
         assert {next(lines)["student"], next(lines)["student"]} == {"ada", "bela"}
-        assert json.loads((course / STAGING / HEALTH).read_text())["pid"] == process.pid
+        assert json.loads((course / files.STAGING / HEALTH).read_text())["pid"] == process.pid
         assert main(["grade", "--course", str(course)]) == 2  # a second grader is refused
         assert main(["watch", "--course", str(course)]) == 2
         assert "Another grader is working on" in capsys.readouterr().err
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    assert not (course / STAGING / HEALTH).exists()
+    assert not (course / files.STAGING / HEALTH).exists()
     assert courses.scores(course) == {"ada": [10, 10, 10], "bela": [10, 10, 0]}
 
 
@@ -194,7 +195,7 @@ def test_a_killed_watcher_loses_nothing_and_does_nothing_twice(
     assert "30 of 30 points" in text_of(feedback(exchange, "ada-secret"))
     courses.submit(exchange, "ada", NOON + timedelta(hours=1), secret="second")
     assert [news.attempt for news in watch(course, right_result, 1).told] == [2]
-    assert [path.name for path in (course / STAGING).iterdir() if path.is_dir()] == []
+    assert [path.name for path in (course / files.STAGING).iterdir() if path.is_dir()] == []
 
 
 def die(*arguments):

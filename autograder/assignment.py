@@ -188,20 +188,18 @@ class Assignment:
                 raise AssignmentError(f"{path}: {error}") from error
         return assignments
 
-    def files_with(self, handed_in: Mapping[str, bytes]) -> dict[str, bytes]:
-        """The files that a sandbox shows: ours, and what a student handed in beside the notebook.
+    def has_room_for(self, path: str) -> bool:
+        """Whether a student's file may stand there: not in the place of ours, unless `declared`."""
+        return path in self.declared or not any(_are_in_the_way(path, one) for one in self.files)
 
-        Ours are not replaced unless they are `declared`, nor is their place taken. Our Python files
-        come with what Python keeps in ``__pycache__``, so that no sandbox has to compile them.
+    def files_with(self, handed_in: Mapping[str, bytes]) -> dict[str, bytes]:
+        """What a sandbox shows: our files, and what a student handed in beside the notebook.
+
+        Our Python files come with what Python keeps in ``__pycache__``, so that no sandbox has to
+        compile them.
         """
         compiled = [_compiled(*file) for file in self.files.items() if file[0].endswith(".py")]
-        ours = {**self.files, **dict(filter(None, compiled))}
-        theirs = {
-            path: content
-            for path, content in handed_in.items()
-            if path in self.declared or not any(_are_in_the_way(path, own) for own in ours)
-        }
-        return {**ours, **theirs}
+        return {**self.files, **handed_in, **dict(filter(None, compiled))}
 
     @property
     def config(self) -> Config:

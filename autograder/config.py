@@ -55,6 +55,15 @@ class Grading(Configurable):
         1000, help="Memory of all processes of a sandbox together, files included."
     ).tag(config=True)
     processes = Integer(32, help="Processes and threads at a time.").tag(config=True)
+    attempts_per_hour = Integer(
+        5,
+        min=1,
+        allow_none=True,
+        help="""With `watch`: how many submissions of a student to one assignment are graded within
+        an hour; None for any number. Enough to mend three exercises one after the other, and too
+        few to guess what a hidden test expects. The next one is kept, and graded when its time has
+        come.""",
+    ).tag(config=True)
 
     def limits(self) -> Limits:
         """The limits of one sandbox."""
@@ -93,7 +102,6 @@ def configure(
     c.Grading.points_per_violation = points_per_violation
 
     c.Autograde.exporter_class = "autograder.plugins.autograde.SubmissionExporter"
-    c.Autograde.pre_convert_hook = "autograder.submission.files.make_harmless"
     c.Autograde.sanitize_preprocessors = ["autograder.plugins.autograde.Grade"]
     c.Autograde.autograde_preprocessors = [
         "autograder.plugins.autograde.SaveVerdicts",
@@ -106,7 +114,11 @@ def configure(
         "autograder.plugins.feedback.ReadGradebook",
         "autograder.plugins.feedback.MakeReleasable",
     ]
-    # nbgrader reads the time stamp of a second submission before it calls our hook.
+    c.Application.logging_config = {
+        "filters": {"printable": {"()": "autograder.text.Printable"}},
+        "handlers": {"console": {"filters": ["printable"]}},
+    }
+    # Formgrader's list of submissions reads their time stamps.
     CourseDirectory.get_existing_timestamp = lambda self, folder: read_timestamp(Path(folder))
     # A web page that stands beside a submission must not be taken for feedback and handed out.
     c.CourseDirectory.ignore = [

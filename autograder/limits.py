@@ -32,8 +32,9 @@ class Limits:
         Size of the scratch space, and of the largest single file in it.
     output_bytes, image_bytes : int
         Text and pictures (PNG) that are kept of one cell.
-    notebook_bytes : int
-        What is kept of the outputs of all cells together.
+    notebook_outputs, notebook_bytes, notebook_pixels : int
+        What is kept of the outputs of all cells together: their number, their size (each output
+        and each line counts with what it costs a page), and width times height of the pictures.
     result_bytes, result_items, result_depth : int
         Size of a value that a student's function returns: its bytes, the number of its items
         (those of nested containers included), and how deep containers may be nested.
@@ -49,7 +50,9 @@ class Limits:
     file_bytes: int = 16 * MEGABYTE
     output_bytes: int = 100_000
     image_bytes: int = 2 * MEGABYTE
+    notebook_outputs: int = 10_000
     notebook_bytes: int = 8 * MEGABYTE
+    notebook_pixels: int = 64_000_000
     result_bytes: int = 1 * MEGABYTE
     result_items: int = 10_000
     result_depth: int = 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import traceback
 
@@ -11,14 +12,28 @@ MESSAGE_CHARACTERS = 4_000
 
 def readable(text: str) -> str:
     """Text without colors and control characters, cut to a length that a page can show."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", text[: 2 * MESSAGE_CHARACTERS])
-    text = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    text = _printable(re.sub(r"\x1b\[[0-9;]*m", "", text[: 2 * MESSAGE_CHARACTERS]))
     return text if len(text) <= MESSAGE_CHARACTERS else text[:MESSAGE_CHARACTERS] + " (cut off)"
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def in_line(name: str) -> str:
     """The name of a file or folder as it can be shown in one line of a terminal."""
     return readable(name).replace("\n", "\N{REPLACEMENT CHARACTER}")
+
+
+class Printable(logging.Filter):
+    """Lets no name of a file steer the terminal, or look like a line of its own, in a log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            named = (in_line(one) if isinstance(one, str) else one for one in record.args)
+            record.args = tuple(named)
+        record.msg, record.args = _printable(record.getMessage()), ()
+        return True
 
 
 def summary(error: BaseException) -> str:

@@ -40,10 +40,10 @@ from traitlets.config import Config
 import public_tests
 from autograder.assignment import Assignment
 from autograder.course.batch import grade_course, local_workers
-from autograder.course.folder import STAGING, Course
+from autograder.course.folder import Course
 from autograder.course.writer import Writer
 from autograder.grading.run import Graded, grade_submission
-from autograder.submission.files import TIMESTAMP
+from autograder.submission.files import STAGING, TIMESTAMP
 from tests.support import courses
 from tests.support.mistakes import EXERCISES, MISTAKES, RIGHT_ANSWERS
 
@@ -227,7 +227,8 @@ def writer(folder: Path, count: int) -> None:
 
         def record_all(chosen: list) -> None:
             for submission in chosen:
-                ours.record(submission, {courses.ASSIGNMENT: copy.deepcopy(result.notebook)})
+                notebook = copy.deepcopy(result.notebook)
+                ours.record(submission, {courses.ASSIGNMENT: notebook}, {})
 
         our_seconds = seconds(lambda: record_all(submissions[count : 2 * count]))
         profile = cProfile.Profile()
@@ -264,7 +265,6 @@ def record_with_autograde(course: Course, submissions: list, result: Graded) -> 
     config.CourseDirectory.submitted_directory = STAGING
     config.Autograde.exporter_class = "nbconvert.exporters.NotebookExporter"
     config.Autograde.sanitize_preprocessors = []
-    del config.Autograde["pre_convert_hook"]
     log = logging.getLogger("benchmark")
     log.setLevel(logging.CRITICAL)
     directory = CourseDirectory(config=config, log=log)

@@ -22,7 +22,7 @@ from traitlets.config import Config
 from autograder.assignment import Assignment
 from autograder.config import Grading
 from autograder.course.transaction import patient
-from autograder.facts import is_result_of
+from autograder.facts import Attempt, is_result_of
 from autograder.grading.calibration import calibrated, remembered, why_inside
 from autograder.grading.examiner import library
 from autograder.grading.run import digest
@@ -30,11 +30,9 @@ from autograder.submission import files
 from autograder.submission.notebook import Unreadable
 from autograder.text import in_line, summary
 
-STAGING = ".grading"
-"""Folder for what has not been recorded completely, laid out like ``submitted/``."""
-
 LOCK = ".lock"
-"""File in that folder that a grader at work has locked; no student's name begins with a dot."""
+"""File in the folder `STAGING` that a grader at work locks; no student's name begins with a dot.
+"""
 
 
 class CourseError(Exception):
@@ -58,6 +56,8 @@ class Submission:
         by the next run.
     note : str
         What is unusual about the way it was handed in; empty as a rule.
+    attempt : Attempt or None
+        Which attempt of the student it is, where these are counted.
     """
 
     student: str
@@ -65,6 +65,7 @@ class Submission:
     notebooks: Mapping[str, Path]
     timestamp: datetime | None
     note: str = ""
+    attempt: Attempt | None = None
 
     def read(self, notebook: str) -> bytes:
         """Content of a notebook; raises `Unreadable`."""
@@ -179,13 +180,12 @@ class Course:
         """Everything in ``submitted/``, in the order of the students' names."""
         folders = {name: self._submitted(name) for name in self._names_in_submitted()}
         return [
-            self._submission(name, folder) for name, folder in folders.items() if _exists(folder)
+            self.submission(name, folder) for name, folder in folders.items() if _exists(folder)
         ]
 
-    def handed_in(self, submission: Submission) -> dict[str, bytes]:
+    def handed_in(self, submission: Submission) -> files.Beside:
         """What a student handed in beside the notebooks and could not have from us."""
-        ours = next(iter(self.notebooks.values()))
-        return files.read_beside(submission.folder, ours.files.keys() - ours.declared)
+        return files.read_beside(submission.folder, next(iter(self.notebooks.values())))
 
     def misplaced(self) -> list[Path]:
         """What stands in ``submitted/`` where no submission is looked for, but looks like one."""
@@ -274,7 +274,7 @@ class Course:
     def _was_recorded(self, submission: Submission) -> bool:
         autograded = self.folder(self.directory.autograded_directory, submission.student)
         notebooks = {name: autograded / f"{name}.ipynb" for name in self.notebooks}
-        if self.folder(STAGING, submission.student).exists():
+        if self.folder(files.STAGING, submission.student).exists():
             return False
         if not all(path.exists() for path in notebooks.values()):
             return False
@@ -283,12 +283,13 @@ class Course:
             return False
         if submission.timestamp is not None:
             return True
-        beside = self.handed_in(submission)
+        beside = self.handed_in(submission).files
         return all(
             is_result_of(path, submission.digest(name, beside)) for name, path in notebooks.items()
         )
 
-    def _submission(self, student: str, folder: Path) -> Submission:
+    def submission(self, student: str, folder: Path) -> Submission:
+        """What a student handed in, in this folder."""
         expected = {name: folder / f"{name}.ipynb" for name in self.notebooks}
         try:
             return self._found(student, folder, expected)

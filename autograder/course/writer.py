@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -17,12 +17,12 @@ from nbconvert.exporters import NotebookExporter
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.api import MissingEntry
-from nbgrader.converters import Autograde, NbGraderException
+from nbgrader.converters import Autograde, GenerateFeedback, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
 
-from autograder.course.folder import STAGING, Course, CourseError, Submission
+from autograder.course.folder import Course, CourseError, Submission
 from autograder.course.transaction import SharedConnection, patient
 from autograder.submission import files
 from autograder.text import summary
@@ -66,21 +66,31 @@ class Writer:
             source.addHandler(self._errors)
         _GRADEBOOK_LOG.propagate = False
         config = Config(course.config)
-        config.CourseDirectory.submitted_directory = STAGING
+        config.CourseDirectory.submitted_directory = files.STAGING
         config.CourseDirectory.db_url = self._connection.db_url
         directory = CourseDirectory(config=config, log=log)
         self._autograde = _Autograde(coursedir=directory, config=config, log=log)
+        self._generate_feedback = _GenerateFeedback(coursedir=directory, config=config, log=log)
 
     def __enter__(self) -> Writer:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the gradebook."""
         _GRADEBOOK_LOG.propagate = True
         _GRADEBOOK_LOG.removeHandler(self._errors)
         self._connection.close()
 
-    def record(self, submission: Submission, notebooks: Mapping[str, NotebookNode]) -> None:
-        """Record executed notebooks, by name, as the result of a submission.
+    def record(
+        self,
+        submission: Submission,
+        notebooks: Mapping[str, NotebookNode],
+        beside: Mapping[str, bytes],
+    ) -> None:
+        """Record executed notebooks, by name, and what stands beside them, as a result.
 
         The notebook is used up: what it holds afterwards is not for use.
 
@@ -93,7 +103,10 @@ class Writer:
         try:
             for name, notebook in notebooks.items():
                 self._course.notebooks[name].complete_tests(notebook)
-            staged = self._stage(submission)
+            staged = self._course.folder(files.STAGING, submission.student)
+            timestamp = f"{submission.timestamp} UTC\n" if submission.timestamp else None
+            secret = files.read_secret(submission.folder)
+            files.stage(staged, notebooks, timestamp, secret, beside)
             self._autograde.staged, self._autograde.executed = staged, notebooks
             with self._connection.transaction():
                 self._autograde.start()
@@ -103,20 +116,31 @@ class Writer:
         except Exception as error:  # of the disk or the database
             raise NotRecorded(summary(error)) from error
 
-    def _stage(self, submission: Submission) -> Path:
-        folder = self._course.folder(STAGING, submission.student)
-        shutil.rmtree(folder, ignore_errors=True)  # left by a run that did not come to its end
-        folder.mkdir(parents=True)
-        if submission.timestamp:
-            (folder / files.TIMESTAMP).write_text(f"{submission.timestamp} UTC\n")
-        if secret := files.read_secret(submission.folder):
-            (folder / files.SECRET).write_bytes(secret)
-        for path, content in self._course.handed_in(submission).items():  # for people to look at
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
-        for name in self._course.notebooks:
-            (folder / f"{name}.ipynb").touch()
-        return folder
+    def feedback(self, student: str) -> dict[str, str]:
+        """Make the feedback pages of a student, as ``nbgrader generate_feedback`` does.
+
+        Returns
+        -------
+        dict of str to str
+            HTML by notebook.
+
+        Raises
+        ------
+        NotRecorded
+            If that is not possible.
+        """
+        self._errors.last = ""
+        directory, names = self._course.directory, self._course.notebooks
+        autograded = self._course.folder(directory.autograded_directory, student)
+        self._generate_feedback.notebooks_of(autograded, names)
+        try:
+            self._generate_feedback.start()
+            pages = self._course.folder(directory.feedback_directory, student)
+            return {name: (pages / f"{name}.html").read_text(encoding="utf-8") for name in names}
+        except NbGraderException as error:
+            raise NotRecorded(self._errors.last or str(error)) from error
+        except Exception as error:
+            raise NotRecorded(summary(error)) from error
 
 
 class _Exporter(NotebookExporter):
@@ -167,6 +191,19 @@ class _Autograde(Autograde):
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
         super(Autograde, self).convert_single_notebook(notebook_filename)
+
+
+class _GenerateFeedback(GenerateFeedback):
+    """GenerateFeedback for one student, whatever the name is."""
+
+    force = True
+
+    def notebooks_of(self, autograded: Path, names: Iterable[str]) -> None:
+        """Say which pages are made by the next `start`."""
+        self._wanted = {str(autograded): [str(autograded / f"{name}.ipynb") for name in names]}
+
+    def init_notebooks(self) -> None:
+        self.assignments = self._wanted
 
 
 class _Errors(logging.Handler):

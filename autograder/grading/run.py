@@ -8,6 +8,7 @@ fewer cells, see `_views`, so that neither a mistake nor an attack in one answer
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
 import hashlib
@@ -28,12 +29,13 @@ from autograder.assignment import (
     function_names,
     grade_id,
 )
-from autograder.facts import Facts, Verdict
+from autograder.facts import Facts, Repair, Verdict
 from autograder.grading.inside import grade_inside, judge_saved
 from autograder.grading.reader import are_idle, are_inert, check_rules
 from autograder.grading.session import DIED, TIME_OUT, Session, error_output
 from autograder.limits import Limits
 from autograder.sandbox.process import StudentProcess
+from autograder.sandbox.protocol import pixels
 from autograder.sandbox.warm import SandboxLost
 from autograder.submission.notebook import Unreadable, read_submission
 from autograder.submission.rebuild import rebuild
@@ -57,6 +59,14 @@ class Graded:
     notebook: NotebookNode
     facts: Facts
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def mention(self, left_out: Iterable[str], note: str = "") -> None:
+        """Say, of a submission that could be read, what was unusual about how it was handed in."""
+        unusual = [Repair("handed-in", detail=note)] if note else []
+        unusual += [Repair("left-out", tuple(left_out))] if left_out else []
+        if unusual and not self.facts.failure:
+            self.facts.repairs[:0] = unusual
+            self.facts.store(self.notebook)
 
 
 def grade_submission(
@@ -125,6 +135,8 @@ def grade_submission(
         verdicts = run.grade()
     else:
         verdicts = judge_saved(rebuilt.notebook.cells, assignment)
+        code = [cell for cell in rebuilt.notebook.cells if cell.cell_type == "code"]
+        _keep_outputs(code, [cell.outputs for cell in code], limits)
     facts = Facts(
         repairs=rebuilt.repairs,
         violations=check_rules(assignment, submitted),
@@ -280,7 +292,7 @@ class _Run:
             verdicts = self._grade_outside(outside, code, run, skipped, second_chance)
         if len(outside) < len(tests):
             outputs, inside = grade_inside(run, self.assignment, self._whole_session)
-            self._keep_outputs(run, outputs)
+            _keep_outputs(run, outputs, self.limits)
             verdicts |= inside
         return {grade_id(test): verdicts[grade_id(test)] for test in tests}
 
@@ -302,7 +314,7 @@ class _Run:
             code = _without(idle, code)
         verdicts = {}
         with self._session(self.limits.first_pass_seconds) as session:
-            self._keep_outputs(ran, map(session.run, ran))
+            _keep_outputs(ran, map(session.run, ran), self.limits)
             # The tests come last, so that no cell can print a hidden test's arguments.
             for test in tests:
                 verdicts[grade_id(test)] = session.examine(grade_id(test))
@@ -327,18 +339,6 @@ class _Run:
         """A session that has so many seconds, or what is left of the time for everything."""
         seconds = min(seconds, self.deadline - time.monotonic())
         return Session(self.assignment, self.limits, self.start_process, seconds, self.seconds)
-
-    def _keep_outputs(
-        self, cells: list[NotebookNode], outputs: Iterable[list[NotebookNode]]
-    ) -> None:
-        bytes_left = self.limits.notebook_bytes
-        for cell, shown in zip(cells, outputs, strict=True):
-            cell.outputs = shown
-            text = json.dumps(cell.outputs)
-            bytes_left -= len(text)
-            bytes_left -= _OUTPUT_BYTES * len(cell.outputs) + _LINE_BYTES * text.count("\\n")
-            if bytes_left < 0:
-                cell.outputs = [_left_out(self.limits.notebook_bytes)]
 
     def _views(
         self,
@@ -419,6 +419,40 @@ class _Run:
         return self._found_inert
 
 
+def _keep_outputs(
+    cells: list[NotebookNode], outputs: Iterable[list[NotebookNode]], limits: Limits
+) -> None:
+    """Give cells what they have shown, as far as the notebook has room for it."""
+    bytes_left, pixels_left = limits.notebook_bytes, limits.notebook_pixels
+    outputs_left = limits.notebook_outputs
+    for cell, shown in zip(cells, outputs, strict=True):
+        cell.outputs = shown
+        for output in shown:
+            if picture := output.get("data", {}).get("image/png"):
+                size = _pixels(picture)
+                if 0 < size <= pixels_left:
+                    pixels_left -= size
+                else:
+                    del output.data["image/png"]
+                    output.data["text/plain"] = _NO_PICTURE.format(limits.notebook_pixels)
+        text = json.dumps(cell.outputs)
+        bytes_left -= len(text)
+        bytes_left -= _OUTPUT_BYTES * len(cell.outputs) + _LINE_BYTES * text.count("\\n")
+        outputs_left -= len(cell.outputs)
+        if bytes_left < 0:
+            cell.outputs = [_left_out(f"have more than {limits.notebook_bytes} bytes")]
+        elif outputs_left < 0:
+            cell.outputs = [_left_out(f"are more than {limits.notebook_outputs}")]
+
+
+def _pixels(picture: str) -> int:
+    """Pixels of a picture in base64; 0 if it is none."""
+    try:
+        return pixels(base64.b64decode("".join(picture[:64].split())[:32], validate=True))
+    except ValueError:
+        return 0
+
+
 def _functions(ours: NotebookNode) -> list[str]:
     try:
         return function_names(ours)
@@ -428,6 +462,7 @@ def _functions(ours: NotebookNode) -> list[str]:
 
 _ATTEMPTS = 3  # whoever ends a template, it is not the submission
 _OUTPUT_BYTES, _LINE_BYTES = 200, 20  # what each costs in the files and pages made of it
+_NO_PICTURE = "... picture left out: it is none, or this notebook's have more than {} pixels ..."
 _NOT_RUN = "Not run: no test depends on this cell.\n"
 _SKIPPED = (Role.DEMONSTRATION, Role.PLAYGROUND)
 
@@ -462,6 +497,6 @@ def _role(cell: NotebookNode) -> Role:
     return Role(cell.metadata.autograder.role)
 
 
-def _left_out(size: int) -> NotebookNode:
-    note = f"... left out: the outputs of this notebook have more than {size} bytes ...\n"
+def _left_out(reason: str) -> NotebookNode:
+    note = f"... left out: the outputs of this notebook {reason} ...\n"
     return new_output("stream", name="stderr", text=note)

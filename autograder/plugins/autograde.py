@@ -8,9 +8,16 @@ never starts.
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
+import weakref
 from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
+from tempfile import mkdtemp
+from typing import NamedTuple
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
@@ -33,8 +40,106 @@ from autograder.submission import files
 from autograder.submission.notebook import Unreadable
 
 
+class _Place(NamedTuple):
+    """Where a submission lies, and the instructor's files of its assignment."""
+
+    submitted: Path
+    source: Path
+
+
+class _Staged(CourseDirectory):
+    """A course like another one, but ``submitted/`` is a private folder.
+
+    Parameters
+    ----------
+    course : CourseDirectory
+    space : str
+        The private folder.
+    submitted : iterable of str
+        Folders of submissions in `course`.
+
+    Attributes
+    ----------
+    places : dict of str to _Place
+        For each of these folders, by the one in `space` that takes its place.
+    """
+
+    def __init__(self, course: CourseDirectory, space: str, submitted: Iterable[str]) -> None:
+        settings = {name: getattr(course, name) for name in course.trait_names(config=True)}
+        super().__init__(parent=course.parent, config=course.config, **settings)
+        self.submitted_directory = space
+        self.places = {}
+        pattern = course.format_path(
+            course.submitted_directory, "(?P<student>.*)", "(?P<assignment>.*)", escape=True
+        )
+        for folder in submitted:
+            if found := re.fullmatch(pattern, folder):
+                source = course.format_path(course.source_directory, ".", found["assignment"])
+                place = self.format_path(space, found["student"], found["assignment"])
+                self.places[place] = _Place(Path(folder), Path(source))
+            else:  # nbgrader would stop there, and grade nobody
+                self.log.error("%s: not graded, because of the name of its folder", folder)
+
+    def format_path(
+        self, nbgrader_step: str, student_id: str, assignment_id: str, escape: bool = False
+    ) -> str:
+        if escape and nbgrader_step == self.submitted_directory:
+            nbgrader_step = re.escape(nbgrader_step)
+        return super().format_path(nbgrader_step, student_id, assignment_id, escape)
+
+    def get_existing_timestamp(self, dest_path: str) -> datetime | None:
+        place = self.places.get(dest_path)
+        return files.read_timestamp(place.submitted if place else Path(dest_path))
+
+
 class SubmissionExporter(NotebookExporter):
-    """Opens no submitted file itself: `Grade` does, and copes with what it finds there."""
+    """Shows nbgrader, in the place of ``submitted/``, only what `files.stage` writes.
+
+    nbgrader copies what stands beside a notebook, and follows links when it does so. So its
+    converter gets another course to look at: there is one submission at a time in it, and nobody
+    but us can write there. It opens no submitted notebook either: `Grade` does, and copes with what
+    it finds.
+
+    Attributes
+    ----------
+    submitted : Path
+        Folder of the submission in hand, as it was handed in.
+    beside : files.Beside or None
+        What stands there beside the notebooks; None if it could not be staged.
+    """
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**settings)
+        converter: Autograde = self.parent
+        space = mkdtemp(prefix="submitted-")
+        weakref.finalize(self, shutil.rmtree, space, ignore_errors=True)
+        self._folder = os.path.join(space, "submitted")  # the space itself stays ours
+        found = converter.assignments
+        self._course = converter.coursedir = _Staged(converter.coursedir, self._folder, found)
+        converter.assignments = {}
+        for folder, place in self._course.places.items():
+            # Those that the assignment has: a student may have written thousands.
+            names = {path.name for path in place.source.glob("*.ipynb")}
+            names &= {os.path.basename(notebook) for notebook in found[str(place.submitted)]}
+            converter.assignments[folder] = [os.path.join(folder, name) for name in names]
+        converter.pre_convert_hook = self._stage
+
+    def _stage(self, assignment: str, student: str, notebooks: list[str]) -> None:
+        """Stage a submission, and remove the one before."""
+        self.beside = None  # nbgrader goes on if anything fails here
+        for folder in {os.path.dirname(notebook) for notebook in notebooks}:
+            self.submitted, source = self._course.places[folder]
+            ours = Assignment.all_in(source, self.parent.config)
+            beside = files.read_beside(self.submitted, next(iter(ours.values())))
+            shutil.rmtree(self._folder, ignore_errors=True)
+            files.stage(
+                Path(folder),
+                [name for name in ours if os.path.lexists(self.submitted / f"{name}.ipynb")],
+                files.timestamp_text(self.submitted),
+                files.read_secret(self.submitted),
+                beside.files,
+            )
+            self.beside = beside
 
     def from_filename(
         self, filename: str, resources: ResourcesDict | None = None, **kw: object
@@ -64,17 +169,16 @@ class Grade(NbGraderPreprocessor):
     def preprocess(
         self, nb: NotebookNode, resources: ResourcesDict
     ) -> tuple[NotebookNode, ResourcesDict]:
-        course: CourseDirectory = self.parent.parent.coursedir
+        exporter: SubmissionExporter = self.parent
         names = resources["nbgrader"]
         assignment, limits = read_notebook(
-            self.parent.parent, names["assignment"], names["notebook"], self.sandboxed
+            exporter.parent, names["assignment"], names["notebook"], self.sandboxed
         )
-        folder = course.format_path(
-            course.submitted_directory, names["student"], names["assignment"]
-        )
-        files.refuse_set_aside_timestamp(Path(folder))
+        if exporter.beside is None:
+            raise OSError(f"{exporter.submitted} could not be copied.")
+        _refuse_odd_timestamp(exporter.submitted)
         try:
-            submission = files.read_notebook(Path(folder, names["notebook"] + ".ipynb"))
+            submission = files.read_notebook(exporter.submitted / f"{names['notebook']}.ipynb")
         except Unreadable as reason:
             graded = without_points(assignment, str(reason))
         else:
@@ -82,14 +186,13 @@ class Grade(NbGraderPreprocessor):
                 submission,
                 assignment,
                 limits,
-                handed_in=files.read_beside(
-                    Path(folder), assignment.files.keys() - assignment.declared
-                ),
+                handed_in=exporter.beside.files,
                 full=self.full,
-                execute=Grading(parent=self.parent.parent).executes(),
+                execute=Grading(parent=exporter.parent).executes(),
                 sandboxed=self.sandboxed,
-                hidden=(course.root,),
+                hidden=(exporter.parent.coursedir.root,),
             )
+        graded.mention(exporter.beside.left_out)
         self._log(names["student"], graded)
         assignment.complete_tests(graded.notebook)
         return graded.notebook, resources
@@ -99,6 +202,16 @@ class Grade(NbGraderPreprocessor):
             self.log.error("%s: not graded, %s", student, graded.facts.failure)
         for repair in graded.facts.repairs:
             self.log.warning("%s: %s", student, repair)
+
+
+def _refuse_odd_timestamp(folder: Path) -> None:
+    """Stop, as nbgrader does, at a time stamp that says nothing."""
+    if files.timestamp_is_odd(folder):
+        raise ValueError(
+            f"The time stamp in {folder} cannot be read, so nobody knows whether this submission "
+            f"is late. Write the time into {folder / files.TIMESTAMP}, such as 2026-03-02 09:00:00 "
+            "UTC, or leave that file empty if it does not matter. Then grade again."
+        )
 
 
 class SaveVerdicts(SaveAutoGrades):

@@ -275,7 +275,7 @@ def decode_outputs(content: Any, limits: Limits) -> list[dict]:
             if type(body["data"].get("image/png")) is str:
                 picture = _from_base64(body["data"]["image/png"])
                 picture_bytes_left -= len(picture)
-                if picture_bytes_left >= 0 and _is_picture(picture):
+                if picture_bytes_left >= 0 and 0 < pixels(picture) <= _PICTURE_PIXELS:
                     data["image/png"] = base64.b64encode(picture).decode()
             if not data:
                 continue
@@ -353,8 +353,9 @@ def _from_base64(text: str) -> bytes:
         raise Malformed("data that is not base64") from error
 
 
-def _is_picture(data: bytes) -> bool:
+def pixels(data: bytes) -> int:
+    """Width times height of a PNG picture, from its first 24 bytes; 0 if it is none."""
     if len(data) < 24 or data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR":
-        return False
+        return 0
     width, height = struct.unpack(">II", data[16:24])
-    return 0 < width * height <= _PICTURE_PIXELS
+    return width * height

@@ -5,23 +5,28 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import glob
 import itertools
 import os
 import re
+import shutil
 import stat
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from tempfile import mkdtemp
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from dateutil.tz import gettz
 from nbgrader.utils import parse_utc
 
+from autograder.assignment import Assignment
 from autograder.submission.notebook import MAX_FILE_BYTES, Unreadable, without_bulk
+from autograder.text import in_line
 
+STAGING = ".grading"
+"""Folder for what has not been recorded completely, laid out like ``submitted/``.
+
+nbgrader's Autograde sees this in the place of ``submitted/``: only what `stage` writes."""
 TIMESTAMP = "timestamp.txt"
 SECRET = "submission_secret.txt"
 # Pages and drawings are left out: Formgrader would show them with all rights of its own.
@@ -54,40 +59,78 @@ def read_notebook(path: Path) -> bytes:
         return without_bulk(itertools.islice(chunks, MAX_BYTES_WITH_OUTPUTS // _CHUNK))
 
 
-def read_beside(directory: Path, ours: Collection[str] = ()) -> dict[str, bytes]:
-    """Files that a student handed in beside a notebook, by path; those in `ours` are left out.
+class Beside(NamedTuple):
+    """What a student handed in beside a notebook.
 
-    Only plain files of the kinds that `make_harmless` leaves are read, as far as a part of a
-    sandbox's space has room for them.
+    Attributes
+    ----------
+    files : dict of str to bytes
+        Content of what can be used, by path.
+    left_out : list of str
+        Paths of all else, in the order of the alphabet, in a form that a terminal can show.
     """
-    found: dict[str, bytes] = {}
+
+    files: dict[str, bytes]
+    left_out: list[str]
+
+
+def read_beside(directory: Path, assignment: Assignment) -> Beside:
+    """Files that a student handed in beside the notebooks.
+
+    Only plain files of common kinds are read, as far as a part of a sandbox's space has room for
+    them, and none in the place of the assignment's own. Passed over without a word are those,
+    hidden files, and other notebooks.
+    """
+    beside = Beside({}, [])
     room = _BYTES_BESIDE
+    looked_at = 0
     with contextlib.suppress(OSError, Unreadable), contextlib.ExitStack() as opened:
         top = _open_folder(directory)
         opened.callback(os.close, top)
-        for path, place in _paths_in(top, ".", "", iter(range(_ENTRIES_BESIDE))):
-            known = path in (TIMESTAMP, SECRET, *ours)
-            if not known and Path(path).suffix in _SUFFIXES - {".ipynb"}:
+        for path, place in itertools.islice(_paths_in(top, ".", ""), _ENTRIES_BESIDE):
+            looked_at += 1
+            ours = path in assignment.files and path not in assignment.declared
+            if ours or Path(path).suffix == ".ipynb" or path in (TIMESTAMP, SECRET):
+                continue
+            content = None
+            fits = len(beside.files) < _FILES_BESIDE and assignment.has_room_for(path)
+            if fits and place is not None:
                 content = _read_plain(Path(path).name, place, room)
-                if content is not None and len(found) < _FILES_BESIDE:
-                    found[path] = content
-                    room -= len(content)
-    return found
+            if content is None:
+                beside.left_out.append(in_line(path))
+            else:
+                beside.files[path] = content
+                room -= len(content)
+    beside.left_out.sort()
+    if looked_at == _ENTRIES_BESIDE:
+        beside.left_out.append(f"whatever comes after {_ENTRIES_BESIDE} files")
+    if timestamp_is_odd(directory):
+        beside.left_out.insert(0, TIMESTAMP)
+    return beside
 
 
-def _paths_in(above: int, name: str, prefix: str, left: Iterator[int]) -> Iterator[tuple[str, int]]:
-    """Each path in a folder, with the open folder that holds it, as long as `left` has numbers."""
-    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+def _paths_in(above: int, name: str, prefix: str) -> Iterator[tuple[str, int | None]]:
+    """Each path in a folder, with the open folder that holds it.
+
+    Of what is no file with an ordinary name of a common kind, there is None instead.
+    """
+    try:
+        folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+    except OSError:  # it may not be read, or has become something else
+        yield prefix.rstrip("/"), None
+        return
     try:
         with os.scandir(folder) as entries:
-            for entry, _ in zip(entries, left, strict=False):
+            for entry in entries:
                 path = prefix + entry.name
-                if not _PATH_BESIDE.fullmatch(path):
+                if entry.name.startswith("."):
                     continue
-                if entry.is_dir(follow_symlinks=False):
-                    yield from _paths_in(folder, entry.name, f"{path}/", left)
+                if not _PATH_BESIDE.fullmatch(path):
+                    yield path, None
+                elif entry.is_dir(follow_symlinks=False):
+                    yield from _paths_in(folder, entry.name, f"{path}/")
                 else:
-                    yield path, folder
+                    yield path, folder if Path(path).suffix in _SUFFIXES else None
     finally:
         os.close(folder)
 
@@ -106,35 +149,38 @@ def _read_plain(name: str, place: int, largest: int) -> bytes | None:
 
 
 def read_timestamp(directory: Path) -> datetime | None:
-    """Time of submission (UTC, without time zone) that nbgrader's collect wrote, if any.
+    """Time of submission (UTC, without time zone) that nbgrader's collect wrote, if any."""
+    return timestamp_in(timestamp_text(directory) or "")
+
+
+def timestamp_text(directory: Path) -> str | None:
+    """What a time stamp says: "" if nobody knows the time, None if it cannot be read."""
+    try:
+        text = _read_regular_file(directory / TIMESTAMP, 100).decode("ascii")
+    except (Unreadable, ValueError):
+        return None
+    if not text.strip():
+        return ""
+    return text if timestamp_in(text) else None
+
+
+def timestamp_in(text: str) -> datetime | None:
+    """Read a time (UTC, without time zone); None if there is none.
 
     nbgrader's own reader takes any text that looks like a time, and fails on some in ways that
     nobody can list. So it gets only what has the form that nbgrader writes.
     """
     try:
-        text = _read_regular_file(directory / TIMESTAMP, 100).decode("ascii").strip()
-        form = _TIMESTAMP_FORM.fullmatch(text)
+        form = _TIMESTAMP_FORM.fullmatch(text.strip())
         known = form and (form["zone"] is None or gettz(form["zone"]))
-        return parse_utc(text) if known else None
-    except (Unreadable, ValueError, OverflowError):  # there is no 30 February, say
+        return parse_utc(text.strip()) if known else None
+    except (ValueError, OverflowError):  # there is no 30 February, say
         return None
 
 
-def refuse_set_aside_timestamp(directory: Path) -> None:
-    """Stop if `make_harmless` has set a time stamp aside and nothing took its place.
-
-    Raises
-    ------
-    ValueError
-        As nbgrader does of such a time stamp: nobody could say whether the submission is late.
-    """
-    found = list(directory.parent.glob(f"{glob.escape(directory.name)}.set-aside-*/{TIMESTAMP}"))
-    if found and not os.path.lexists(directory / TIMESTAMP):
-        raise ValueError(
-            f"The time stamp in {found[0]} cannot be read, so nobody knows whether this "
-            f"submission is late. Write the time into {directory / TIMESTAMP}, such as 2026-03-02 "
-            "09:00:00 UTC, or leave that file empty if it does not matter. Then grade again."
-        )
+def timestamp_is_odd(directory: Path) -> bool:
+    """Whether there is a time stamp that cannot be read."""
+    return os.path.lexists(directory / TIMESTAMP) and timestamp_text(directory) is None
 
 
 def read_secret(directory: Path) -> bytes | None:
@@ -146,94 +192,34 @@ def read_secret(directory: Path) -> bytes | None:
     return secret if re.fullmatch(rb"[!-~]+\s*", secret) else None  # nbgrader reads it as text
 
 
-def make_harmless(assignment: str, student: str, notebooks: list[str]) -> None:
-    """Leave only plain files in the folder of a submission, before nbgrader copies them.
+def stage(
+    folder: Path,
+    notebooks: Iterable[str],
+    timestamp: str | None,
+    secret: bytes | None,
+    beside: Mapping[str, bytes],
+) -> None:
+    """Write into a new folder all that nbgrader may see of a submission.
 
-    nbgrader copies every file beside a submitted notebook, and follows links when it does so.
-    It calls this function before (``pre_convert_hook``), and passes the paths of the notebooks.
-    If this function failed, nbgrader would go on all the same: so whatever is not allowed is
-    removed (links, pipes) or moved to a folder beside (all else) at once, and nothing that is
-    written later may stop it.
+    Parameters
+    ----------
+    folder : Path
+    notebooks : iterable of str
+        Names of the notebooks that were handed in; their files are empty, for nobody reads them.
+    timestamp, secret, beside
+        As `timestamp_text`, `read_secret` and `read_beside` return them.
     """
-    for directory in {Path(notebook).parent for notebook in notebooks}:
-        for folder in (directory.parent, directory):
-            if folder.is_symlink():
-                target = os.readlink(folder)
-                folder.unlink()
-                directory.mkdir(parents=True)
-                _write_note(directory / "link.txt", f"This folder was a link to {target!r}.")
-        _allow_changes(directory)
-        removed, moved, room = [], [], _Room()
-        for path in sorted(map(Path, os.scandir(directory))):
-            mode = path.lstat().st_mode
-            if stat.S_ISLNK(mode):
-                removed.append((path, f"a link to {os.readlink(path)!r}"))
-                path.unlink()
-            elif not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
-                removed.append((path, "not a regular file"))
-                path.unlink()
-            else:
-                _allow_changes(path)
-                if not (_is_understood(path) and room.has_place_for(path)):
-                    moved.append(path)
-        if moved:
-            beside = Path(mkdtemp(prefix=f"{directory.name}.set-aside-", dir=directory.parent))
-            for path in moved:
-                path.rename(beside / path.name)
-            _write_note(directory / "set-aside.txt", f"{len(moved)} moved to {beside.name}.")
-        for path, kind in removed:
-            note = path.with_name(f"{path.name}.note.txt")
-            _write_note(note, f"{path.name!r} was {kind}. It was removed.")
-
-
-def _is_understood(path: Path) -> bool:
-    """Whether nbgrader reads from a file with a name of its own what we do."""
-    if path.name == TIMESTAMP and path.is_file() and path.stat().st_size == 0:
-        return True  # nobody says when it was handed in
-    readers = {TIMESTAMP: read_timestamp, SECRET: read_secret}
-    return path.name not in readers or readers[path.name](path.parent) is not None
-
-
-class _Room:
-    """What may stand beside a notebook, as long as there is room for it."""
-
-    def __init__(self) -> None:
-        self._files = 500
-        self._bytes = MAX_BYTES_WITH_OUTPUTS + MAX_FILE_BYTES
-
-    def has_place_for(self, path: Path, depth: int = 0) -> bool:
-        """Whether a file, or all of a folder, is plain, and not too much with those before."""
-        status = path.lstat()
-        self._files -= 1
-        if self._files < 0 or depth > 4 or not path.name.isprintable():
-            return False
-        if stat.S_ISDIR(status.st_mode):
-            # nbgrader puts files of the assignment where a folder may have the name of one.
-            _allow_changes(path)
-            with os.scandir(path) as entries:
-                # Pages and drawings show by their suffix; a notebook that is a folder is reported.
-                return path.suffix in ("", ".ipynb") and all(
-                    self.has_place_for(Path(entry), depth + 1) for entry in entries
-                )
-        self._bytes -= status.st_size
-        if not stat.S_ISREG(status.st_mode) or path.suffix not in _SUFFIXES or self._bytes < 0:
-            return False
-        _allow_changes(path)
-        return True
-
-
-def _allow_changes(path: Path) -> None:
-    """Let the owner of a file or folder read and change it."""
-    mode = path.stat().st_mode
-    wanted = stat.S_IRWXU if stat.S_ISDIR(mode) else stat.S_IRUSR | stat.S_IWUSR
-    with contextlib.suppress(PermissionError):  # if it is somebody else's, we may do so already
-        path.chmod(stat.S_IMODE(mode) | wanted)
-
-
-def _write_note(path: Path, text: str) -> None:
-    """Write a note into a new file; do without if the name is taken or impossible."""
-    with contextlib.suppress(OSError), open(path, "x", encoding="utf-8") as file:
-        file.write(text + "\n")
+    shutil.rmtree(folder, ignore_errors=True)  # left by a run that did not come to its end
+    folder.mkdir(parents=True)
+    if timestamp is not None:
+        (folder / TIMESTAMP).write_text(timestamp)
+    if secret:
+        (folder / SECRET).write_bytes(secret)
+    for path, content in beside.items():  # for people to look at
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    for name in notebooks:
+        (folder / f"{name}.ipynb").touch()
 
 
 def _open(path: Path) -> int:

@@ -25,6 +25,8 @@ MAX_TOKENS = 4_000_000  # strings and brackets in the file: a few seconds of sca
 MAX_KEPT_BYTES = 4 * 2**20  # of the file without saved outputs and pictures
 MAX_CELLS = 2_000
 MAX_SOURCE = 500_000  # characters in a cell
+MAX_LINES = 100_000  # in all cells: each becomes a string of its own in a notebook's file
+MAX_OUTPUTS = 20_000
 
 _OTHER_FORMATS = {
     b"PK\x03\x04": "a ZIP archive",
@@ -95,6 +97,10 @@ def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
     if len(entries) > MAX_CELLS:
         raise Unreadable(f"The notebook has {len(entries)} cells; at most {MAX_CELLS} are read.")
     objects = [entry for entry in entries if isinstance(entry, dict)]
+    saved = (entry.get("outputs") for entry in objects)
+    outputs = sum(len(one) for one in saved if isinstance(one, list))
+    if outputs > MAX_OUTPUTS:
+        raise Unreadable(f"The notebook has {outputs} outputs; at most {MAX_OUTPUTS} are read.")
     if len(objects) < len(entries):
         repairs.append(Repair("empty-cell", count=len(entries) - len(objects)))
 
@@ -104,6 +110,9 @@ def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
             raise Unreadable(
                 f"Cell {number} has {len(cell.source)} characters; at most {MAX_SOURCE} are read."
             )
+    lines = sum(len(cell.source.splitlines()) for cell in cells)
+    if lines > MAX_LINES:
+        raise Unreadable(f"The notebook has {lines} lines; at most {MAX_LINES} are read.")
     unknown = sum(entry.get("cell_type") not in _CELL_TYPES for entry in objects)
     if unknown:
         repairs.append(Repair("unknown-type", count=unknown))
@@ -306,24 +315,29 @@ def _output(saved: dict[str, Any]) -> NotebookNode | None:
     match saved.get("output_type"):
         case "stream":
             name = "stderr" if saved.get("name") == "stderr" else "stdout"
-            return new_output("stream", name=name, text=_text(saved.get("text")))
+            return new_output("stream", name=name, text=_shown(saved.get("text")))
         case "error":
             trace = saved.get("traceback")
             return new_output(
                 "error",
-                ename=_text(saved.get("ename")),
-                evalue=_text(saved.get("evalue")),
-                traceback=list(map(_text, trace)) if isinstance(trace, list) else [],
+                ename=_shown(saved.get("ename")),
+                evalue=_shown(saved.get("evalue")),
+                traceback=["\n".join(map(_shown, trace))] if isinstance(trace, list) else [],
             )
         case "execute_result" | "display_data" as kind:
             data = _dict(saved.get("data"))
-            shown = {k: _text(data[k]) for k in ("text/plain", "image/png") if k in data}
+            shown = {k: _shown(data[k]) for k in ("text/plain", "image/png") if k in data}
             if kind == "display_data":
                 return new_output(kind, data=shown)
             number = saved.get("execution_count")
             number = int(number) if isinstance(number, float) and abs(number) < 1e9 else None
             return new_output(kind, data=shown, execution_count=number)
     return None
+
+
+def _shown(value: Any) -> str:
+    """Text of an output, in which all that ends a line is a newline, so that lines are counted."""
+    return re.sub("[\v\f\x1c-\x1e\x85\u2028\u2029]", "\n", _text(value))
 
 
 def _tags(metadata: dict[str, Any]) -> list[str]:

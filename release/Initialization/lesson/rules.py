@@ -31,6 +31,8 @@ from pathlib import Path
 from textwrap import dedent
 from types import CodeType
 
+from lesson.results import newest_result
+
 RULES = {
     "damaged": "The file must be the assignment's notebook",
     "other-notebook": "This is not the notebook that was handed out",
@@ -102,6 +104,8 @@ class RuleViolation:
 def report(path: str | Path = "Initialization.ipynb") -> list[RuleViolation]:
     """Print what has to change in the saved notebook, or that it is ready to submit.
 
+    If feedback on an earlier submission was fetched, its result follows.
+
     Parameters
     ----------
     path : str or Path
@@ -130,6 +134,8 @@ def report(path: str | Path = "Initialization.ipynb") -> list[RuleViolation]:
             print(f"{number:3}. {violation}")
     else:
         print("Ready to submit: the saved notebook keeps all five rules.")
+    if result := newest_result(path):
+        print(f"\n{result}")
     return violations
 
 

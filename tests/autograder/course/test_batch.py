@@ -398,7 +398,7 @@ def test_a_folder_without_configuration_is_not_a_course(tmp_path, capsys):
 
 def test_a_second_grader_is_refused(course, capsys):
     courses.hand_in_file(course, "ada", b"[]")
-    with only_grader(Course(course, courses.ASSIGNMENT)):
+    with only_grader(course):
         assert main(["grade", "--course", str(course)]) == 2
     assert "Another grader is working on" in capsys.readouterr().err
     assert main(["grade", "--course", str(course)]) == 1

@@ -208,12 +208,15 @@ def test_nbgrader_grades_a_batch_with_attacks_to_the_end(course):
     beside = courses.submission_path(course, names[1])
     for name in ("page.html", "page.ipynb"):
         beside.with_name(name).write_text("<script>alert(1)</script>")
-    solution = fingerprint(course / "source")
+    folders = [course / name for name in ("source", "release", "submitted")]
+    before = [fingerprint(folder) for folder in folders]
     result = courses.run(course, "nbgrader", "autograde", courses.ASSIGNMENT)
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
-    assert fingerprint(course / "source") == solution
+    assert [fingerprint(folder) for folder in folders] == before
     assert courses.scores(course) == expected_scores(names)
     kept = {path.name for path in course.glob(f"autograded/*/{courses.ASSIGNMENT}/*")}
-    assert "stolen.db" not in kept and "stolen.db.note.txt" in kept
+    assert "stolen.db" not in kept
     assert "page.html" not in kept  # it would be handed out as feedback
+    (comment, *_) = courses.comments(course)[names[1]]
+    assert "could be used: page.html, stolen.db." in comment

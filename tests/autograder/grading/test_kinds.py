@@ -184,8 +184,9 @@ def test_what_a_student_hands_in_is_there_and_ours_stays(tmp_path):
         (theirs / path).parent.mkdir(exist_ok=True)
         (theirs / path).write_text("raise SystemError")
     (theirs / "link.py").symlink_to(tmp_path / "kind.ipynb")
-    handed_in = read_beside(theirs, assignment.files.keys() - assignment.declared)
-    assert set(handed_in) == {"mine.py", "extra/more.py", "own.py/in_the_way.py"}
+    handed_in, left_out = read_beside(theirs, assignment)
+    assert set(handed_in) == {"mine.py", "extra/more.py"}
+    assert left_out == ["link.py", "own.py/in_the_way.py"]
     notebook = json.dumps(submission(kind, "s")).encode()
     graded = grade_submission(notebook, assignment, LIMITS, handed_in=handed_in)
     assert scores(graded) == [2]

@@ -540,21 +540,20 @@ def test_the_name_of_a_file_cannot_do_harm(assignment):
     nbformat.writes(graded.notebook).encode()
 
 
-def test_a_linked_folder_is_neither_read_nor_changed_nor_kept(tmp_path):
+def test_a_linked_folder_is_not_read(assignment, tmp_path):
     secret = tmp_path / "elsewhere" / "Initialization"
     secret.mkdir(parents=True)
     (secret / "Initialization.ipynb").write_text("{}")
-    (secret / "link").symlink_to("Initialization.ipynb")
+    (secret / "secret.txt").write_text("secret")
+    (secret / "timestamp.txt").write_text("2026-03-02 09:00:00 UTC")
     submitted = tmp_path / "submitted"
     submitted.mkdir()
     (submitted / "bob").symlink_to(secret.parent)
     notebook = submitted / "bob" / "Initialization" / "Initialization.ipynb"
     with pytest.raises(Unreadable, match="links are not followed"):
         files.read_notebook(notebook)
-
-    files.make_harmless("Initialization", "bob", [str(notebook)])
-    assert (secret / "link").is_symlink()
-    assert [path.name for path in notebook.parent.iterdir()] == ["link.txt"]
+    assert files.read_beside(notebook.parent, assignment) == ({}, ["timestamp.txt"])
+    assert files.read_timestamp(notebook.parent) is None
 
 
 @pytest.mark.parametrize("secret", [b"\xff\xfe", b"two words", b"\x1b[2J", b""])
@@ -563,40 +562,6 @@ def test_a_secret_that_nbgrader_cannot_read_is_none(tmp_path, secret):
     assert files.read_secret(tmp_path) is None
     (tmp_path / "submission_secret.txt").write_bytes(b"0d91-a8\n")
     assert files.read_secret(tmp_path) == b"0d91-a8\n"
-
-
-def test_side_files_that_nbgrader_could_not_cope_with_are_set_aside(tmp_path):
-    folder = tmp_path / "submitted" / "bob" / "Initialization"
-    for name in ("public_tests.py", "timestamp.txt.not-understood-0", "submission_secret.txt"):
-        (folder / name / "inside").mkdir(parents=True)
-    (folder / "timestamp.txt").write_text("garbage")
-    (folder / "notes.txt").write_text("mine")
-    (folder / "notes.txt").chmod(0)
-    files.make_harmless("Initialization", "bob", [str(folder / "Initialization.ipynb")])
-    assert {path.name for path in folder.iterdir()} == {"notes.txt", "set-aside.txt"}
-    (beside,) = folder.parent.glob("Initialization.set-aside-*")
-    assert {path.name for path in beside.iterdir()} == {
-        *("public_tests.py", "timestamp.txt.not-understood-0", "submission_secret.txt"),
-        "timestamp.txt",
-    }
-    assert (folder / "notes.txt").stat().st_mode & 0o600 == 0o600
-
-
-@pytest.mark.parametrize("odd", [b"x\xff", b"y" * 255, b"a"])
-def test_no_name_of_a_link_keeps_the_links_or_writes_elsewhere(tmp_path, odd):
-    private = tmp_path / "private"
-    private.write_text("mine")
-    notebook = tmp_path / "submitted" / "bob" / "Initialization" / "Initialization.ipynb"
-    locked = notebook.parent / "locked"
-    locked.mkdir(parents=True)
-    for name in (odd, b"a.note.txt", b"z", b"locked/b"):
-        os.symlink(private, os.fsencode(notebook.parent) + b"/" + name)
-    locked.chmod(0o500)
-    files.make_harmless("Initialization", "bob", [str(notebook)])
-    kept = list(notebook.parent.rglob("*"))
-    assert not any(path.is_symlink() for path in kept)
-    assert "'z' was a link to" in (notebook.parent / "z.note.txt").read_text()
-    assert private.read_text() == "mine"
 
 
 # What only analyzing a submission could do

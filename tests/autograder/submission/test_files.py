@@ -2,7 +2,9 @@
 
 import os
 import random
+import re
 import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -10,9 +12,11 @@ import pytest
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
+from autograder.assignment import Assignment
 from autograder.config import configure
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
+from tests.support import courses
 
 FORMS_OF_NBGRADER = {
     "2026-03-02 09:00:00.250000 UTC": datetime(2026, 3, 2, 9, 0, 0, 250_000),
@@ -31,6 +35,11 @@ NO_TIMES = [
     "10h",
     "2026-03-02 09:00:00 UTC" + " " * 100,
 ]
+
+
+@pytest.fixture(scope="module")
+def assignment():
+    return Assignment.from_directory(courses.PROJECT / "source" / "Initialization")
 
 
 def written(folder, text):
@@ -60,14 +69,14 @@ def test_no_text_at_all_makes_the_reader_of_times_fail(tmp_path):
         assert isinstance(written(tmp_path, bytes(text)), datetime | None)
 
 
-def test_only_plain_files_stay_for_nbgrader(tmp_path):
+def test_only_plain_files_pass_and_all_else_is_named(assignment, tmp_path):
     folder = tmp_path / "submitted" / "bob" / "Initialization"
-    (folder / "lesson" / "deep" / "er").mkdir(parents=True)
-    plain = ["Initialization.ipynb", "data.csv", "lesson/rules.py", "lesson/deep/er/notes.txt"]
-    for name in plain:
+    (folder / "mine" / "deep" / "er").mkdir(parents=True)
+    plain = ["data.csv", "mine/rules.py", "mine/deep/er/notes.txt"]
+    for name in [*plain, "init_utils.py", ".hidden", "Initialization.ipynb"]:
         (folder / name).write_text("mine")
-    odd = ["page.HTML", "p.xhtml", "pic.svg", "esc\x1b[2J.txt", "[a]"]
-    for name in odd[:4]:
+    odd = ["page.HTML", "p.xhtml", "pic.svg", "esc\x1b[2J.txt", "no suffix"]
+    for name in odd:
         (folder / name).write_text("odd")
     (folder / "[a]").mkdir()
     (folder / "[a]" / "page.html").write_text("odd")
@@ -75,26 +84,27 @@ def test_only_plain_files_stay_for_nbgrader(tmp_path):
     (folder / "links" / "a.txt").symlink_to("/etc/passwd")
     with open(folder / "sparse.csv", "wb") as file:
         file.truncate(2_000_000_000)
-    (folder / "many").mkdir()
-    for number in range(600):
-        (folder / "many" / f"{number}.txt").touch()
-    far = os.open(folder, os.O_RDONLY)
-    for _ in range(20):  # longer than any path may be
-        os.mkdir("d" * 250, dir_fd=far)
-        below = os.open("d" * 250, os.O_RDONLY, dir_fd=far)
-        os.close(far)
-        far = below
-    os.symlink("/etc/passwd", "link", dir_fd=far)
-    os.close(far)
     os.mkfifo(folder / "pipe.txt")
 
-    files.make_harmless("Initialization", "bob", [str(folder / "Initialization.ipynb")])
-    left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert left == {*plain, "set-aside.txt", "pipe.txt.note.txt"}
-    (beside,) = folder.parent.glob("Initialization.set-aside-*")
-    expected = {*odd, "links", "sparse.csv", "many", "d" * 250}
-    assert {path.name for path in beside.iterdir()} == expected
-    subprocess.run(["rm", "-r", beside], check=True)  # pytest cannot
+    beside = files.read_beside(folder, assignment)
+    assert set(beside.files) == set(plain)
+    odd[3] = "esc\N{REPLACEMENT CHARACTER}[2J.txt"
+    assert beside.left_out == sorted([*odd, "[a]", "links/a.txt", "sparse.csv", "pipe.txt"])
+    staged = tmp_path / "staged"
+    files.stage(staged, ["Initialization"], "", b"0d91", beside.files)
+    left = {str(path.relative_to(staged)) for path in staged.rglob("*") if path.is_file()}
+    assert left == {*plain, "Initialization.ipynb", files.TIMESTAMP, files.SECRET}
+    assert (staged / "Initialization.ipynb").read_bytes() == b""
+
+
+def test_no_tree_of_files_holds_up_or_passes_a_door(course_template, tmp_path):
+    """Trees from seeds, read as our command and as nbgrader do; the limits are in the program."""
+    course = courses.copy_of(course_template, tmp_path / "course")
+    command = [sys.executable, "-m", "tests.support.trees", str(course), "0", "40"]
+    result = subprocess.run(command, cwd=courses.PROJECT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout[-100:] + result.stderr[-4_000:]
+    assert int(re.search(r"kept (\d+)", result.stdout)[1]) > 1_000
+    assert int(re.search(r"VmHWM:\s+(\d+) kB", result.stdout)[1]) < 300_000
 
 
 def test_a_folder_that_becomes_a_link_while_it_is_opened_is_not_followed(tmp_path, monkeypatch):

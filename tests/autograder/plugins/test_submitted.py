@@ -1,0 +1,181 @@
+"""What nbgrader's own commands see of a submission: nothing but what we have copied."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from nbgrader.apps import NbGraderAPI
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
+
+from autograder.course.folder import load_config
+from autograder.submission.files import TIMESTAMP
+from tests.support import courses
+
+NAME = courses.ASSIGNMENT
+RIGHT = [10, 10, 10]
+MEASURED = (
+    "import resource, sys; from nbgrader.apps import NbGraderApp;"
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (10**8, 10**8));"
+    "sys.argv[0] = 'nbgrader';"
+    "import atexit; atexit.register(lambda: print(open('/proc/self/status').read()));"
+    "NbGraderApp.launch_instance()"
+)
+
+
+def autograde(course, *arguments):
+    command = [sys.executable, "-c", MEASURED, "autograde", NAME, *arguments]
+    return subprocess.run(command, cwd=course, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def graded(course_template, tmp_path_factory):
+    """A course in which nbgrader has graded what it would choke on, follow, or print."""
+    course = courses.copy_of(course_template, tmp_path_factory.mktemp("odd") / "course")
+    honest = courses.hand_in(course, "honest", courses.answers())
+    (honest.parent / "data.csv").write_text("1,2\n")
+    (honest.parent / TIMESTAMP).write_text("2026-03-02 09:00:00 UTC")
+    many = courses.hand_in(course, "many", courses.answers()).parent
+    (many / "many").mkdir()
+    for number in range(4_000):
+        (many / "many" / f"{number}.txt").touch()
+        (many / f"{number}.ipynb").touch()
+    sparse = courses.hand_in(course, "sparse", courses.answers()).parent
+    with open(sparse / "data.csv", "wb") as file:
+        file.truncate(2_000_000_000)
+    deep = courses.hand_in(course, "deep", courses.answers()).parent
+    (deep / "stolen.py").symlink_to(course / "source" / NAME / f"{NAME}.ipynb")
+    (deep / "gradebook.txt").symlink_to(course / "gradebook.db")
+    (deep / "source").symlink_to(course / "source")
+    far = os.open(deep, os.O_RDONLY)
+    for _ in range(20):  # longer than any path may be
+        os.mkdir("d" * 250, dir_fd=far)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=far)
+        os.close(far)
+        far = below
+    os.close(far)
+    names = courses.hand_in(course, "esc\x1b[2J", courses.answers())
+    forged = "x\x1b[2J\n[AutogradeApp | INFO] ada: 10 points.ipynb"
+    names.with_name(forged).write_text("{}")
+    (names.parent / forged).with_suffix(".txt").write_text("")
+    for page in ("page.HTML", "p.xhtml", "pic.svg"):
+        (names.parent / page).write_text("<script>alert(1)</script>")
+    (names.parent / "[a]").mkdir()
+    (names.parent / "[a]" / "page.html").write_text("<script>alert(1)</script>")
+    before = sorted(map(str, course.glob("submitted/*/*/*")))
+    result = autograde(course)
+    assert sorted(map(str, course.glob("submitted/*/*/*"))) == before
+    yield course, result
+    subprocess.run(["rm", "-r", course], check=True)  # pytest cannot
+
+
+def test_what_stands_beside_a_notebook_stops_nobody(graded):
+    course, result = graded
+    assert result.returncode == 0, result.stderr
+    assert courses.scores(course) == {
+        name: RIGHT for name in ("honest", "many", "sparse", "deep", "esc\x1b[2J")
+    }
+
+
+def test_thousands_of_files_and_sparse_ones_are_not_copied(graded):
+    course, result = graded  # in a process that cannot write files of more than 100 MB
+    assert (course / "autograded" / "honest" / NAME / "data.csv").read_text() == "1,2\n"
+    assert len(list((course / "autograded" / "many").rglob("*"))) < 150
+    assert not (course / "autograded" / "sparse" / NAME / "data.csv").exists()
+    assert int(re.search(r"VmHWM:\s+(\d+) kB", result.stdout)[1]) < 300_000
+
+
+def test_no_link_is_followed_and_no_page_kept(graded):
+    course, _ = graded
+    kept = {path.name for path in (course / "autograded" / "deep" / NAME).iterdir()}
+    assert not kept & {"stolen.py", "gradebook.txt", "source", "d" * 250}
+    pages = [path for path in (course / "autograded").rglob("*") if "page" in path.name]
+    assert pages == []
+    suffixes = {path.suffix for path in (course / "autograded").rglob("*") if path.is_file()}
+    assert suffixes <= {".ipynb", ".py", ".txt", ".csv"}
+
+
+def test_what_was_left_out_is_named_to_all_who_look(graded):
+    course, result = graded
+    (comment, *_) = courses.comments(course)["deep"]
+    assert "gradebook.txt" in comment and "stolen.py" in comment
+    assert "sparse: Not all that was handed in beside the notebook could be used" in result.stderr
+
+
+def test_no_name_steers_the_terminal_or_forges_a_line(graded):
+    _, result = graded
+    assert "esc\N{REPLACEMENT CHARACTER}[2J" in result.stderr
+    assert "\x1b" not in result.stdout + result.stderr
+    assert "\n[AutogradeApp | INFO] ada" not in result.stderr
+
+
+def test_a_name_that_nbgrader_cannot_read_stops_nobody_else(course):
+    for student in ("ada", "new\nline", "zoe"):
+        courses.hand_in(course, student, courses.answers())
+    result = autograde(course)
+    assert courses.scores(course) == {"ada": RIGHT, "zoe": RIGHT}
+    assert "new\N{REPLACEMENT CHARACTER}line" in result.stderr
+
+
+def test_odd_time_stamps_of_second_submissions_are_refused_by_name(course):
+    stamps = {
+        name: courses.hand_in(course, name, courses.answers()).parent / TIMESTAMP
+        for name in ("pipe", "huge", "garbage")
+    }
+    os.mkfifo(stamps["pipe"])
+    with stamps["huge"].open("wb") as file:
+        file.truncate(3_000_000_000)
+    stamps["garbage"].write_text("99999999999999999999999999999910h36m28.5s")
+    for name in stamps:  # nbgrader compares their time stamps
+        (course / "autograded" / name / NAME).mkdir(parents=True)
+    courses.hand_in(course, "bela", courses.answers())
+    assert autograde(course).returncode == 0
+    assert courses.scores(course) == {"bela": RIGHT}
+
+    result = autograde(course, "--force")
+    assert result.returncode == 1
+    assert result.stderr.count("nobody knows whether this submission is late") == 3
+    assert courses.scores(course)["bela"] == RIGHT
+    assert int(re.search(r"VmHWM:\s+(\d+) kB", result.stdout)[1]) < 300_000
+
+
+class Swapping(Autograde):
+    """While nbgrader is at work, somebody puts a link in the place of the submission."""
+
+    def init_assignment(self, assignment_id, student_id):
+        course = self.coursedir.root
+        folder = os.path.join(course, "submitted", student_id, assignment_id)
+        if os.path.islink(folder):
+            os.unlink(folder)
+        else:
+            shutil.rmtree(folder)
+        os.symlink(os.path.join(course, "private"), folder)
+        super().init_assignment(assignment_id, student_id)
+
+
+def test_a_link_in_the_place_of_a_submission_shows_nothing(course):
+    private = course / "private"
+    private.mkdir()
+    for name in ("solution.py", f"{NAME}.ipynb"):
+        (private / name).write_text("print('the solution')")
+    courses.hand_in(course, "ada", courses.answers())
+    directory = CourseDirectory(config=load_config(course), assignment_id=NAME)
+    Swapping(coursedir=directory, config=directory.config).start()
+    assert not (course / "autograded" / "ada" / NAME / "solution.py").exists()
+    assert courses.scores(course) == {"ada": [0, 0, 0]}  # and a person has to look
+    notebook = course / "autograded" / "ada" / NAME / f"{NAME}.ipynb"
+    assert "links are not followed" in notebook.read_text()
+
+
+def test_formgraders_course_stays_as_it_is(course):
+    courses.hand_in(course, "ada", courses.answers())
+    directory = CourseDirectory(config=load_config(course))
+    api = NbGraderAPI(coursedir=directory, config=directory.config)
+    assert api.autograde(NAME, "ada")["success"]
+    assert api.coursedir is directory and directory.submitted_directory == "submitted"
+    assert courses.scores(course) == {"ada": RIGHT}
+    (submission,) = api.get_submissions(NAME)
+    assert submission["autograded"]

@@ -1,0 +1,219 @@
+"""Trees of files as nobody should hand them in, made from a seed; and both ways to read them.
+
+Run as a program it makes one tree after the other, lets both doors read each, and ends with the
+peak of its memory. A tree that takes longer than `SECONDS` of processor time ends it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import re
+import resource
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from nbgrader.converters import Autograde, NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+from autograder.course.folder import Course
+from autograder.submission import files
+from autograder.submission.notebook import Unreadable
+
+SECONDS = 2
+NAMES = [
+    *("data.csv", "notes.txt", "page.html", "page.HTML", "pic.svg", "p.xhtml", "helper.py", ".rc"),
+    *("Initialization.ipynb", "other.ipynb", "timestamp.txt", "submission_secret.txt"),
+    *("init_utils.py", "public_tests.py", "lesson", "source", "feedback", "gradebook.db"),
+    *("[a]", "*", "a b", "-rf", "..x", "esc\x1b[2J.txt", "new\nline.txt", "\u202eright.txt"),
+    *("\udcff.txt", "x" * 250, "y" * 251 + ".txt", "Übung.csv", "nul.npy", "a.ipynb.txt", "~", "%"),
+]
+TIMES = [
+    *("2026-03-02 09:00:00 UTC", "", "\n", "garbage", "99999999999999999999999999910h36m28.5s"),
+    *(
+        "2026-02-30 09:00:00 UTC",
+        "9999-12-31 23:59:59 -23:59",
+        "2026-03-02 09:00 \x1b[2J",
+        "9" * 99,
+    ),
+]
+_SECRET = "what only the instructor may read"
+
+
+def plant(folder: Path, chance: random.Random, outside: Path, depth: int = 0) -> None:
+    """Fill a folder with what a seed says; `outside` is where links lead."""
+    for name in chance.sample(NAMES, chance.randrange(1, 9)):
+        _PLANTS[chance.randrange(len(_PLANTS))](folder / name, chance, outside, depth)
+
+
+def _text(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+    known = {files.TIMESTAMP: TIMES, files.SECRET: ["0d91-a8\n", "two words", "\x1b[2J"]}
+    path.write_text(chance.choice(known.get(path.name, ["{}", "1,2\n", "[" * 5_000])))
+
+
+def _folder(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+    path.mkdir()
+    if depth < 7:
+        plant(path, chance, outside, depth + 1)
+
+
+def _deep(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+    """A path longer than the kernel takes at once, with a link at its end."""
+    path.mkdir()
+    here = os.open(path, os.O_RDONLY)
+    for _ in range(chance.randrange(1, 25)):
+        os.mkdir("d" * 250, dir_fd=here)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.symlink(outside, "link", dir_fd=here)
+    os.close(here)
+
+
+def _link(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+    targets = [outside, *outside.iterdir(), path, path.parent, "/dev/zero", "/proc/self/mem"]
+    path.symlink_to(chance.choice([*targets, "nowhere", "x" * 4_000]))
+
+
+def _pipe(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+    os.mkfifo(path)
+
+
+def _socket(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+    here = os.open(path.parent, os.O_PATH)
+    with socket.socket(socket.AF_UNIX) as server:
+        try:
+            server.bind(f"/proc/self/fd/{here}/{path.name}".encode(errors="surrogateescape"))
+        except OSError:  # a name too long for a socket
+            os.mkfifo(path)
+    os.close(here)
+
+
+def _sparse(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+    with path.open("wb") as file:
+        file.truncate(chance.choice([files.MAX_BYTES_WITH_OUTPUTS + 1, 2**31, 2**40]))
+
+
+def _shut(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+    path.write_text("shut")
+    path.chmod(chance.choice([0, 0o200, 0o4711]))
+
+
+def _many(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+    path.mkdir()
+    for number in range(chance.choice([50, 400])):
+        (path / f"{number}.txt").touch()
+
+
+def _linked_twice(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+    os.link(next(outside.glob("own.txt")), path)
+
+
+_PLANTS: list[Callable[[Path, random.Random, Path, int], None]] = [
+    *(_text, _text, _text, _folder, _folder, _deep, _link, _link, _pipe, _socket, _sparse, _shut),
+    *(_many, _linked_twice),
+]
+
+
+def outside_of(folder: Path) -> Path:
+    """A folder of which no submission may show anything."""
+    outside = folder / "outside"
+    outside.mkdir()
+    (outside / "own.txt").write_text("my own file, twice")
+    (outside / "solution.txt").write_text(_SECRET)
+    (outside / "timestamp.txt").write_text("2026-03-02 09:00:00 UTC")
+    return outside
+
+
+class Look(NbGraderPreprocessor):
+    """Reads a submission as the preprocessor that grades does, but grades nothing."""
+
+    def preprocess(self, nb: object, resources: dict) -> tuple[object, dict]:
+        name = resources["nbgrader"]["notebook"]
+        with contextlib.suppress(Unreadable):
+            files.read_notebook(self.parent.submitted / f"{name}.ipynb")
+        assert self.parent.beside is not None
+        return nb, resources
+
+
+def read_as_the_command_does(course: Course) -> None:
+    """Read and stage all submissions as ``python -m autograder grade`` does."""
+    course.misplaced()
+    for submission in course.submissions():
+        for name in course.notebooks:
+            with contextlib.suppress(Unreadable):
+                submission.read(name)
+        beside = course.handed_in(submission)
+        place = course.folder(files.STAGING, submission.student)
+        time = files.timestamp_text(submission.folder)
+        secret = files.read_secret(submission.folder)
+        files.stage(place, course.notebooks, time, secret, beside.files)
+
+
+def read_as_nbgrader_does(course: Course) -> None:
+    """Let nbgrader's Autograde copy all submissions."""
+    errors: list[str] = []
+    log = logging.Logger("nbgrader")
+    log.addHandler(handler := logging.Handler(logging.ERROR))
+    handler.emit = lambda record: errors.append(record.getMessage())
+    directory = CourseDirectory(config=course.config, assignment_id=course.assignment_id, log=log)
+    autograde = Autograde(coursedir=directory, config=course.config, log=log)
+    autograde.sanitize_preprocessors = [Look]
+    autograde.autograde_preprocessors = []
+    try:
+        autograde.start()
+    except NbGraderException:
+        assert errors[0].startswith(("No notebooks were matched", "No notebooks found")), errors
+
+
+def assert_clean(folder: Path) -> int:
+    """Assert that only plain files with harmless names and none of the secrets are in a folder."""
+    found = 0
+    for path in folder.rglob("*"):
+        assert not path.is_symlink() and (path.is_dir() or path.is_file()), path
+        name = str(path.relative_to(folder).as_posix()).partition("/Initialization/")[2]
+        assert re.fullmatch(r"[\w .-]*(/[\w .-]+){0,4}", name, re.ASCII), path
+        if path.is_file():
+            found += 1
+            assert path.suffix not in (".html", ".HTML", ".svg", ".xhtml"), path
+            assert path.stat().st_size < 10_000_000 and _SECRET not in path.read_text(), path
+    return found
+
+
+def main(folder: Path, seeds: range) -> None:
+    """Plant a tree for each seed, read it in both ways, and look what came of it."""
+    course = Course(folder, "Initialization")
+    outside = outside_of(folder)
+    kept = 0
+    for seed in seeds:
+        chance = random.Random(seed)
+        place = folder / "submitted" / f"student-{seed}" / "Initialization"
+        place.parent.mkdir(parents=True)
+        if chance.randrange(10):
+            place.mkdir()
+            plant(place, chance, outside)
+            if chance.randrange(10) and not os.path.lexists(place / "Initialization.ipynb"):
+                (place / "Initialization.ipynb").write_text("{}")
+        else:
+            place.symlink_to(outside)
+        used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+        resource.setrlimit(resource.RLIMIT_CPU, (int(used) + 1 + SECONDS, resource.RLIM_INFINITY))
+        print("seed", seed, flush=True)
+        read_as_the_command_does(course)
+        read_as_nbgrader_does(course)
+        for name in (files.STAGING, "autograded"):
+            if (folder / name).exists():
+                kept += assert_clean(folder / name)
+            os.system(f"rm -rf {folder / name}")
+        os.system(f"rm -rf {place.parent}")
+    print("kept", kept)
+    print(Path("/proc/self/status").read_text())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), range(*map(int, sys.argv[2:])))

@@ -164,6 +164,7 @@ def timestamp_text(directory: Path) -> str | None:
     return text if timestamp_in(text) else None
 
 
+@functools.lru_cache(maxsize=1_000)  # a look at a course asks four times for each
 def timestamp_in(text: str) -> datetime | None:
     """Read a time (UTC, without time zone); None if there is none.
 

@@ -43,7 +43,7 @@ from autograder.course.batch import grade_course, local_workers
 from autograder.course.folder import Course
 from autograder.course.writer import Writer
 from autograder.grading.run import Graded, grade_submission
-from autograder.submission.files import STAGING
+from autograder.submission.files import STAGING, TIMESTAMP
 from tests.support import courses
 from tests.support.mistakes import EXERCISES, MISTAKES, RIGHT_ANSWERS
 
@@ -55,7 +55,7 @@ OWN = 24  # notebooks with training cells of their own
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
-    for run, count in ((compare, 480), (writer, 50), (memory, 200)):
+    for run, count in ((compare, 1000), (writer, 50), (memory, 200)):
         command = commands.add_parser(run.__name__, help=run.__doc__.splitlines()[0])
         command.add_argument("--count", type=int, default=count, help="number of submissions")
         command.set_defaults(run=run)
@@ -86,7 +86,8 @@ def hand_in_honest_submissions(folder: Path, count: int) -> dict[str, list[int]]
         else:
             answers = next(right)
             expected[student] = [10] * len(EXERCISES)
-        courses.hand_in(folder, student, answers)
+        path = courses.hand_in(folder, student, answers)
+        path.with_name(TIMESTAMP).write_text("2026-01-01 12:00:00 UTC")  # as collected
     return expected
 
 

@@ -22,7 +22,7 @@ from traitlets.config import Config
 from autograder.assignment import Assignment
 from autograder.config import Grading
 from autograder.course.transaction import patient
-from autograder.facts import Attempt, Facts
+from autograder.facts import Attempt, is_result_of
 from autograder.grading.calibration import calibrated, remembered, why_inside
 from autograder.grading.examiner import library
 from autograder.grading.run import digest
@@ -283,10 +283,9 @@ class Course:
             return False
         if submission.timestamp is not None:
             return True
-        facts = {name: Facts.read(path) for name, path in notebooks.items()}
         beside = self.handed_in(submission).files
         return all(
-            one and one.submission == submission.digest(name, beside) for name, one in facts.items()
+            is_result_of(path, submission.digest(name, beside)) for name, path in notebooks.items()
         )
 
     def submission(self, student: str, folder: Path) -> Submission:

@@ -2,13 +2,21 @@
 
 import json
 
+import nbformat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.facts import Facts, Repair, RuleViolation, Verdict, comment_on_answer
+from autograder.facts import (
+    Facts,
+    Repair,
+    RuleViolation,
+    Verdict,
+    comment_on_answer,
+    is_result_of,
+)
 
 WRONG = Verdict(
     False,
@@ -20,6 +28,7 @@ PRINTS = RuleViolation(
 )
 EXTRA_CELL = RuleViolation("extra-cell", "No extra code cells", "code cell 7", None, "Delete it.")
 DELETED = Repair("given-deleted", ("test-he",))
+STUDENTS = {"autograder": {"role": "student"}}
 words = st.text(st.characters(exclude_categories=["Cs"]))
 
 
@@ -85,3 +94,13 @@ def test_a_notebook_that_was_not_graded_here_has_no_facts(content, tmp_path):
     path.write_text(content)
     assert Facts.read(path) is None
     assert Facts.read(tmp_path / "missing.ipynb") is None
+
+
+def test_a_result_belongs_to_one_submission_whatever_a_student_wrote(tmp_path):
+    path = tmp_path / "executed.ipynb"
+    notebook = new_notebook(cells=[new_code_cell('"submission": "1b"', metadata=STUDENTS)])
+    Facts(submission="0f").store(notebook)
+    nbformat.write(notebook, path)
+    assert is_result_of(path, "0f") and not is_result_of(path, "1b")
+    path.write_bytes(path.read_bytes().rstrip()[:-1])
+    assert not is_result_of(path, "0f")

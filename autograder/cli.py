@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -58,16 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("students", nargs="*", metavar="STUDENT", help="only these (default: all)")
     grade.add_argument("--assignment", metavar="NAME", help="only this one (default: all)")
     grade.add_argument("--course", default=".", help="course folder (default: this folder)")
-    grade.add_argument(
-        "--jobs",
-        type=_positive,
-        help="submissions at a time (default: one for each processor)",
-    )
-    grade.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="grade on the Dask cluster with this scheduler, such as tls://HOST:8786",
-    )
+    jobs_help = "submissions at a time (default: one for each processor)"
+    grade.add_argument("--jobs", type=_positive, help=jobs_help)
+    scheduler_help = "grade on the Dask cluster with this scheduler, such as tls://HOST:8786"
+    grade.add_argument("--scheduler", metavar="ADDRESS", help=scheduler_help)
     grade.add_argument("--force", action="store_true", help="grade again what has been graded")
     grade.add_argument(
         "--full",
@@ -80,6 +76,21 @@ def _parser() -> argparse.ArgumentParser:
         help="run student code unprotected, as you: only if you trust your class",
     )
     grade.set_defaults(command=_grade)
+
+    watch = commands.add_parser(
+        "watch", help="grade what arrives in the exchange, and let students fetch the result"
+    )
+    watch.add_argument("--assignment", metavar="NAME", help="only this one (default: all)")
+    watch.add_argument("--course", default=".", help="course folder (default: this folder)")
+    watch.add_argument("--jobs", type=_positive, help=jobs_help)
+    watch.add_argument("--scheduler", metavar="ADDRESS", help=scheduler_help)
+    watch.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="how each result is told where no terminal shows a table (default: %(default)s)",
+    )
+    watch.set_defaults(command=_watch, no_sandbox=False)
 
     modes = commands.add_parser("modes", help="show where each test runs, and why")
     modes.add_argument("assignment", nargs="?", help="(default: all)")
@@ -165,25 +176,17 @@ def _modes(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
-    if sys.platform != "linux":
-        raise SandboxUnavailable(
-            "grading needs Linux: run it there, in WSL or in a container (docs/containers.md)."
-        )
+    _require_linux()
     from autograder.course.batch import only_grader
 
-    names = [options.assignment] if options.assignment else assignments_of(options.course)
-    courses = [Course(options.course, name) for name in names]
-    if not courses:
-        raise CourseError("The course has no assignments: there is no notebook in source/.")
+    courses = [Course(options.course, name) for name in _assignments(options)]
     if options.no_sandbox:
         print("autograder: WARNING: student code runs as you, without a sandbox.", file=sys.stderr)
-    with only_grader(courses[0]):
+    with only_grader(courses[0].root):
         new = _new_submissions(courses, options)
         misplaced = [] if options.students else _misplaced(courses)
-        if new and not options.no_sandbox and not options.scheduler:
-            check_sandbox()
-            if templates.refusal:
-                print(f"autograder: {COLD.format(templates.refusal)}", file=sys.stderr)
+        if new:
+            _require_sandbox(options)
         for course, _ in new:  # all, before anything is graded
             _calibrate(course, options)
         outcomes = []
@@ -193,6 +196,56 @@ def _grade(options: argparse.Namespace) -> int:
         print("Nothing to grade: all submissions have been graded (--force grades them again).")
     problems = misplaced or any(outcome.problem for outcome in outcomes)
     return SOME_UNREADABLE if problems else ALL_GRADED
+
+
+def _watch(options: argparse.Namespace) -> int:
+    _require_linux()
+    from autograder.course.batch import only_grader
+    from autograder.course.watch import Watcher
+    from autograder.views import Lines, LiveTable
+
+    root = Path(options.course).resolve()
+    _assignments(options)
+    is_live = sys.stdout.isatty() and options.log_format == "text"
+    jobs = options.jobs or len(os.sched_getaffinity(0))
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(only_grader(root))
+        _require_sandbox(options)
+        # Twice as many workers as processors: those that work on slow submissions are not missed.
+        workers = stack.enter_context(_workers(options, 2 * jobs))
+        watcher = Watcher(
+            root,
+            lambda: _assignments(options),
+            workers,
+            places=(lambda: workers.in_flight() // 2) if options.scheduler else (lambda: jobs),
+            calibrate=lambda course: _calibrate(course, options),
+            view=stack.enter_context(LiveTable() if is_live else Lines(options.log_format)),
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: watcher.stop())
+        watcher.run()
+    return ALL_GRADED
+
+
+def _require_linux() -> None:
+    if sys.platform != "linux":
+        raise SandboxUnavailable(
+            "grading needs Linux: run it there, in WSL or in a container (docs/containers.md)."
+        )
+
+
+def _assignments(options: argparse.Namespace) -> list[str]:
+    names = [options.assignment] if options.assignment else assignments_of(options.course)
+    if not names:
+        raise CourseError("The course has no assignments: there is no notebook in source/.")
+    return names
+
+
+def _require_sandbox(options: argparse.Namespace) -> None:
+    if not options.no_sandbox and not options.scheduler:
+        check_sandbox()
+        if templates.refusal:
+            print(f"autograder: {COLD.format(templates.refusal)}", file=sys.stderr)
 
 
 def _new_submissions(
@@ -245,7 +298,8 @@ def _grade_assignment(
 ) -> list[Outcome]:
     from autograder.course.batch import grade_course
 
-    with _workers(options, len(submissions)) as workers, _progress(len(submissions)) as tell:
+    jobs = min(options.jobs or len(os.sched_getaffinity(0)), len(submissions))
+    with _workers(options, jobs) as workers, _progress(len(submissions)) as tell:
         outcomes = grade_course(
             course,
             submissions,
@@ -258,12 +312,11 @@ def _grade_assignment(
     return outcomes
 
 
-def _workers(options: argparse.Namespace, submissions: int) -> AbstractContextManager[Workers]:
+def _workers(options: argparse.Namespace, jobs: int) -> AbstractContextManager[Workers]:
     from autograder.course.batch import local_workers
 
     if not options.scheduler:
-        jobs = options.jobs or len(os.sched_getaffinity(0))
-        return nullcontext(local_workers(min(jobs, submissions)))
+        return nullcontext(local_workers(jobs))
     try:
         from autograder.course.cluster import cluster_workers
     except ModuleNotFoundError as error:
@@ -310,14 +363,7 @@ class _progress:
             self._bar.advance(self._task)
         else:
             count = f"[{self._count}/{self._total}]"
-            print(f"{count} {in_line(outcome.student)}: {in_line(_in_words(outcome))}", flush=True)
-
-
-def _in_words(outcome: Outcome) -> str:
-    if outcome.problem:
-        return outcome.problem
-    passed = sum(verdict.passed for verdict in outcome.verdicts.values())
-    return f"{passed} of {len(outcome.verdicts)} exercises right"
+            print(f"{count} {in_line(outcome.student)}: {in_line(outcome.in_words)}", flush=True)
 
 
 def _print_table(course: Course, outcomes: list[Outcome]) -> None:

@@ -55,6 +55,15 @@ class Grading(Configurable):
         1000, help="Memory of all processes of a sandbox together, files included."
     ).tag(config=True)
     processes = Integer(32, help="Processes and threads at a time.").tag(config=True)
+    attempts_per_hour = Integer(
+        5,
+        min=1,
+        allow_none=True,
+        help="""With `watch`: how many submissions of a student to one assignment are graded within
+        an hour; None for any number. Enough to mend three exercises one after the other, and too
+        few to guess what a hidden test expects. The next one is kept, and graded when its time has
+        come.""",
+    ).tag(config=True)
 
     def limits(self) -> Limits:
         """The limits of one sandbox."""

@@ -15,7 +15,7 @@ from autograder.course.folder import CourseError, load_config
 from autograder.limits import MEGABYTE, Limits
 from autograder.sandbox import bubblewrap, cgroup, seccomp
 from autograder.sandbox.process import SandboxUnavailable, StudentProcess
-from autograder.sandbox.warm import COLD, templates
+from autograder.sandbox.warm import COLD, in_the_way, templates
 
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc")
 _CONTAINER = "in Docker or Podman: the options that docs/containers.md names"
@@ -132,9 +132,13 @@ def _sandbox() -> Check:
 def _template() -> Check:
     """Whether sandboxes can be forked from one that has Python and packages loaded."""
     refusal = templates.refusal
+    remedy = f"{_CONTAINER} (unshare and mount within a sandbox)"
+    if in_the_way():
+        folders = " or ".join(bubblewrap.OWN_SPACE)
+        remedy = f"Install Python and its packages elsewhere than in {folders}."
     return Check(
         *("warm start", not refusal, COLD.format(refusal) if refusal else "allowed"),
-        f"{_CONTAINER} (unshare and mount within a sandbox)",
+        remedy,
         needed=False,
     )
 

@@ -154,6 +154,28 @@ REPAIRS = {
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """One of the attempts of a student whose submissions are graded as they arrive.
+
+    Attributes
+    ----------
+    number : int
+        Of this assignment, from 1.
+    submitted : str
+        When it was handed in, in words; empty if nobody knows.
+    left : int or None
+        How many more can be graded before `again`; None if there is no limit.
+    again : str
+        When there is one more, in words; empty if there is no limit.
+    """
+
+    number: int
+    submitted: str
+    left: int | None = None
+    again: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
     """The facts about a submission as a whole.
 
@@ -167,6 +189,8 @@ class Facts:
         Digest of the notebook that was handed in.
     verdicts : dict of str to Verdict
         By grade id of the test cell, in the notebook's order.
+    attempt : Attempt or None
+        Where attempts are counted.
     """
 
     failure: str = ""
@@ -174,6 +198,7 @@ class Facts:
     violations: list[RuleViolation] = field(default_factory=list)
     submission: str = ""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    attempt: Attempt | None = None
 
     def store(self, notebook: NotebookNode) -> None:
         """Write the facts into the metadata of an executed notebook."""
@@ -200,6 +225,7 @@ class Facts:
                 for cell in notebook["cells"]
                 if "passed" in (ours := cell["metadata"].get("autograder", {}))
             },
+            Attempt(**attempt) if (attempt := stored.get("attempt")) else None,
         )
 
     @classmethod

@@ -11,10 +11,15 @@ one run, one after the other, so that a busy machine slows down both.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
+import cProfile
+import io
 import itertools
 import logging
 import os
+import pstats
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,25 +32,30 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
 import nbformat
+import numpy as np
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
+import public_tests
+from autograder.assignment import Assignment
 from autograder.course.batch import grade_course, local_workers
 from autograder.course.folder import Course
 from autograder.course.writer import Writer
 from autograder.grading.run import Graded, grade_submission
 from autograder.submission.files import STAGING
 from tests.support import courses
-from tests.support.mistakes import MISTAKES, RIGHT_ANSWERS
+from tests.support.mistakes import EXERCISES, MISTAKES, RIGHT_ANSWERS
 
 JOBS = 2
+STOCK = 12  # submissions that nbgrader grades
+OWN = 24  # notebooks with training cells of their own
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
-    for run, count in ((compare, 24), (writer, 50), (memory, 200)):
+    for run, count in ((compare, 480), (writer, 50), (memory, 200)):
         command = commands.add_parser(run.__name__, help=run.__doc__.splitlines()[0])
         command.add_argument("--count", type=int, default=count, help="number of submissions")
         command.set_defaults(run=run)
@@ -55,37 +65,130 @@ def main() -> None:
         options.run(Path(folder), options.count)
 
 
-def hand_in_honest_submissions(folder: Path, count: int) -> Path:
-    """Make a course; every second answer is right, the others hold a mistake each."""
+def hand_in_honest_submissions(folder: Path, count: int) -> dict[str, list[int]]:
+    """Make a course; every second answer is right, the others hold a mistake each.
+
+    Returns
+    -------
+    dict of str to list of int
+        The scores that each student must get.
+    """
     courses.generate(folder)
-    wrong = (courses.answers(**{m.exercise: m.source}) for m in itertools.cycle(MISTAKES))
+    mistakes = itertools.cycle(MISTAKES)
     right = itertools.cycle(RIGHT_ANSWERS.values())
+    expected = {}
     for number in range(count):
-        answers = next(wrong if number % 2 else right)
-        courses.hand_in(folder, f"student{number:04}", answers)
-    return folder
+        student = f"student{number:04}"
+        if number % 2:
+            mistake = next(mistakes)
+            answers = courses.answers(**{mistake.exercise: mistake.source})
+            expected[student] = [10 * (one != mistake.exercise) for one in EXERCISES]
+        else:
+            answers = next(right)
+            expected[student] = [10] * len(EXERCISES)
+        courses.hand_in(folder, student, answers)
+    return expected
 
 
 def compare(folder: Path, count: int) -> None:
     """Grade the same honest submissions with stock nbgrader and with ours.
 
-    Stock nbgrader runs the training cells as well, which takes most of its time.
+    Stock nbgrader runs the training cells as well, which takes most of its time; so it grades the
+    first `STOCK` submissions only, once with these cells and once without them. Ours never runs
+    what no test depends on. Our time begins with an empty course folder, calibration included.
     """
-    ours = hand_in_honest_submissions(folder / "ours", count)
-    stock = courses.copy_of(ours, folder / "stock")
-    courses.stock_config(stock)
-    with open(stock / "nbgrader_config.py", "a") as config:
-        config.write("del c.Execute\n")  # it makes Validate skip the training cells
-    stock_seconds = seconds(lambda: courses.run(stock, "nbgrader", "autograde", courses.ASSIGNMENT))
+    ours = folder / "ours"
+    expected = hand_in_honest_submissions(ours, count)
     our_seconds = seconds(lambda: courses.grade(ours, "--jobs", str(JOBS)))
-    expected, scores = courses.scores(stock), courses.scores(ours)
-    different = [student for student in expected if scores.get(student) != expected[student]]
+    assert courses.scores(ours) == expected
     print(f"{count} honest submissions, submissions per minute:")
-    print(f"  nbgrader autograde        {60 * count / stock_seconds:7.1f}")
-    print(f"  autograder grade --jobs {JOBS} {60 * count / our_seconds:7.1f}")
-    print(f"  ratio                     {stock_seconds / our_seconds:7.1f}")
-    print(f"  submissions with different scores: {len(different)} of {len(scores)}")
+    print(f"  autograder grade --jobs {JOBS}                  {60 * count / our_seconds:7.1f}")
+    for training, what in ((False, "without training cells"), (True, "as it comes")):
+        stock = folder / what
+        few = hand_in_honest_submissions(stock, STOCK)
+        courses.stock_config(stock)
+        if training:  # the setting lets Validate skip the training cells
+            with open(stock / "nbgrader_config.py", "a") as config:
+                config.write("del c.Execute\n")
+        stock_seconds = seconds(
+            lambda stock=stock: courses.run(stock, "nbgrader", "autograde", courses.ASSIGNMENT)
+        )
+        assert courses.scores(stock) == few
+        each = stock_seconds / STOCK
+        print(
+            f"  nbgrader autograde, {what:<22} {60 / each:7.1f}"
+            f"   ratio {each / our_seconds * count:6.1f}",
+            flush=True,
+        )
+    print(f"Equal scores: the {STOCK} that nbgrader graded, and all as they must be.")
+    floor(our_seconds / count)
+    own_training(folder / "own")
+    start_up(ours)
     where_the_time_goes(ours)
+
+
+def floor(our_seconds: float) -> None:
+    """Only call the functions of right answers in this process, with the instructor's tests."""
+    assignment = Assignment.from_directory(PROJECT / "source" / courses.ASSIGNMENT)
+    tests = [compile(assignment.test_source(test), test, "exec") for test in assignment.points()]
+
+    def call_all() -> None:
+        for answers in RIGHT_ANSWERS.values():
+            namespace = {"np": np, **vars(public_tests)}
+            for code in (answers, *tests):
+                exec(code, namespace)
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        call_all()
+        each = min(seconds(call_all) for _ in range(5)) / len(RIGHT_ANSWERS)
+    print("The floor, calling the functions of right answers in one process and nothing else:")
+    print(f"  {1000 * each:.1f} ms; ours takes one core {JOBS * our_seconds / each:.0f} times that")
+
+
+OWN_TRAINING = """
+X_train, Y_train, X_test, Y_test = load_dataset()
+learned_{start} = model(X_train, Y_train, initialization="{start}")
+print(predict(X_train, Y_train, learned_{start}), predict(X_test, Y_test, learned_{start}))
+"""
+
+
+def own_training(folder: Path) -> None:
+    """Grade notebooks that carry three training cells of their own, and the same without them."""
+    hand_in_honest_submissions(folder, OWN)
+    course = Course(folder, courses.ASSIGNMENT)
+    course.calibrate()
+    assignment = course.notebooks[course.assignment_id]
+    plain = [submission.read(course.assignment_id) for submission in course.submissions()]
+    carrying = [with_own_training(data) for data in plain]
+    grade_submission(plain[0], assignment)  # which starts what all others use
+    spent = [
+        sum(seconds(lambda data=data: grade_submission(data, assignment)) for data in notebooks)
+        for notebooks in (plain, carrying)
+    ]
+    print(f"{OWN} notebooks with three training cells of the student's own:")
+    print(f"  cost by that of the same answers alone: {spent[1] / spent[0]:.2f}")
+
+
+def with_own_training(data: bytes) -> bytes:
+    """The notebook with a cell that trains below each test."""
+    notebook = nbformat.reads(data.decode(), as_version=4)
+    for start in EXERCISES:
+        position = [cell.id for cell in notebook.cells].index(f"test-{start}") + 1
+        cell = nbformat.v4.new_code_cell(OWN_TRAINING.format(start=start))
+        notebook.cells.insert(position, cell)
+    return nbformat.writes(notebook).encode()
+
+
+def start_up(course: Path) -> None:
+    """Run the command where nothing is new, and Python with nbgrader's interface alone."""
+    ours, theirs = [], []
+    bare = [sys.executable, "-c", "import nbgrader.api"]
+    for _ in range(5):
+        theirs.append(seconds(lambda: subprocess.run(bare, check=True)))
+        ours.append(seconds(lambda: courses.grade(course)))
+    our_time, their_time = statistics.median(ours), statistics.median(theirs)
+    print("Start-up, `grade` with nothing new and `python -c 'import nbgrader.api'`, in seconds:")
+    print(f"  {our_time:.2f} and {their_time:.2f}, ratio {our_time / their_time:.2f}")
 
 
 def where_the_time_goes(folder: Path) -> None:
@@ -98,6 +201,7 @@ def where_the_time_goes(folder: Path) -> None:
 
     Writer.record = timed_record
     course = Course(folder, courses.ASSIGNMENT)
+    course.calibrate()
     submissions = course.submissions()
     elapsed = seconds(
         lambda: grade_course(
@@ -115,21 +219,43 @@ def where_the_time_goes(folder: Path) -> None:
 
 def writer(folder: Path, count: int) -> None:
     """Record the same result many times, nbgrader's way and ours."""
-    course, result = course_and_result(folder / "course", 2 * count)
+    course, result = course_and_result(folder / "course", 3 * count)
     submissions = course.submissions()
     theirs = seconds(lambda: record_with_autograde(course, submissions[:count], result))
     with Writer(course) as ours:
 
-        def record_all() -> None:
-            for submission in submissions[count:]:
-                ours.record(submission, {courses.ASSIGNMENT: copy.deepcopy(result.notebook)}, {})
+        def record_all(chosen: list) -> None:
+            for submission in chosen:
+                notebook = copy.deepcopy(result.notebook)
+                ours.record(submission, {courses.ASSIGNMENT: notebook}, {})
 
-        our_seconds = seconds(record_all)
+        our_seconds = seconds(lambda: record_all(submissions[count : 2 * count]))
+        profile = cProfile.Profile()
+        profile.runcall(record_all, submissions[2 * count :])
     recorded = courses.scores(course.root)
-    assert set(map(tuple, recorded.values())) == {(10, 10, 10)} and len(recorded) == 2 * count
+    assert set(map(tuple, recorded.values())) == {(10, 10, 10)} and len(recorded) == 3 * count
     print("Results recorded by one writer, each second:")
     print(f"  Autograde, two conversions, commits as they come {count / theirs:6.1f}")
     print(f"  one conversion, one transaction                  {count / our_seconds:6.1f}")
+    print("Shares of the latter, by a profile:")
+    found = {
+        (Path(file).name, function): cumulative
+        for (file, _, function), (*_, cumulative, _) in pstats.Stats(profile).stats.items()
+    }
+    for what, place in STEPS.items():
+        print(f"  {what:<48} {found[place] / found['writer.py', 'record']:6.0%}")
+
+
+STEPS = {
+    "nbgrader opens the gradebook, seven times": ("api.py", "__init__"),
+    "rows for the submission, its grades and comments": ("api.py", "update_or_create_submission"),
+    "scores and comments, one opening included": ("saveautogrades.py", "preprocess"),
+    "late penalty, one opening included": ("latesubmissions.py", "preprocess"),
+    "the notebook as text, checked by its schema": ("__init__.py", "writes"),
+    "copies of the assignment's other files": ("shutil.py", "copy"),
+    "the transaction itself": ("~", "<method 'commit' of 'sqlite3.Connection' objects>"),
+}
+"""Parts of recording, and the function that does each."""
 
 
 def record_with_autograde(course: Course, submissions: list, result: Graded) -> None:

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
+import itertools
 import json
 import os
 import random
 import signal
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -49,6 +52,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7, help="(default: %(default)s)")
     parser.add_argument("--fault", choices=FAULTS, help="what goes wrong half-way")
     options = parser.parse_args()
+    adopt_orphans()
     with tempfile.TemporaryDirectory(prefix="soak-") as place:
         return Soak(Path(place), options).run()
 
@@ -70,8 +74,10 @@ class Soak:
         print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} before the run")
         with on_a_small_disk(self.course) if self.options.fault == "disk" else nothing():
             courses.generate(self.course)
-            self.hand_in()
+            mounts = Path("/proc/self/mounts").read_text()
             with cluster(self.temporary) as (self.address, self.processes):
+                self.warm_up()
+                self.hand_in()
                 before = self.resources()
                 with Watch(self.processes) as self.watch:
                     self.grade()
@@ -81,7 +87,15 @@ class Soak:
                         runs += 1
                 after = self.resources()
             self.report(before, after, runs)
-            return self.check() or left_running(before, after)
+            left = left_over(mounts)
+            return self.check() or left_running(before, after) or left
+
+    def warm_up(self) -> None:
+        """Grade a few, so that all workers have what they keep: templates, and the reader."""
+        for number in range(2 * WORKERS):
+            student = f"first-{number}"
+            self.expected[student] = hand_in(self.course, student, "right", random.Random(number))
+        assert self.grade_the_rest()
 
     def hand_in(self) -> None:
         drawn = random.Random(self.options.seed)
@@ -136,13 +150,15 @@ class Soak:
         return found
 
     def report(self, before: dict, after: dict, runs: int) -> None:
-        print(f"\nGraded in {runs} run(s). By hundreds: submissions per minute, then memory in MB:")
+        print(f"\nGraded in {runs} run(s). By hundreds: submissions per minute, median of the time")
+        print("between two results in ms (few never end, so they do not weigh), memory in MB:")
         for first in range(0, len(self.times) - 1, 100):
             part = self.times[first : first + 101]
             speed = 60 * (len(part) - 1) / (part[-1] - part[0])
+            gap = 1000 * statistics.median(later - one for one, later in itertools.pairwise(part))
             memory = self.memory[first // 100] if first // 100 < len(self.memory) else {}
             shown = "  ".join(f"{name} {used / 1e6:4.0f}" for name, used in memory.items())
-            print(f"  {first:>6} {speed:7.1f}   {shown}")
+            print(f"  {first:>6} {speed:7.1f} {gap:6.0f}   {shown}")
         print("Peak memory in MB:")
         for name, peak in self.watch.peaks.items():
             print(f"  {name:<12} {peak / 1e6:7.0f}")
@@ -162,6 +178,24 @@ class Soak:
         print(f"{len(scores) - len(wrong)} of {len(self.expected)} scores as they must be")
         print(f"Left in the temporary directory: {', '.join(left) or 'nothing'}")
         return 1 if wrong or left or set(scores) - set(self.expected) else 0
+
+
+def left_over(mounts: str) -> int:
+    """Number of processes and mounts that the cluster and the graders have left behind.
+
+    Processes that lose their parent become children of this one, see `adopt_orphans`.
+    """
+    others = psutil.Process().children(recursive=True)
+    _, alive = psutil.wait_procs(others, timeout=10)
+    print(f"Left of processes: {', '.join(' '.join(p.cmdline()) for p in alive) or 'nothing'}")
+    new = set(Path("/proc/self/mounts").read_text().splitlines()) - set(mounts.splitlines())
+    print(f"Left of mounts: {', '.join(new) or 'nothing'}")
+    return len(alive) + len(new)
+
+
+def adopt_orphans() -> None:
+    set_child_subreaper = 36  # PR_SET_CHILD_SUBREAPER of linux/prctl.h
+    assert ctypes.CDLL(None).prctl(set_child_subreaper, 1) == 0
 
 
 def left_running(before: dict, after: dict) -> int:
@@ -273,6 +307,19 @@ def kill_a_worker(soak: Soak) -> None:
     at_work.kill()
 
 
+def kill_a_template(soak: Soak) -> None:
+    """The template is the oldest process in a sandbox; the others are its forks."""
+    children = soak.processes["worker 1"].children(recursive=True)
+    inside = [one for one in children if "/run/template.py" in one.cmdline()]
+    oldest = {}
+    for one in sorted(inside, key=psutil.Process.create_time):
+        oldest.setdefault(one.ppid(), one)
+    for template in oldest.values():
+        if template.parent().name() == "bwrap":
+            template.kill()
+    print(f"Killed {len(oldest)} templates.")
+
+
 def kill_the_grader(soak: Soak) -> None:
     soak.grader.send_signal(signal.SIGKILL)
 
@@ -325,6 +372,7 @@ def fill_the_disk(soak: Soak) -> None:
 
 FAULTS: dict[str, Callable[[Soak], None]] = {
     "worker": kill_a_worker,
+    "template": kill_a_template,
     "grader": kill_the_grader,
     "disk": fill_the_disk,
     "lock": lock_the_gradebook,

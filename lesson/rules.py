@@ -26,10 +26,12 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from textwrap import dedent
 from types import CodeType
+
+from lesson.results import newest_result
 
 RULES = {
     "damaged": "The file must be the assignment's notebook",
@@ -102,6 +104,8 @@ class RuleViolation:
 def report(path: str | Path = "Initialization.ipynb") -> list[RuleViolation]:
     """Print what has to change in the saved notebook, or that it is ready to submit.
 
+    If feedback on an earlier submission was fetched, its result follows.
+
     Parameters
     ----------
     path : str or Path
@@ -130,6 +134,8 @@ def report(path: str | Path = "Initialization.ipynb") -> list[RuleViolation]:
             print(f"{number:3}. {violation}")
     else:
         print("Ready to submit: the saved notebook keeps all five rules.")
+    if result := newest_result(path):
+        print(f"\n{result}")
     return violations
 
 
@@ -525,7 +531,32 @@ class _Code:
     tree: ast.Module
     table: symtable.SymbolTable
 
+    @cached_property
+    def names(self) -> _NotebookNames:
+        """What this cell alone defines."""
+        provided, variables, aliases, complete = set(), set(), {}, True
+        for symbol in self.table.get_symbols():
+            if symbol.is_namespace():
+                provided.add(symbol.get_name())
+                # A function of the notebook may hide a built-in one, `display` say.
+                aliases[symbol.get_name()] = ""
+            elif symbol.is_imported():
+                provided.add(symbol.get_name())
+            elif symbol.is_assigned() or symbol.is_declared_global():
+                variables.add(symbol.get_name())
+        for node in _own_nodes(self.tree):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+                provided.update(t.id for t in node.targets if isinstance(t, ast.Name))
+        for node in ast.walk(self.tree):
+            aliases.update(_imported_names(node))
+            if (isinstance(node, ast.ImportFrom) and node.names[0].name == "*") or (
+                isinstance(node, ast.Name) and node.id == "exec"
+            ):
+                complete = False
+        return _NotebookNames(frozenset(provided), frozenset(variables), aliases, complete)
 
+
+@lru_cache(maxsize=128)  # most cells are those of the assignment, in each notebook
 def _parse(source: str) -> _Code | SyntaxError:
     """Parse a cell as IPython would; a cell that cannot be parsed gives the error."""
     try:
@@ -576,31 +607,16 @@ class _NotebookNames:
 
     @classmethod
     def of(cls, parsed: list[_Code | SyntaxError], cells: list[_Cell]) -> _NotebookNames:
-        codes = [code for code in parsed if isinstance(code, _Code)]
-        complete = len(codes) == len(parsed) and not any(
+        found = [code.names for code in parsed if isinstance(code, _Code)]
+        complete = len(found) == len(parsed) and not any(
             _DEFINING_MAGIC.search(cell.source) for cell in cells
         )
-        provided, variables, aliases = set(), set(), {}
-        for code in codes:
-            for symbol in code.table.get_symbols():
-                if symbol.is_namespace():
-                    provided.add(symbol.get_name())
-                    # A function of the notebook may hide a built-in one, `display` say.
-                    aliases[symbol.get_name()] = ""
-                elif symbol.is_imported():
-                    provided.add(symbol.get_name())
-                elif symbol.is_assigned() or symbol.is_declared_global():
-                    variables.add(symbol.get_name())
-            for node in _own_nodes(code.tree):
-                if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
-                    provided.update(t.id for t in node.targets if isinstance(t, ast.Name))
-            for node in ast.walk(code.tree):
-                aliases.update(_imported_names(node))
-                if (isinstance(node, ast.ImportFrom) and node.names[0].name == "*") or (
-                    isinstance(node, ast.Name) and node.id == "exec"
-                ):
-                    complete = False
-        return cls(frozenset(provided), frozenset(variables), aliases, complete)
+        return cls(
+            frozenset().union(*(names.provided for names in found)),
+            frozenset().union(*(names.variables for names in found)),
+            {alias: name for names in found for alias, name in names.aliases.items()},
+            complete and all(names.complete for names in found),
+        )
 
 
 def _check_graded(

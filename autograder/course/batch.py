@@ -1,7 +1,7 @@
 """Grade a whole course: many submissions at a time, one writer, nothing lost.
 
 Submissions travel to an executor as bytes and come back as executed notebooks. This process alone
-touches the course folder and the gradebook, see ``recording.py``.
+touches the course folder and the gradebook, see ``writer.py``.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ import concurrent.futures
 import contextlib
 import ctypes
 import fcntl
-import itertools
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
 
 from autograder.course.folder import LOCK, Course, CourseError, Submission
 from autograder.course.writer import NotRecorded, Writer
@@ -49,6 +50,8 @@ class Outcome:
         What had to be put right before the notebook could run.
     seconds : dict of str to float
         Wall-clock time by activity, see `Graded`.
+    recorded : bool
+        Whether it stands in the gradebook.
     """
 
     student: str
@@ -56,6 +59,15 @@ class Outcome:
     verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
     repairs: list[Repair] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    recorded: bool = False
+
+    @property
+    def in_words(self) -> str:
+        """The result in a few words."""
+        if self.problem:
+            return self.problem
+        passed = sum(verdict.passed for verdict in self.verdicts.values())
+        return f"{passed} of {len(self.verdicts)} exercises right"
 
 
 def new_submissions(
@@ -158,39 +170,50 @@ def grade_course(
     outcomes = []
 
     def submit(executor: Executor, submission: Submission) -> Future[Results]:
-        futures: dict[str, Future[Graded]] = {}
-        for name, assignment in course.notebooks.items():
-            futures[name] = Future()
-            try:
-                data, beside = submission.read(name), course.handed_in(submission).files
-            except Unreadable as reason:
-                futures[name].set_result(without_points(assignment, str(reason)))
-            except Exception as error:
-                futures[name].set_exception(error)
-            else:
-                futures[name] = executor.submit(
-                    grade_submission,
-                    data,
-                    assignment,
-                    limits or course.limits,
-                    handed_in=beside,
-                    full=full,
-                    execute=course.executes,
-                    sandboxed=sandboxed,
-                    hidden=(str(course.root),),
-                )
-        return _together(futures)
+        return start_grading(
+            executor, course, submission, limits=limits, full=full, sandboxed=sandboxed
+        )
 
-    with Writer(course) as writer, _Pool(workers, submit) as pool:
-        for submission, future in pool.results(submissions):
-            try:
-                outcome = _record(course, writer, submission, future, workers.loss)
-            except Exception as error:
-                problem = f"the result could not be recorded: {summary(error)}"
-                outcome = Outcome(submission.student, problem)
+    with Writer(course) as writer, Pool(workers, submit) as pool:
+        for submission, future in pool.results(_InOrder(submissions, workers.in_flight)):
+            outcome = record(course, writer, submission, future, workers.loss)
             outcomes.append(outcome)
             on_outcome(outcome)
     return outcomes
+
+
+def start_grading(
+    executor: Executor,
+    course: Course,
+    submission: Submission,
+    *,
+    limits: Limits | None = None,
+    full: bool = False,
+    sandboxed: bool = True,
+) -> Future[Results]:
+    """Let an executor grade the notebooks of a submission; parameters as of `grade_course`."""
+    futures: dict[str, Future[Graded]] = {}
+    for name, assignment in course.notebooks.items():
+        futures[name] = Future()
+        try:
+            data, beside = submission.read(name), course.handed_in(submission).files
+        except Unreadable as reason:
+            futures[name].set_result(without_points(assignment, str(reason)))
+        except Exception as error:
+            futures[name].set_exception(error)
+        else:
+            futures[name] = executor.submit(
+                grade_submission,
+                data,
+                assignment,
+                limits or course.limits,
+                handed_in=beside,
+                full=full,
+                execute=course.executes,
+                sandboxed=sandboxed,
+                hidden=(str(course.root),),
+            )
+    return _together(futures)
 
 
 def _together(futures: dict[str, Future[Graded]]) -> Future[Results]:
@@ -215,13 +238,14 @@ def _together(futures: dict[str, Future[Graded]]) -> Future[Results]:
     return whole
 
 
-def _record(
+def record(
     course: Course,
     writer: Writer,
     submission: Submission,
     future: Future[Results],
     loss: tuple[type[BaseException], ...],
 ) -> Outcome:
+    """Record a result, whatever it is; `loss` as of `Workers`."""
     try:
         graded = future.result()
     except Exception as error:
@@ -229,14 +253,22 @@ def _record(
         if isinstance(error, loss):
             problem = "the worker that graded it was lost, twice. Look at this submission yourself."
         return Outcome(submission.student, f"grading failed: {problem}")
+    try:
+        return _recorded(course, writer, submission, graded)
+    except NotRecorded as reason:
+        problem = str(reason)
+    except Exception as error:
+        problem = summary(error)
+    return Outcome(submission.student, f"the result could not be recorded: {problem}")
+
+
+def _recorded(course: Course, writer: Writer, submission: Submission, graded: Results) -> Outcome:
     beside = course.handed_in(submission)
     for one in graded.values():
         one.mention(beside.left_out, submission.note)
-    try:
-        notebooks = {name: one.notebook for name, one in graded.items()}
-        writer.record(submission, notebooks, beside.files)
-    except NotRecorded as reason:
-        return Outcome(submission.student, f"the result could not be recorded: {reason}")
+        if submission.attempt:
+            replace(one.facts, attempt=submission.attempt).store(one.notebook)
+    writer.record(submission, {name: one.notebook for name, one in graded.items()}, beside.files)
     facts = {name: one.facts for name, one in graded.items()}
     seconds: Counter[str] = Counter()
     for one in graded.values():
@@ -247,6 +279,7 @@ def _record(
         {(name, t): v for name, one in facts.items() for t, v in one.verdicts.items()},
         [repair for one in facts.values() for repair in one.repairs],
         dict(seconds),
+        recorded=True,
     )
 
 
@@ -282,15 +315,15 @@ def _start_worker(parent: int) -> None:
 
 
 @contextlib.contextmanager
-def only_grader(course: Course) -> Iterator[None]:
-    """Hold the course folder's lock, so that no second grader works on it.
+def only_grader(root: Path) -> Iterator[None]:
+    """Hold the lock of a course folder, so that no second grader works on it.
 
     Raises
     ------
     CourseError
         If another grader holds it, or the folder cannot be written.
     """
-    staging = course.root / files.STAGING
+    staging = root / files.STAGING
     try:
         staging.mkdir(exist_ok=True)
         lock = open(staging / LOCK, "w")  # noqa: SIM115 - closed below
@@ -301,69 +334,108 @@ def only_grader(course: Course) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CourseError(
-                f"Another grader is working on {course.root}. Wait until it has finished."
+                f"Another grader is working on {root}. Wait until it has finished; `watch` goes on "
+                "until you stop it."
             ) from None
         yield
 
 
-class _Pool:
-    """An executor that is replaced when one of its processes was lost."""
+class Queue(Protocol):
+    """Says what is graded next.
+
+    Attributes
+    ----------
+    news : Future or None
+        Done as soon as `take` may have something that it had not before; None if it never will.
+    """
+
+    news: Future[None] | None
+
+    def take(self, running: Collection[Any]) -> Any | None:
+        """Return the next submission; None if there is none now, or enough of them run."""
+
+
+class _InOrder:
+    """Submissions of a batch, some at a time."""
+
+    news = None
+
+    def __init__(self, submissions: Iterable[Submission], in_flight: Callable[[], int]) -> None:
+        self._waiting = iter(submissions)
+        self._in_flight = in_flight
+
+    def take(self, running: Collection[Submission]) -> Submission | None:
+        return next(self._waiting, None) if len(running) < self._in_flight() else None
+
+
+class Pool:
+    """An executor that is replaced when one of its processes was lost.
+
+    Parameters
+    ----------
+    workers : Workers
+    submit : callable
+        Hands something that a `Queue` gave to an executor.
+    """
 
     def __init__(
-        self, workers: Workers, submit: Callable[[Executor, Submission], Future[Results]]
+        self, workers: Workers, submit: Callable[[Executor, Any], Future[Results]]
     ) -> None:
         self._workers = workers
         self._submit_to = submit
         self._executor = workers.make_executor()
 
-    def __enter__(self) -> _Pool:
+    def __enter__(self) -> Pool:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         # All results are here, or are not wanted any more. Dask would wait for lost work, too.
         self._executor.shutdown(wait=False)
 
-    def results(
-        self, submissions: list[Submission]
-    ) -> Iterator[tuple[Submission, Future[Results]]]:
-        """Grade submissions, some at a time, and yield the results as they come.
+    def results(self, queue: Queue) -> Iterator[tuple[Any, Future[Results]]]:
+        """Grade what a queue gives, and yield the results as they come.
 
         The loss of a worker process fails everything that was in flight. As nobody can tell
-        whose fault it was, these submissions are tried once more in the end, one at a time.
+        whose fault it was, these submissions are tried once more, one at a time.
         """
-        suspects = []
-        for submission, future in self._as_completed(submissions, self._workers.in_flight):
-            if future.cancelled():
-                raise WorkersLost
-            if isinstance(future.exception(), self._workers.loss):
-                suspects.append(submission)
-            else:
-                yield submission, future
-        yield from self._as_completed(suspects, in_flight=lambda: 1)
-
-    def _as_completed(
-        self, submissions: list[Submission], in_flight: Callable[[], int]
-    ) -> Iterator[tuple[Submission, Future[Results]]]:
-        waiting = iter(submissions)
-        running: dict[Future[Results], Submission] = {}
+        running: dict[Future[Results], Any] = {}
+        suspects: list[Any] = []
+        alone = None
         while True:
-            vacancies = in_flight() - len(running)
-            for submission in itertools.islice(waiting, max(0, vacancies)):
-                running[self._submit(submission)] = submission
-            if not running:
+            if suspects and not running:
+                alone = suspects.pop(0)
+                running[self._submit(alone)] = alone
+            while not suspects and alone is None:
+                if (item := queue.take(running.values())) is None:
+                    break
+                running[self._submit(item)] = item
+            news = queue.news
+            if not running and news is None:
                 return
+            awaited = set(running)
+            if news and alone is None and not suspects:
+                awaited.add(news)
             finished, _ = concurrent.futures.wait(
-                running, _PATIENCE_SECONDS, return_when=concurrent.futures.FIRST_COMPLETED
+                awaited, _PATIENCE_SECONDS, return_when=concurrent.futures.FIRST_COMPLETED
             )
-            if not finished:
+            finished.discard(news)
+            if running and not finished:
                 self._workers.revive()
             for future in finished:
-                yield running.pop(future), future
+                item = running.pop(future)
+                if future.cancelled():
+                    raise WorkersLost
+                if isinstance(future.exception(), self._workers.loss) and item is not alone:
+                    suspects.append(item)
+                    continue
+                if item is alone:
+                    alone = None
+                yield item, future
 
-    def _submit(self, submission: Submission) -> Future[Results]:
+    def _submit(self, item: Any) -> Future[Results]:
         try:
-            return self._submit_to(self._executor, submission)
+            return self._submit_to(self._executor, item)
         except BrokenExecutor:
             self._executor.shutdown(wait=False)
             self._executor = self._workers.make_executor()
-            return self._submit_to(self._executor, submission)
+            return self._submit_to(self._executor, item)

@@ -22,7 +22,7 @@ from traitlets.config import Config
 from autograder.assignment import Assignment
 from autograder.config import Grading
 from autograder.course.transaction import patient
-from autograder.facts import Facts
+from autograder.facts import Attempt, Facts
 from autograder.grading.calibration import calibrated, remembered, why_inside
 from autograder.grading.examiner import library
 from autograder.grading.run import digest
@@ -56,6 +56,8 @@ class Submission:
         by the next run.
     note : str
         What is unusual about the way it was handed in; empty as a rule.
+    attempt : Attempt or None
+        Which attempt of the student it is, where these are counted.
     """
 
     student: str
@@ -63,6 +65,7 @@ class Submission:
     notebooks: Mapping[str, Path]
     timestamp: datetime | None
     note: str = ""
+    attempt: Attempt | None = None
 
     def read(self, notebook: str) -> bytes:
         """Content of a notebook; raises `Unreadable`."""
@@ -177,7 +180,7 @@ class Course:
         """Everything in ``submitted/``, in the order of the students' names."""
         folders = {name: self._submitted(name) for name in self._names_in_submitted()}
         return [
-            self._submission(name, folder) for name, folder in folders.items() if _exists(folder)
+            self.submission(name, folder) for name, folder in folders.items() if _exists(folder)
         ]
 
     def handed_in(self, submission: Submission) -> files.Beside:
@@ -286,7 +289,8 @@ class Course:
             one and one.submission == submission.digest(name, beside) for name, one in facts.items()
         )
 
-    def _submission(self, student: str, folder: Path) -> Submission:
+    def submission(self, student: str, folder: Path) -> Submission:
+        """What a student handed in, in this folder."""
         expected = {name: folder / f"{name}.ipynb" for name in self.notebooks}
         try:
             return self._found(student, folder, expected)

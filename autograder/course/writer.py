@@ -9,14 +9,15 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import IO
 
 from nbconvert.exporters import NotebookExporter
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.api import MissingEntry
-from nbgrader.converters import Autograde, NbGraderException
+from nbgrader.converters import Autograde, GenerateFeedback, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
@@ -69,11 +70,16 @@ class Writer:
         config.CourseDirectory.db_url = self._connection.db_url
         directory = CourseDirectory(config=config, log=log)
         self._autograde = _Autograde(coursedir=directory, config=config, log=log)
+        self._generate_feedback = _GenerateFeedback(coursedir=directory, config=config, log=log)
 
     def __enter__(self) -> Writer:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the gradebook."""
         _GRADEBOOK_LOG.propagate = True
         _GRADEBOOK_LOG.removeHandler(self._errors)
         self._connection.close()
@@ -108,6 +114,32 @@ class Writer:
         except NbGraderException as error:
             raise NotRecorded(self._errors.last or str(error)) from error
         except Exception as error:  # of the disk or the database
+            raise NotRecorded(summary(error)) from error
+
+    def feedback(self, student: str) -> dict[str, str]:
+        """Make the feedback pages of a student, as ``nbgrader generate_feedback`` does.
+
+        Returns
+        -------
+        dict of str to str
+            HTML by notebook.
+
+        Raises
+        ------
+        NotRecorded
+            If that is not possible.
+        """
+        self._errors.last = ""
+        directory, names = self._course.directory, self._course.notebooks
+        autograded = self._course.folder(directory.autograded_directory, student)
+        self._generate_feedback.notebooks_of(autograded, names)
+        try:
+            self._generate_feedback.start()
+            pages = self._course.folder(directory.feedback_directory, student)
+            return {name: (pages / f"{name}.html").read_text(encoding="utf-8") for name in names}
+        except NbGraderException as error:
+            raise NotRecorded(self._errors.last or str(error)) from error
+        except Exception as error:
             raise NotRecorded(summary(error)) from error
 
 
@@ -159,6 +191,19 @@ class _Autograde(Autograde):
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
         super(Autograde, self).convert_single_notebook(notebook_filename)
+
+
+class _GenerateFeedback(GenerateFeedback):
+    """GenerateFeedback for one student, whatever the name is."""
+
+    force = True
+
+    def notebooks_of(self, autograded: Path, names: Iterable[str]) -> None:
+        """Say which pages are made by the next `start`."""
+        self._wanted = {str(autograded): [str(autograded / f"{name}.ipynb") for name in names]}
+
+    def init_notebooks(self) -> None:
+        self.assignments = self._wanted
 
 
 class _Errors(logging.Handler):

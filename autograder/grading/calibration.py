@@ -90,7 +90,7 @@ def calibrated(
     found = _read(kept) if kept else None
     if found is None:
         hidden = (str(course),) if course else ()
-        modules = _modules_of_given_cells(assignment, limits, sandboxed, hidden)
+        modules = _modules_of_solution(assignment, limits, sandboxed, hidden)
         assignment = replace(assignment, modules=tuple(modules))
         reasons = _calibrate(assignment, name, limits, sandboxed, hidden)
         found = {"reasons": reasons, "modules": modules}
@@ -101,16 +101,19 @@ def calibrated(
     return replace(assignment, inside=frozenset(reasons), modules=modules), reasons
 
 
-def _modules_of_given_cells(
+def _modules_of_solution(
     assignment: Assignment, limits: Limits, sandboxed: bool, hidden: tuple[str, ...]
 ) -> list[str]:
-    """What a sandbox may have loaded before it meets a submission."""
+    """What a sandbox may have loaded before it meets a submission; no hidden test has a say."""
+    files = assignment.files_with({})
     with (
         contextlib.suppress(ProcessDied),
-        StudentProcess(assignment.files, limits, sandboxed, hidden) as process,
+        StudentProcess(files, limits, sandboxed, hidden) as process,
     ):
-        for cell in assignment.cells:
-            if cell.cell_type == "code" and role(cell) is Role.GIVEN:
+        for ours, released in zip(assignment.cells, assignment.released_cells(), strict=True):
+            kind = role(ours)
+            if ours.cell_type == "code" and kind in (Role.GIVEN, Role.ANSWER, Role.TEST):
+                cell = released if kind is Role.TEST else ours
                 process.run_cell(cell.source, limits.cell_seconds)
         return process.installed_modules()
     return []

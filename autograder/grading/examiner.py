@@ -17,7 +17,7 @@ import io
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from autograder.assignment import Assignment, Role, grade_id, role, syntax_tree
@@ -78,7 +78,6 @@ def examine(
         call.__name__ = call.__qualname__ = name
         return call
 
-    source = assignment.test_source(test)
     proxies = {
         name: proxy(name)
         for name in assignment.graded_functions()
@@ -86,10 +85,14 @@ def examine(
     }
     public_files = library(assignment)
     with public_files.at_hand():
-        namespace = public_files.names_used_by(source) | proxies
+        used, code = _compiled(assignment, test)
+        namespace: dict[str, Any] = {"__name__": "__main__"}
+        for statement in used:
+            exec(statement, namespace)
+        namespace |= proxies
         try:
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-                exec(compile(source, f"<{test}>", "exec"), namespace)
+                exec(code, namespace)
         except NameError as error:
             name = error.name
             if name in assignment.graded_functions():
@@ -104,6 +107,17 @@ def examine(
     if failures:
         raise failures[0]
     return verdict
+
+
+@functools.lru_cache(maxsize=64)  # a worker runs the same tests for many submissions
+def _compiled(assignment: Assignment, test: str) -> tuple[list[CodeType], CodeType]:
+    """The given imports, functions and constants that a test cell uses, and the cell itself."""
+    source = assignment.test_source(test)
+    used = [
+        compile(ast.Module([statement], type_ignores=[]), "<given cells>", "exec")
+        for statement in library(assignment).used_by(syntax_tree(source))
+    ]
+    return used, compile(source, f"<{test}>", "exec")
 
 
 def _failed(error: Exception, assignment: Assignment, test: str) -> Verdict:
@@ -176,16 +190,10 @@ class Library:
 
     def _take_out_of_sight(self) -> dict[str, ModuleType]:
         """Remove the modules that could be of the public files from sight; return them."""
+        if not any(name in sys.modules for name in self._finder.top_level):
+            return {}
         names = [name for name in sys.modules if name.partition(".")[0] in self._finder.top_level]
         return {name: sys.modules.pop(name) for name in names}
-
-    def names_used_by(self, source: str) -> dict[str, Any]:
-        """A namespace with those given imports, functions and constants that `source` uses."""
-        namespace: dict[str, Any] = {"__name__": "__main__"}
-        for statement in self.used_by(syntax_tree(source)):
-            module = ast.Module([statement], type_ignores=[])
-            exec(compile(module, "<given cells>", "exec"), namespace)
-        return namespace
 
     def used_by(self, tree: ast.AST) -> list[ast.stmt]:
         """Given statements that code uses, and those that these use, in the notebook's order."""

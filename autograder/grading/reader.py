@@ -58,11 +58,7 @@ def check_rules(assignment: Assignment, submitted: NotebookNode) -> list[RuleVio
     if not assignment.rules:
         return []
     try:
-        cells = [
-            {key: cell[key] for key in ("cell_type", "id", "source", "metadata") if key in cell}
-            for cell in submitted.cells
-        ]
-        found = _ask(assignment, check=cells)
+        found = _ask(assignment, check=_plain(submitted.cells))
         if not isinstance(found, list) or len(found) > _MOST_VIOLATIONS:
             raise _Exceeded("its check found too much")
         return [_violation(one) for one in found]
@@ -81,6 +77,11 @@ def are_idle(
 ) -> list[bool]:
     """For each cell (its kind and its source): see `idle.idle_cells`."""
     return _promises(assignment, len(cells), idle=(cells, functions))
+
+
+def _plain(cells: Sequence[NotebookNode]) -> list[dict]:
+    kept = ("cell_type", "id", "source", "metadata")
+    return [{key: cell[key] for key in kept if key in cell} for cell in cells]
 
 
 def _promises(assignment: Assignment, count: int, **question: object) -> list[bool]:
@@ -147,10 +148,13 @@ class _Helper:
             for name, content in assignment.files.items()
             if name.endswith(".py")
         }
+        settings = {
+            "rules": assignment.rules,
+            "files": files,
+            "cells": _plain(assignment.released_cells()),
+        }
         try:
-            ready = self.ask(
-                json.dumps({"rules": assignment.rules, "files": files}).encode() + b"\n"
-            )
+            ready = self.ask(json.dumps(settings).encode() + b"\n")
         except BaseException:
             self.close()
             raise

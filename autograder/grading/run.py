@@ -271,6 +271,7 @@ class _Run:
             sandboxed=sandboxed,
             hidden=hidden,
             modules=assignment.modules,
+            common=assignment.files_with({}),
         )
         return cls(notebook, assignment, limits, full, start_process, seconds, deadline)
 

@@ -94,8 +94,10 @@ class FeedbackExporter(Exporter):
         graded = resources["nbgrader"]
         facts = Facts.of(nb)
         answers = {grade_id(cell) for cell in nb.cells if _role(cell) == Role.ANSWER}
+        exercises = _exercises(nb, facts)
         page = render(
             "feedback.html.j2",
+            summary=_summary(exercises, max(0, graded["score"]), graded["max_score"]),
             assignment=graded["assignment"],
             student=graded["student"],
             score=max(0, graded["score"]),
@@ -103,7 +105,7 @@ class FeedbackExporter(Exporter):
             late_penalty=graded["late_penalty"],
             facts=facts,
             elsewhere=[one for one in facts.violations if one.cell not in answers],
-            exercises=_exercises(nb, facts),
+            exercises=exercises,
             other_cells=[_shown(cell) for cell in nb.cells if _concerns_student(cell)],
         )
         return page, resources
@@ -184,6 +186,18 @@ def _exercises(nb: NotebookNode, facts: Facts) -> list[Exercise]:
         )
         shown.update(own)
     return exercises
+
+
+def _summary(exercises: list[Exercise], score: float, max_score: float) -> dict[str, object]:
+    """What a program reads from a page: the scores."""
+    return {
+        "score": score,
+        "max_score": max_score,
+        "exercises": [
+            {"title": one.title, "score": one.score, "max_score": one.max_score}
+            for one in exercises
+        ],
+    }
 
 
 def headings(cells: Iterable[NotebookNode]) -> dict[str, str]:

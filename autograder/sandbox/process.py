@@ -33,7 +33,6 @@ with the sandbox, the size of a message is known only when it is in memory, and 
 slowly. Why not a container engine: it needs a service, an image, and somebody who sets them up.
 """
 
-import base64
 import contextlib
 import dataclasses
 import functools
@@ -46,12 +45,13 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn, Self
 
 import numpy as np
 
 from autograder.limits import MEGABYTE, Limits
-from autograder.sandbox import bubblewrap, cgroup, protocol, unconfined, warm
+from autograder.sandbox import bubblewrap, cgroup, program, protocol, unconfined, warm
 
 _PROGRAM = Path(__file__).with_name("program.py")
 START_SECONDS = 60
@@ -148,8 +148,10 @@ class StudentProcess:
         Folders that must not be seen even if they lie inside the Python environment.
     modules : sequence of str
         What the process is likely to import; it may find it loaded.
-    fonts : mapping of str to bytes, optional
-        Files in which Matplotlib remembers which fonts there are; found out once unless given.
+    common : mapping of str to bytes
+        Those of the `files` that other submissions have as well; the process may have them already.
+    alone : bool
+        There will be no other of its kind: without a template, and to look for fonts itself.
     seconds : float
         Time for the start.
 
@@ -168,11 +170,11 @@ class StudentProcess:
         sandboxed: bool = True,
         hidden: Sequence[Path] = (),
         modules: Sequence[str] = (),
-        fonts: Mapping[str, bytes] | None = None,
+        common: Mapping[str, bytes] = MappingProxyType({}),
+        alone: bool = False,
         seconds: float = START_SECONDS,
     ) -> None:
-        if fonts is None:
-            fonts = _known_fonts(sandboxed)
+        fonts = {} if alone else _known_fonts(sandboxed)
         self.limits = limits
         self.printed = ""  # by the last call
         self._requests = 0
@@ -186,9 +188,12 @@ class StudentProcess:
                 if sandboxed:
                     scratch = bubblewrap.SCRATCH
                     sizes = (far_end.fileno(), limits.scratch_bytes)
-                    self._process = warm.templates.fork(
-                        *sizes, modules, hidden, _as_base64(fonts)
-                    ) or bubblewrap.Bubblewrap(_PROGRAM, *sizes, hidden)
+                    kind = warm.Kind.of(modules, hidden, common, fonts)
+                    fork = None if alone else warm.templates.fork(*sizes, kind)
+                    self._process = fork or bubblewrap.Bubblewrap(_PROGRAM, *sizes, hidden)
+                    if fork:  # it has these already
+                        files = {k: v for k, v in files.items() if common.get(k) != v}
+                        fonts = {}
                 else:
                     scratch = tempfile.mkdtemp(prefix="student-")
                     self._resources.callback(shutil.rmtree, scratch, ignore_errors=True)
@@ -196,8 +201,8 @@ class StudentProcess:
             self._resources.callback(self._leave_group)
             self._resources.callback(self._process.kill)
             settings = {
-                "files": _as_base64(files),
-                "matplotlib_cache": _as_base64(fonts),
+                "files": program.as_base64(files),
+                "matplotlib_cache": program.as_base64(fonts),
                 "limits": dataclasses.asdict(limits),
                 "packages": [str(folder) for folder in bubblewrap.package_folders()],
                 "sandboxed": sandboxed,
@@ -432,15 +437,11 @@ def _known_fonts(sandboxed: bool) -> dict[str, bytes]:
     It takes a third of the time in which Matplotlib is imported. The sandbox shows other fonts than
     the machine has.
     """
-    with StudentProcess({}, Limits(), sandboxed, fonts={}) as process:
+    with StudentProcess({}, Limits(), sandboxed, alone=True) as process:
         process.run_cell(_FIND_FONTS, START_SECONDS)
         files = process.call("font_files", [], START_SECONDS)
     # A list of very many fonts does not pass the gate; then matplotlib makes its own.
     return {name: content.encode() for name, content in files.items() if type(content) is str}
-
-
-def _as_base64(files: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: base64.b64encode(content).decode() for name, content in files.items()}
 
 
 def _what_to_do(said: str) -> str:

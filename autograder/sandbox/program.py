@@ -20,8 +20,10 @@ import os
 import site
 import socket
 import sys
+from typing import NamedTuple
 
 _CELL_FILE = "<ipython-input-"  # how IPython calls the file of a cell
+_KINDS_OF_FILES = ("files", "matplotlib_cache")
 _KINDS_OF_DATA = ("text/plain", "image/png")
 _OUTPUTS = 501  # one more than the grader keeps, so that it sees that something is missing
 _ERROR_LINES, _LINE_CHARACTERS = 100, 2_000
@@ -83,9 +85,10 @@ def become(user: int) -> None:
 
 
 class OutputRecorder:
-    """The outputs of one cell, in order, cut to size."""
+    """The outputs of one cell, in order, cut to size; it needs `open` before it can be used."""
 
-    def __init__(self, limits: dict, folder: str) -> None:
+    def open(self, limits: dict, folder: str) -> None:
+        """Set its limits, and let descriptors 1 and 2 lead to files in `folder`."""
         self._text_bytes = limits["output_bytes"]
         self._picture_bytes = limits["image_bytes"]
         # What other programs and C code write arrives in these files. Files need no thread that
@@ -256,7 +259,11 @@ def make_shell(recorder: OutputRecorder):
     config.HistoryManager.enabled = False
     config.IPCompleter.use_jedi = False
     shell = Shell.instance(
-        config=config, displayhook_class=Result, display_pub_class=Publisher, colors="neutral"
+        config=config,
+        ipython_dir=os.environ["IPYTHONDIR"],  # IPython would ask who the real user is
+        displayhook_class=Result,
+        display_pub_class=Publisher,
+        colors="neutral",
     )
     shell.display_formatter.active_types = list(_KINDS_OF_DATA)
     return shell
@@ -424,13 +431,13 @@ class Server:
         return {"answer": callable(self._shell.user_ns.get(name))}
 
 
-def write_files(folder: str, files: dict[str, str]) -> None:
-    """Write `files` (name -> base64) to `folder`."""
+def write_files(folder: str, files: dict[str, bytes]) -> None:
+    """Write `files` to `folder`."""
     for name, content in files.items():
         path = os.path.join(folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
-            file.write(base64.b64decode(content))
+            file.write(content)
 
 
 def make_home(settings: dict) -> str:
@@ -446,7 +453,21 @@ def make_home(settings: dict) -> str:
     return home
 
 
-def start(settings: dict) -> Server:
+class Kit(NamedTuple):
+    """What is the same for many submissions, so that a template can make it before it forks."""
+
+    recorder: OutputRecorder
+    shell: object
+    files: dict[str, dict[str, bytes]]  # by the name of the setting
+
+
+def make_kit(settings: dict) -> Kit:
+    """Make an IPython shell that records its outputs; `make_home` must have been called."""
+    recorder = OutputRecorder()
+    return Kit(recorder, make_shell(recorder), {kind: settings[kind] for kind in _KINDS_OF_FILES})
+
+
+def start(settings: dict, kit: Kit | None) -> Server:
     """Give up all rights, then make everything ready for the first cell."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")  # if the machine runs out of memory, this process goes first
@@ -459,8 +480,10 @@ def start(settings: dict) -> Server:
     home = make_home(settings)
     write_files(work, settings["files"])
     os.chdir(work)
-    recorder = OutputRecorder(settings["limits"], home)
-    shell = make_shell(recorder)
+    recorder, shell, _ = kit or make_kit(settings)
+    recorder.open(settings["limits"], home)
+    os.makedirs(shell.profile_dir.location, exist_ok=True)  # a template has left none
+    shell.profile_dir.check_dirs()
     # Only now, so that no file of the assignment takes the place of a module needed above.
     sys.path.insert(0, work)
     builtins.input = refuse_input
@@ -476,11 +499,26 @@ def open_socket() -> socket.socket:
     return socket.socket(fileno=descriptor)
 
 
-def serve(channel: Channel) -> None:
-    """Serve requests until the grader ends this process."""
+def as_base64(files: dict[str, bytes]) -> dict[str, str]:
+    """Files as they travel in the first message."""
+    return {name: base64.b64encode(content).decode() for name, content in files.items()}
+
+
+def receive_settings(channel: Channel) -> dict:
+    """Receive the first message, and undo `as_base64`."""
     settings = channel.receive()
+    for kind in _KINDS_OF_FILES:
+        settings[kind] = {name: base64.b64decode(text) for name, text in settings[kind].items()}
+    return settings
+
+
+def serve(channel: Channel, kit: Kit | None = None) -> None:
+    """Serve requests until the grader ends this process."""
+    settings = receive_settings(channel)
+    if kit:
+        settings |= {kind: kit.files[kind] | settings[kind] for kind in _KINDS_OF_FILES}
     try:
-        server = start(settings)
+        server = start(settings, kit)
     except Exception as error:
         channel.send({"failed": f"{type(error).__name__}: {error}"})
         return

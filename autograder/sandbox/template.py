@@ -32,7 +32,6 @@ _REC, _PRIVATE = 16384, 1 << 18
 _SET_DUMPABLE, _SET_SECCOMP, _DROP_BOUNDING, _AMBIENT, _CLEAR_ALL = 4, 22, 24, 47, 4
 _FILTER = 2  # SECCOMP_MODE_FILTER
 _CAPABILITIES_VERSION = 0x20080522
-_OUR_OWN = ["IPython.core.interactiveshell"]  # what program.py itself needs
 
 
 class _Filter(ctypes.Structure):
@@ -65,7 +64,7 @@ def _unshare(flags: int) -> None:
                 file.write(content)
 
 
-def load(settings: dict) -> None:
+def load(settings: dict) -> program.Kit:
     """Import modules, as the student and not as root, and leave no file behind."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
@@ -74,14 +73,38 @@ def load(settings: dict) -> None:
         os.setegid(settings["user"])
         os.seteuid(settings["user"])
     home = program.make_home(settings)
-    for name in [*_OUR_OWN, *settings["modules"]]:
+    for name in settings["modules"]:
         with contextlib.suppress(Exception):  # then the student's own import says what is wrong
             importlib.import_module(name)
+    kit = program.make_kit(settings)
+    spare_autoreload()
     shutil.rmtree(home)
     if (threads := len(os.listdir("/proc/self/task"))) > 1:
         raise RuntimeError(f"the modules start threads ({threads - 1}), which no fork would have")
     gc.collect()
     gc.freeze()  # a fork that looks for garbage would copy all of this
+    return kit
+
+
+def spare_autoreload() -> None:
+    """Let ``%autoreload`` look at no module that is loaded by now: their files cannot change."""
+    autoreload = sys.modules.get("IPython.extensions.autoreload")
+    if autoreload is None:
+        return
+    loaded = frozenset(sys.modules)
+
+    class Reloader(autoreload.ModuleReloader):
+        def filename_and_mtime(self, module: object) -> tuple:
+            if getattr(module, "__name__", None) in loaded:
+                return None, None
+            return super().filename_and_mtime(module)
+
+    class Deduper(autoreload.DeduperReloader):
+        def __init__(self) -> None:
+            super().__init__()
+            self.source_by_modname = dict.fromkeys(loaded, "")
+
+    autoreload.ModuleReloader, autoreload.DeduperReloader = Reloader, Deduper
 
 
 def wait_for_work(control: socket.socket, settings: dict) -> socket.socket:
@@ -182,15 +205,15 @@ def main() -> None:
     """Be a template; in its forks, serve a student."""
     control = program.open_socket()
     channel = program.Channel(control)
-    settings = channel.receive()
+    settings = program.receive_settings(channel)
     try:
-        load(settings)
+        kit = load(settings)
     except Exception as error:
         channel.send({"failed": f"{type(error).__name__}: {error}"})
         return
     channel.send({"id": 0})
     del channel
-    program.serve(program.Channel(wait_for_work(control, settings)))
+    program.serve(program.Channel(wait_for_work(control, settings)), kit)
 
 
 if __name__ == "__main__":

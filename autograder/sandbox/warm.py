@@ -19,6 +19,7 @@ import struct
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from autograder.sandbox import bubblewrap, program, seccomp
 
@@ -31,7 +32,7 @@ _FORKS = 200  # of one template; the next one has another seed for hashes
 _CREDENTIALS = struct.Struct("3i")  # process, user, group
 COLD = (
     "each sandbox starts from nothing, which takes about half a second more for each submission, "
-    "because here none can be made within another: {}"
+    "because none can be forked here: {}"
 )
 _KINDS = 3  # templates at a time: an assignment may have several notebooks
 
@@ -109,26 +110,34 @@ class Fork:
         self._resources.close()
 
 
+class Kind(NamedTuple):
+    """What a template has for its forks: modules in the order of import, and files."""
+
+    modules: tuple[str, ...]
+    hidden: tuple[Path, ...]  # see `bubblewrap.Bubblewrap`
+    files: tuple[tuple[str, bytes], ...]
+    fonts: tuple[tuple[str, bytes], ...]
+
+    @classmethod
+    def of(
+        cls,
+        modules: Sequence[str],
+        hidden: Sequence[Path],
+        files: Mapping[str, bytes],
+        fonts: Mapping[str, bytes],
+    ) -> Kind:
+        return cls(tuple(modules), tuple(hidden), tuple(files.items()), tuple(fonts.items()))
+
+
 class Template:
     """A sandbox in which modules are loaded, and which forks.
-
-    Parameters
-    ----------
-    modules : sequence of str
-        What to import, in this order.
-    hidden : sequence of Path
-        See `bubblewrap.Bubblewrap`.
-    fonts : mapping of str to str
-        See `program.make_home`.
 
     Raises
     ------
     CannotStart
     """
 
-    def __init__(
-        self, modules: Sequence[str], hidden: Sequence[Path], fonts: Mapping[str, str]
-    ) -> None:
+    def __init__(self, kind: Kind) -> None:
         if reason := in_the_way():
             raise bubblewrap.CannotStart(reason)
         self.forks = 0
@@ -140,7 +149,7 @@ class Template:
         try:
             with far_end:
                 self._sandbox = bubblewrap.Bubblewrap(
-                    *(_TEMPLATE, far_end.fileno(), _SCRATCH_BYTES, hidden, [_PROGRAM]),
+                    *(_TEMPLATE, far_end.fileno(), _SCRATCH_BYTES, kind.hidden, [_PROGRAM]),
                     builds_walls=True,
                 )
             self._resources.callback(self._sandbox.kill)
@@ -148,8 +157,9 @@ class Template:
             channel = program.Channel(self.control)
             channel.send(
                 {
-                    "modules": list(modules),
-                    "matplotlib_cache": dict(fonts),
+                    "modules": kind.modules,
+                    "files": program.as_base64(dict(kind.files)),
+                    "matplotlib_cache": program.as_base64(dict(kind.fonts)),
                     "packages": [str(folder) for folder in bubblewrap.package_folders()],
                     "scratch": bubblewrap.SCRATCH,
                     "own_space": bubblewrap.OWN_SPACE,
@@ -188,26 +198,18 @@ class _Templates:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # a worker may have several threads
-        self._kept: dict[tuple, Template] = {}
-        self._bare: set[tuple] = set()  # kinds whose modules cannot be loaded before a fork
+        self._kept: dict[Kind, Template] = {}
+        self._bare: set[Kind] = set()  # kinds whose modules cannot be loaded before a fork
         self.refusal = ""  # why there can be none
 
-    def fork(
-        self,
-        channel: int,
-        scratch_bytes: int,
-        modules: Sequence[str],
-        hidden: Sequence[Path],
-        fonts: Mapping[str, str],
-    ) -> Fork | None:
+    def fork(self, channel: int, scratch_bytes: int, kind: Kind) -> Fork | None:
         """Return a fork of a template; None if there can be no templates here."""
-        kind = (tuple(modules), tuple(hidden))
         with self._lock:
             for _ in range(3):  # a template may have ended, or may have to do without modules
                 if self.refusal:
                     return None
                 if kind in self._bare:
-                    kind = ((), tuple(hidden))
+                    kind = kind._replace(modules=())
                 template = self._kept.pop(kind, None)
                 if template and template.forks >= _FORKS:
                     template.retire()
@@ -215,14 +217,14 @@ class _Templates:
                 while len(self._kept) >= _KINDS:
                     self._kept.pop(next(iter(self._kept))).retire()
                 try:
-                    template = template or Template(*kind, fonts)
+                    template = template or Template(kind)
                     fork = Fork(template, channel, scratch_bytes)
                 except (bubblewrap.CannotStart, SandboxLost) as error:
                     if template:
                         template.retire()
                     if isinstance(error, SandboxLost):
                         continue
-                    if kind[0]:
+                    if kind.modules:
                         self._bare.add(kind)
                     else:
                         self.refusal = str(error)

@@ -150,24 +150,31 @@ def _read_plain(name: str, place: int, largest: int) -> bytes | None:
 
 def read_timestamp(directory: Path) -> datetime | None:
     """Time of submission (UTC, without time zone) that nbgrader's collect wrote, if any."""
-    text = timestamp_text(directory)
-    return parse_utc(text.strip()) if text else None
+    return timestamp_in(timestamp_text(directory) or "")
 
 
 def timestamp_text(directory: Path) -> str | None:
-    """What a time stamp says: "" if nobody knows the time, None if it cannot be read.
+    """What a time stamp says: "" if nobody knows the time, None if it cannot be read."""
+    try:
+        text = _read_regular_file(directory / TIMESTAMP, 100).decode("ascii")
+    except (Unreadable, ValueError):
+        return None
+    if not text.strip():
+        return ""
+    return text if timestamp_in(text) else None
+
+
+def timestamp_in(text: str) -> datetime | None:
+    """Read a time (UTC, without time zone); None if there is none.
 
     nbgrader's own reader takes any text that looks like a time, and fails on some in ways that
     nobody can list. So it gets only what has the form that nbgrader writes.
     """
     try:
-        text = _read_regular_file(directory / TIMESTAMP, 100).decode("ascii")
-        if not text.strip():
-            return ""
         form = _TIMESTAMP_FORM.fullmatch(text.strip())
         known = form and (form["zone"] is None or gettz(form["zone"]))
-        return text if known and parse_utc(text.strip()) else None
-    except (Unreadable, ValueError, OverflowError):  # there is no 30 February, say
+        return parse_utc(text.strip()) if known else None
+    except (ValueError, OverflowError):  # there is no 30 February, say
         return None
 
 

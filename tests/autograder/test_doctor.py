@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from autograder import doctor
-from autograder.sandbox import bubblewrap
+from autograder.sandbox import bubblewrap, warm
 from tests.support import courses
 
 
@@ -48,6 +49,15 @@ def test_a_machine_without_warm_sandboxes_can_grade_and_hears_what_that_costs(co
     check = checks(course)["warm start"]
     assert not check.good and not check.needed
     assert "about half a second more for each submission" in check.note
+
+
+def test_python_in_the_scratch_space_is_told_to_move(course, monkeypatch):
+    folders = [*bubblewrap.package_folders(), Path("/tmp/environment")]
+    monkeypatch.setattr(bubblewrap, "package_folders", lambda: folders)
+    monkeypatch.setattr(warm.templates, "refusal", warm.in_the_way())
+    check = checks(course)["warm start"]
+    assert "/tmp/environment would lie below" in check.note
+    assert check.remedy == ("Install Python and its packages elsewhere than in /tmp or /dev/shm.")
 
 
 @pytest.mark.parametrize("option", ["--proc", "--hostname"])

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
 from nbgrader.api import Gradebook
+from nbgrader.utils import notebook_hash
 
 from autograder.course.batch import Workers
 from autograder.course.folder import LOCK
@@ -82,6 +85,72 @@ def hand_in_file(folder: Path, student: str, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
+
+
+def make_exchange(folder: Path) -> Path:
+    """The exchange of a course as ``nbgrader release_assignment`` makes it; returns its folder."""
+    exchange = folder / "exchange" / "initialization"
+    for name, mode in (("inbound", 0o733), ("outbound", 0o755), ("feedback", 0o711)):
+        (exchange / name).mkdir(parents=True)
+        (exchange / name).chmod(mode)
+    exchange.parent.chmod(0o777)
+    shutil.copytree(folder / "release" / ASSIGNMENT, exchange / "outbound" / ASSIGNMENT)
+    return exchange
+
+
+def filled_in(exchange: Path, answers: str) -> bytes:
+    """The notebook that students find in an exchange, with the functions of `answers`."""
+    given = exchange / "outbound" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+    return nbformat.writes(fill_in(given, answers)).encode()
+
+
+def inbound_name(student: str, submitted: datetime) -> str:
+    """Name of a submission's folder in the exchange."""
+    return f"{student}+{ASSIGNMENT}+{submitted:%Y-%m-%d %H:%M:%S.%f} UTC+random"
+
+
+def submit(
+    exchange: Path,
+    student: str,
+    submitted: datetime,
+    *,
+    content: bytes = b"not looked at",
+    secret: str = "",
+) -> Path:
+    """Put a notebook into the exchange as ``nbgrader submit`` does; returns its folder."""
+    folder = exchange / "inbound" / inbound_name(student, submitted)
+    folder.mkdir()
+    (folder / f"{ASSIGNMENT}.ipynb").write_bytes(content)
+    (folder / "timestamp.txt").write_text(f"{submitted:%Y-%m-%d %H:%M:%S.%f} UTC")
+    (folder / "submission_secret.txt").write_text(secret or f"{student}-secret")
+    folder.chmod(0o777)
+    return folder
+
+
+def fetched(exchange: Path, secret: str) -> str | None:
+    """The feedback page that the student of a submission can fetch, if there is one."""
+    key = notebook_hash(secret=secret, notebook_id=ASSIGNMENT)
+    page = exchange / "feedback" / f"{key}.html"
+    return page.read_text() if page.exists() else None
+
+
+@contextlib.contextmanager
+def watching(
+    folder: Path, *options: str, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], Iterator[dict[str, object]]]]:
+    """Run ``python -m autograder watch`` until the block ends; yields it and what it tells."""
+    command = [sys.executable, "-m", "autograder", "watch", "--course", str(folder)]
+    with subprocess.Popen(
+        [*command, "--log-format", "json", *options],
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process, map(json.loads, process.stdout)
+        finally:
+            process.kill()
 
 
 class Canned(Executor):

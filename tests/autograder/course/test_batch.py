@@ -189,6 +189,13 @@ def test_where_nothing_is_new_no_sandbox_is_needed(graded, tmp_path, monkeypatch
     assert main(["grade", "--course", str(course), "--force", "right"]) == 2
 
 
+def test_without_warm_sandboxes_one_line_says_what_that_costs(course, capsys, cold):
+    courses.hand_in_file(course, "ada", b"[]")
+    assert main(["grade", "--course", str(course)]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert sum("about half a second more for each submission" in line for line in said) == 1
+
+
 def test_the_tables_of_a_gradebook_are_looked_for_once(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", os.path.dirname(sys.executable))  # nbgrader starts alembic
     url = f"sqlite:///{tmp_path / 'gradebook.db'}"
@@ -391,7 +398,7 @@ def test_a_folder_without_configuration_is_not_a_course(tmp_path, capsys):
 
 def test_a_second_grader_is_refused(course, capsys):
     courses.hand_in_file(course, "ada", b"[]")
-    with only_grader(Course(course, courses.ASSIGNMENT)):
+    with only_grader(course):
         assert main(["grade", "--course", str(course)]) == 2
     assert "Another grader is working on" in capsys.readouterr().err
     assert main(["grade", "--course", str(course)]) == 1

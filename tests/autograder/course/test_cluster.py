@@ -8,6 +8,7 @@ import queue
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 
 import psutil
 import pytest
@@ -204,6 +205,16 @@ def test_a_cluster_gives_the_same_results(cluster, certificates, submitted, caps
     assert output.err == ""
     assert "garbage" in output.out
     assert_all_graded(submitted)
+
+
+def test_a_watcher_may_use_a_cluster(cluster, certificates, course):
+    exchange = courses.make_exchange(course)
+    notebook = courses.filled_in(exchange, WRONG_HE)
+    courses.submit(exchange, "ada", datetime(2026, 3, 2), content=notebook)
+    environment = as_environment(certificates)
+    with courses.watching(course, "--scheduler", cluster[0], **environment) as (_, told):
+        assert next(told)["kind"] == "graded"
+    assert courses.scores(course) == {"ada": [10, 10, 0]}
 
 
 def test_tests_that_run_inside_and_files_handed_in_travel_as_well(cluster, certificates, tmp_path):

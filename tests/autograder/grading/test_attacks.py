@@ -107,7 +107,7 @@ def assert_it_fails(attack, assignment, outside):
             server.accept()
 
 
-@pytest.mark.parametrize("attack", ATTACKS[::7], ids=lambda attack: attack.name)
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_an_attack_fails_in_a_sandbox_of_bubblewrap_as_well(attack, assignment, outside, cold):
     assert_it_fails(attack, assignment, outside)
 

@@ -230,6 +230,26 @@ def test_feedback_is_generated_released_and_fetched(formgrader, instructor, ada)
     assert ada.complaints == []
 
 
+def test_a_watcher_answers_a_student_who_submits_again(course, desks, ada):
+    """Nobody touches anything between *Submit* and *Fetch Feedback*."""
+    solve(desks["ada"], courses.answers(he=XAVIER))
+    fetched = ada.page.locator("#fetched_assignments_list")
+    submitted = ada.page.locator("#submitted_assignments_list")
+    with courses.watching(course) as (_, told):
+        fetched.get_by_role("button", name="Submit").click()
+        news = next(told)
+        assert (news["student"], news["kind"], news["attempt"]) == ("ada", "graded", 1)
+        submitted.get_by_role("button", name="Fetch Feedback").click()
+        expect(submitted.get_by_text("(view feedback)")).to_have_count(2)
+    newest = max(desks["ada"].glob("Initialization/feedback/*/Initialization.html"))
+    lab = ada.page.url
+    ada.page.goto(newest.as_uri())
+    text = ada.page.locator("body").inner_text().replace("\N{NO-BREAK SPACE}", " ")
+    assert "20 of 30 points" in text and "Attempt 1, submitted" in text
+    ada.page.goto(lab)
+    assert ada.complaints == []
+
+
 def test_the_feedback_page_tells_what_was_wrong_and_what_the_instructor_wrote(desks, ada):
     result = courses.run(desks["bela"], "nbgrader", "fetch_feedback", "Initialization")
     assert result.returncode == 0, result.stderr

@@ -4,15 +4,21 @@ What student code meets behind the inner wall is tested in `test_process.py`, wh
 kinds. Here are the attacks on the wall itself: on the template, and on who comes before and after.
 """
 
+import marshal
 import os
+import re
 import select
 import signal
 import struct
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from autograder.assignment import Assignment
 from autograder.limits import Limits
 from autograder.sandbox import bubblewrap, warm
 from autograder.sandbox.process import ProcessDied, StudentProcess
@@ -26,6 +32,7 @@ from tests.autograder.sandbox.test_process import (
     processes_in,
     text_of,
 )
+from tests.support import courses
 
 pytestmark = pytest.mark.skipif(warm.in_the_way() != "", reason=warm.in_the_way())
 
@@ -203,6 +210,37 @@ def test_modules_are_loaded_before_the_fork_and_those_of_the_assignment_are_not(
         assert printed(process, source) == "[True, False]\n"
 
 
+REWRITE = """
+import os
+def write(content):
+    with open("own.py", "w") as file:
+        file.write(content)
+    os.utime("own.py", (os.stat("own.py").st_mtime + len(content),) * 2)
+write("value = 1")
+import own
+"""
+
+
+def test_autoreload_sees_what_changes_after_the_fork(templates):
+    modules = ["IPython.extensions.autoreload"]
+    with StudentProcess({}, SMALL, modules=modules) as process:
+        printed(process, "%reload_ext autoreload\n%autoreload 2\n" + REWRITE)
+        printed(process, "write('value = 1 + 1')")
+        assert printed(process, "print(own.value)") == "2\n"
+
+
+def test_what_has_been_compiled_before_is_used_as_long_as_the_source_stays_the_same():
+    notebook = nbformat.writes(nbformat.v4.new_notebook()).encode()
+    files = Assignment(notebook, {"lesson/helper.py": b"value = 1"}).files_with({})
+    (compiled,) = files.keys() - {"lesson/helper.py"}
+    # Other code behind the same head shows which of the two is run.
+    files[compiled] = files[compiled][:16] + marshal.dumps(compile("value = 2", "", "exec"))
+    for change, value in (("0", "2"), ("open('lesson/helper.py', 'w').write('value = 3')", "3")):
+        with StudentProcess(files, SMALL) as process:
+            asked = f"{change}; from lesson import helper; print(helper.value)"
+            assert printed(process, asked) == f"{value}\n"
+
+
 # The end
 
 
@@ -280,3 +318,49 @@ def test_many_forks_leave_no_process_mount_or_descriptor_behind(victim):
         with StudentProcess({}, Limits()) as process, pytest.raises(ProcessDied):
             attack(process, INSIDE + "os._exit(1)")
     assert left() == before
+
+
+# Who grades
+
+
+def private(path):
+    """The outermost folder on the way to a path that only its owner may enter."""
+    return next((one for one in path.parents[::-1] if not one.stat().st_mode & 0o001), None)
+
+
+def as_an_ordinary_user(folder, *command):
+    """Run a command as a user without rights; what root alone can reach is bound to its place."""
+    needed = [courses.PROJECT, Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()]
+    hidden = {path: private(path) for path in needed if private(path)}
+    kept = {path: folder / f"kept-{number}" for number, path in enumerate(hidden)}
+    lines = ["set -e"]
+    for path, place in kept.items():
+        lines += [f"mkdir {place}", f"mount --bind {path} {place}"]
+    lines += [f"mount -t tmpfs -o mode=755 tmpfs {path}" for path in set(hidden.values())]
+    for path, place in kept.items():
+        lines += [f"mkdir -p {path}", f"mount --bind {place} {path}"]
+    user = "--reuid=12345 --regid=12345 --clear-groups --inh-caps=-all --bounding-set=-all"
+    lines.append(f'exec setpriv {user} "$@"')
+    home = folder / "home"
+    home.mkdir()
+    home.chmod(0o777)
+    return subprocess.run(
+        ["unshare", "--mount", "sh", "-c", "\n".join(lines), "sh", *command],
+        cwd=courses.PROJECT,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home)},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="all tests run as an ordinary user already")
+def test_the_wall_is_as_good_when_an_ordinary_user_grades():
+    tried = subprocess.run(["unshare", "--mount", "setpriv", "--version"], capture_output=True)
+    if tried.returncode:
+        pytest.skip("root may not make a mount namespace here, or there is no setpriv")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        tests = [sys.executable, "-m", "pytest", __file__, "-q", "-p", "no:cacheprovider"]
+        result = as_an_ordinary_user(Path(folder), *tests)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert re.search(r"\d\d passed, 1 skipped", result.stdout), result.stdout

@@ -1,0 +1,105 @@
+"""What became of each submission in the exchange, and when each student had which attempts.
+
+It is a small database in ``.grading/``, so that a watcher that starts again knows what is left to
+do. What was graded stands in the gradebook; this says what was asked for, and what is done.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from autograder.course.exchange import Arrival
+
+HOUR = 3_600
+_TABLE = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE IF NOT EXISTS arrivals (
+    name TEXT PRIMARY KEY,
+    student TEXT NOT NULL,
+    assignment TEXT NOT NULL,
+    started REAL,
+    ended REAL,
+    fate TEXT
+);
+CREATE INDEX IF NOT EXISTS by_start ON arrivals (started);
+"""
+
+
+class Journal:
+    """Remembers submissions by the name of their folder in the exchange; times are Unix times.
+
+    Parameters
+    ----------
+    path : Path
+        It is made if it does not exist.
+    clock : callable
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._database = sqlite3.connect(path, isolation_level=None)
+        self._database.executescript(_TABLE)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def ended(self) -> set[str]:
+        """Those of which nothing is left to do."""
+        return self._names("ended IS NOT NULL")
+
+    def unfinished(self) -> set[str]:
+        """Those whose grading began without coming to its end."""
+        return self._names("ended IS NULL")
+
+    def start(self, arrival: Arrival) -> None:
+        """Note that grading begins; it counts as one attempt, however often it begins."""
+        self._database.execute(
+            "INSERT INTO arrivals (name, student, assignment, started) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO NOTHING",
+            (arrival.name, arrival.student, arrival.assignment, self._clock()),
+        )
+
+    def end(self, arrival: Arrival, fate: str) -> None:
+        """Note that nothing is left to do, and in a word why."""
+        self._database.execute(
+            "INSERT INTO arrivals (name, student, assignment, ended, fate) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET ended = excluded.ended, fate = excluded.fate",
+            (arrival.name, arrival.student, arrival.assignment, self._clock(), fate),
+        )
+
+    def attempts(self, arrival: Arrival) -> list[float]:
+        """When each other attempt of this student at this assignment began, in order.
+
+        One that seems to lie in the future, after a clock was put right, counts as of now: so
+        nobody has to wait for longer than an hour.
+        """
+        self._database.execute(
+            "UPDATE arrivals SET started = ?1 WHERE student = ?2 AND started > ?1",
+            (self._clock(), arrival.student),
+        )
+        rows = self._database.execute(
+            "SELECT started FROM arrivals WHERE student = ? AND assignment = ? AND name <> ? "
+            "AND started IS NOT NULL ORDER BY started",
+            (arrival.student, arrival.assignment, arrival.name),
+        )
+        return [started for (started,) in rows]
+
+    def used(self) -> dict[str, float]:
+        """Seconds for which each student has held a worker with attempts of the last hour.
+
+        Of all students who ever had an attempt.
+        """
+        rows = self._database.execute(
+            "SELECT student, sum(CASE WHEN started > ? THEN max(0, coalesce(ended, started) "
+            "- started) ELSE 0 END) FROM arrivals WHERE started IS NOT NULL GROUP BY student",
+            (self._clock() - HOUR,),
+        )
+        return dict(rows.fetchall())
+
+    def _names(self, condition: str) -> set[str]:
+        rows = self._database.execute(f"SELECT name FROM arrivals WHERE {condition}")
+        return {name for (name,) in rows}

@@ -1,0 +1,54 @@
+"""Read the newest result that was fetched: the pages lie beside the notebook, in ``feedback/``."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+_HEAD_CHARACTERS = 50_000  # what is read of a page; the result stands before the style
+
+
+def newest_result(notebook: str | Path) -> str:
+    """What the newest page says that was fetched, in a few lines; empty if there is none.
+
+    Parameters
+    ----------
+    notebook : str or Path
+        The notebook file. Pages of other submissions to it lie in ``feedback/TIME/`` beside it.
+    """
+    notebook = Path(notebook)
+    pages = notebook.parent.glob(f"feedback/*/{notebook.stem}.html")
+    for page in sorted(pages, key=lambda page: page.parent.name, reverse=True):
+        try:
+            with open(page, encoding="utf-8") as file:
+                head = _Head()
+                head.feed(file.read(_HEAD_CHARACTERS))
+            return _in_words(json.loads(head.content), page.parent.name)
+        except (OSError, ValueError, KeyError, TypeError):  # a page of another kind
+            continue
+    return ""
+
+
+class _Head(HTMLParser):
+    """Finds what the autograder has left in a page for programs."""
+
+    content = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag == "meta" and found.get("name") == "autograder":
+            self.content = found["content"] or ""
+
+
+def _in_words(result: dict, submitted: str) -> str:
+    lines = [f"The newest feedback that was fetched, for what you submitted at {submitted}:"]
+    if "notice" in result:
+        lines.append(f"    {result['notice']}")
+    else:
+        lines += [
+            f"    {one['title']}: {one['score']:g} of {one['max_score']:g} points"
+            for one in result["exercises"]
+        ]
+        lines.append(f"    Together: {result['score']:g} of {result['max_score']:g} points")
+    return "\n".join(lines)

@@ -1,0 +1,601 @@
+"""Submissions in the exchange are graded as they arrive, once each, and in a fair order."""
+
+import getpass
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import Future
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from autograder.cli import main
+from autograder.course.batch import Workers, grade_course, new_submissions, only_grader
+from autograder.course.exchange import Arrival, Exchange, NotTaken
+from autograder.course.folder import Course
+from autograder.course.journal import HOUR, Journal
+from autograder.course.line import Line
+from autograder.course.watch import HEALTH, News, State, Watcher
+from autograder.course.writer import Writer
+from autograder.plugins.autograde import SaveVerdicts
+from autograder.submission import files
+from autograder.views import Lines
+from lesson.results import newest_result
+from tests.support import courses
+from tests.support.courses import ASSIGNMENT
+
+NOON = datetime(2026, 3, 2, 12)
+
+
+@pytest.fixture
+def exchange(course: Path) -> Path:
+    """The exchange of a course, in which students find the assignment."""
+    return courses.make_exchange(course)
+
+
+class Watching:
+    """A view that stops the watcher once it has told enough."""
+
+    def __init__(self, course: Path, workers: Workers, enough: int, *, seconds: float = 120):
+        self.told: list[News] = []
+        self.states: list[State] = []
+        self._enough = enough
+        self._watcher = Watcher(
+            course,
+            lambda: [ASSIGNMENT],
+            workers,
+            places=lambda: 2,
+            calibrate=Course.calibrate,
+            view=self,
+        )
+        late = threading.Timer(seconds, self._watcher.stop)
+        late.start()
+        try:
+            with only_grader(course):
+                self._watcher.run()
+        finally:
+            late.cancel()
+
+    def news(self, news):
+        self.told.append(news)
+        if len(self.told) >= self._enough:
+            self._watcher.stop()
+
+    def state(self, state):
+        self.states.append(state)
+
+    def kinds(self):
+        return [(news.student, news.kind) for news in self.told]
+
+
+def watch(course, result, enough):
+    return Watching(course, courses.canned_workers(result), enough)
+
+
+def feedback(exchange, secret):
+    return courses.fetched(exchange, secret)
+
+
+def text_of(page):
+    return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]*>|&nbsp;", " ", page, flags=re.S))
+
+
+# From submission to feedback
+
+
+def test_a_submission_is_graded_and_its_student_can_fetch_the_page(course, exchange, right_result):
+    courses.submit(exchange, "ada", NOON)
+    view = watch(course, right_result, 1)
+    assert view.kinds() == [("ada", "graded")]
+    assert view.told[0].attempt == 1 and view.told[0].seconds > 0
+    assert courses.scores(course) == {"ada": [10, 10, 10]}
+    page = text_of(feedback(exchange, "ada-secret"))
+    assert "30 of 30 points" in page
+    assert "Attempt 1, submitted 2026-03-02 12:00:00 UTC." in page
+    assert "4 more attempts can be graded before" in page
+    assert courses.submission_path(course, "ada").exists()
+
+
+def test_what_is_right_and_wrong_is_found_out_by_the_workers_of_grade(course, exchange, capsys):
+    he = "def initialize_parameters_he(layers_dims):\n    return {}"
+    courses.submit(exchange, "ada", NOON, content=courses.filled_in(exchange, courses.answers()))
+    courses.submit(
+        exchange, "bela", NOON, content=courses.filled_in(exchange, courses.answers(he=he))
+    )
+    with courses.watching(course) as (process, lines):
+        assert {next(lines)["student"], next(lines)["student"]} == {"ada", "bela"}
+        assert json.loads((course / files.STAGING / HEALTH).read_text())["pid"] == process.pid
+        assert main(["grade", "--course", str(course)]) == 2  # a second grader is refused
+        assert main(["watch", "--course", str(course)]) == 2
+        assert "Another grader is working on" in capsys.readouterr().err
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert not (course / files.STAGING / HEALTH).exists()
+    assert courses.scores(course) == {"ada": [10, 10, 10], "bela": [10, 10, 0]}
+
+
+def test_a_late_submission_is_marked_as_nbgrader_does(course, exchange, right_result):
+    with Course(course, ASSIGNMENT).gradebook() as gradebook:
+        gradebook.find_assignment(ASSIGNMENT).duedate = NOON
+        gradebook.db.commit()
+    courses.submit(exchange, "ada", NOON + timedelta(hours=1))
+    watch(course, right_result, 1)
+    with Course(course, ASSIGNMENT).gradebook() as gradebook:
+        late = gradebook.find_submission(ASSIGNMENT, "ada").total_seconds_late
+    assert late == 3600
+
+
+def test_a_late_one_does_not_replace_a_timely_one_if_the_course_says_so(
+    course, exchange, right_result
+):
+    with open(course / "nbgrader_config.py", "a") as config:
+        config.write("\nc.ExchangeCollect.before_duedate = True\n")
+    with Course(course, ASSIGNMENT).gradebook() as gradebook:
+        gradebook.find_assignment(ASSIGNMENT).duedate = NOON
+        gradebook.db.commit()
+    courses.submit(exchange, "ada", NOON)
+    assert watch(course, right_result, 1).kinds() == [("ada", "graded")]
+    courses.submit(exchange, "ada", NOON + timedelta(seconds=1), secret="second")
+    assert watch(course, right_result, 1).kinds() == [("ada", "late")]
+    assert "after the deadline" in text_of(feedback(exchange, "second"))
+
+
+def test_what_was_graded_before_the_first_watcher_is_left_alone(course, exchange, right_result):
+    courses.submit(exchange, "ada", NOON)
+    courses.submit(exchange, "ada", NOON - timedelta(hours=1), secret="older")
+    shutil.copytree(
+        exchange / "inbound" / courses.inbound_name("ada", NOON),
+        course / "submitted" / "ada" / ASSIGNMENT,
+    )
+    nbgrader = Course(course, ASSIGNMENT)
+    workers = courses.canned_workers(right_result)
+    grade_course(nbgrader, new_submissions(nbgrader), workers)
+    courses.submit(exchange, "bela", NOON)
+    assert watch(course, right_result, 1).kinds() == [("bela", "graded")]
+    assert feedback(exchange, "ada-secret") is feedback(exchange, "older") is None
+
+
+# Nothing lost, nothing twice
+
+
+class Killed(BaseException):
+    """In the place of kill -9: nothing that follows is done."""
+
+
+STEPS = {
+    "before its grading is noted": (Journal, "start"),
+    "before it is collected": (Exchange, "collect"),
+    "before it is recorded": (Writer, "record"),
+    "before its page is made": (Writer, "feedback"),
+    "before its page is published": (Exchange, "publish"),
+    "before it is noted as done": (Journal, "end"),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_killed_watcher_loses_nothing_and_does_nothing_twice(
+    course, exchange, right_result, monkeypatch, step
+):
+    courses.submit(exchange, "ada", NOON)
+    recorded = count_calls(monkeypatch, SaveVerdicts, "preprocess")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(*STEPS[step], die)
+        watch(course, right_result, 1)
+    assert watch(course, right_result, 1).kinds() == [("ada", "graded")]
+    assert len(recorded) == 1
+    assert "30 of 30 points" in text_of(feedback(exchange, "ada-secret"))
+    courses.submit(exchange, "ada", NOON + timedelta(hours=1), secret="second")
+    assert [news.attempt for news in watch(course, right_result, 1).told] == [2]
+    assert [path.name for path in (course / files.STAGING).iterdir() if path.is_dir()] == []
+
+
+def die(*arguments):
+    raise Killed
+
+
+def count_calls(monkeypatch, owner, name):
+    calls = []
+    original = getattr(owner, name)
+
+    def counting(*arguments):
+        calls.append(arguments)
+        return original(*arguments)
+
+    monkeypatch.setattr(owner, name, counting)
+    return calls
+
+
+def test_a_watcher_that_is_really_killed_is_followed_by_another_one(course, exchange):
+    right = courses.filled_in(exchange, courses.answers())
+    for number in range(2):
+        courses.submit(exchange, f"s{number}", NOON, content=right)
+    with courses.watching(course) as (process, lines):
+        next(lines)
+        process.kill()
+    with courses.watching(course) as (process, lines):
+        told = list(itertools.takewhile(lambda _: len(courses.scores(course)) < 2, lines))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert courses.scores(course) == {f"s{number}": [10, 10, 10] for number in range(2)}
+    assert {news["kind"] for news in told} <= {"graded"}
+
+
+@pytest.mark.parametrize(
+    "broken", [(Writer, "record"), (Writer, "feedback"), (Exchange, "publish")]
+)
+def test_what_fails_is_told_once_and_done_later(
+    course, exchange, right_result, monkeypatch, broken
+):
+    monkeypatch.setattr("autograder.course.watch._RETRY_SECONDS", 0.01)
+    owner, name = broken
+    original, failures = getattr(owner, name), [OSError("No space left on device")] * 2
+
+    def failing(*arguments):
+        if failures:
+            raise failures.pop()
+        return original(*arguments)
+
+    monkeypatch.setattr(owner, name, failing)
+    courses.submit(exchange, "ada", NOON)
+    assert [kind for _, kind in watch(course, right_result, 2).kinds()] == ["problem", "graded"]
+    assert "30 of 30 points" in text_of(feedback(exchange, "ada-secret"))
+
+
+def test_an_exchange_that_cannot_be_read_is_told_and_read_again(
+    course, exchange, right_result, monkeypatch
+):
+    inbound = exchange / "inbound"
+    away = exchange / "away"
+    courses.submit(exchange, "ada", NOON)
+    look, looks = Exchange.arrivals, []
+
+    def arrivals(*arguments):
+        looks.append(1)
+        if len(looks) == 2:  # the first one belongs to the start
+            inbound.rename(away)
+        elif len(looks) == 3:
+            away.rename(inbound)
+        return look(*arguments)
+
+    monkeypatch.setattr(Exchange, "arrivals", arrivals)
+    view = watch(course, right_result, 2)
+    assert [news.kind for news in view.told] == ["problem", "graded"]
+    assert "cannot be read: No such file or directory" in view.told[0].text
+
+
+def test_a_failing_grader_costs_its_submission_only(course, exchange, right_result):
+    class Broken(courses.Canned):
+        def submit(self, function, submission, *task, **options):
+            future = super().submit(function, submission, *task, **options)
+            if b"bela" in submission:
+                future = Future()
+                future.set_exception(RuntimeError("out of cheese"))
+            return future
+
+    for student in ("ada", "bela"):
+        courses.submit(exchange, student, NOON, content=student.encode())
+    workers = Workers(make_executor=lambda: Broken(right_result), in_flight=lambda: 4)
+    view = Watching(course, workers, 2)
+    assert sorted(view.kinds()) == [("ada", "graded"), ("bela", "failed")]
+    assert "out of cheese" in next(news.text for news in view.told if news.kind == "failed")
+    page = text_of(feedback(exchange, "bela-secret"))
+    assert "through no fault of yours" in page and "cheese" not in page
+
+
+# What stands in the exchange
+
+
+def test_names_that_nbgrader_does_not_make_are_told_once_and_left_alone(
+    course, exchange, right_result
+):
+    names = [
+        "..+Initialization+2026-03-02 12:00:00 UTC+x",
+        "a\x1b[2J+b",
+        "ada+Initialization+soon",
+        "+Initialization+2026-03-02 12:00:00 UTC+x",
+        "file+Initialization+2026-03-02 12:00:00",
+    ]
+    for name in names[:-1]:
+        (exchange / "inbound" / name).mkdir()
+    (exchange / "inbound" / names[-1]).write_text("")
+    courses.submit(exchange, "ada", NOON)
+    view = watch(course, right_result, len(names) + 1)
+    kinds = [news.kind for news in view.told]
+    assert kinds.count("not-taken") == len(names) and kinds.count("graded") == 1
+    assert not any("\x1b" in news.text for news in view.told)
+    assert os.listdir(course / "submitted") == ["ada"]
+
+
+def test_links_in_a_submission_are_not_followed(course, exchange, right_result):
+    folder = courses.submit(exchange, "ada", NOON)
+    (folder / f"{ASSIGNMENT}.ipynb").unlink()
+    (folder / f"{ASSIGNMENT}.ipynb").symlink_to(
+        course / "source" / ASSIGNMENT / "Initialization.ipynb"
+    )
+    (folder / "data.csv").symlink_to("/etc/passwd")
+    os.mkfifo(folder / "pipe.csv")
+    view = watch(course, right_result, 1)
+    assert "links are not followed" in view.told[0].text
+    assert sorted(os.listdir(course / "submitted" / "ada" / ASSIGNMENT)) == [
+        "submission_secret.txt",
+        "timestamp.txt",
+    ]
+    assert "0 of 30 points" in text_of(feedback(exchange, "ada-secret"))
+
+
+def test_a_notebook_that_nbgrader_would_not_submit_is_not_read(course, exchange, right_result):
+    folder = courses.submit(exchange, "ada", NOON)
+    os.truncate(folder / f"{ASSIGNMENT}.ipynb", 200_000_000)
+    assert "has more than 100,000,000 bytes" in watch(course, right_result, 1).told[0].text
+
+
+def test_a_link_in_the_place_of_a_submission_is_not_followed(course, exchange, right_result):
+    name = courses.inbound_name("ada", NOON)
+    (exchange / "inbound" / name).symlink_to(course / "source" / ASSIGNMENT)
+    view = watch(course, right_result, 1)
+    assert view.told[0].kind == "not-taken"
+    assert not (course / "submitted").exists() or not os.listdir(course / "submitted")
+
+
+def test_nobody_submits_in_the_name_of_somebody_else(course, exchange, monkeypatch):
+    courses.submit(exchange, "ada", NOON)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    (found,) = Exchange(Course(course, ASSIGNMENT)).arrivals(())
+    assert isinstance(found, NotTaken)
+    assert f"from ada, but {getpass.getuser()} has made it" in found.reason
+
+
+def test_a_submission_is_taken_when_nbgrader_has_finished_it(course, exchange):
+    folder = courses.submit(exchange, "ada", NOON)
+    folder.chmod(0o755)
+    found = Exchange(Course(course, ASSIGNMENT))
+    assert list(found.arrivals(())) == []
+    folder.chmod(0o777)
+    (arrival,) = found.arrivals(())
+    assert arrival == Arrival(folder.name, "ada", ASSIGNMENT, NOON)
+
+
+def test_a_submission_that_is_taken_back_is_told(course, exchange, right_result, monkeypatch):
+    folder = courses.submit(exchange, "ada", NOON)
+    start = Journal.start
+    monkeypatch.setattr(Journal, "start", lambda *a: (start(*a), shutil.rmtree(folder)))
+    assert watch(course, right_result, 1).kinds() == [("ada", "gone")]
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that other users can reach, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+# As another user who may read all, since the tests' Python may lie in a folder of root's.
+AS_NOBODY = [
+    *("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"),
+    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
+]
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or subprocess.run([*AS_NOBODY, "true"], capture_output=True).returncode != 0,
+    reason="only root can be two users, with setpriv",
+)
+def test_two_unix_users_share_an_exchange(course, exchange, right_result, open_folder):
+    """As on The Littlest JupyterHub: students submit and fetch as themselves."""
+    exchange = exchange.parent.rename(open_folder / "exchange") / exchange.name
+    with open(course / "nbgrader_config.py", "a") as config:
+        config.write(f"\nc.Exchange.root = {str(exchange.parent)!r}\n")
+    desk = open_folder / "desk"
+    shutil.copytree(course / "release" / ASSIGNMENT, desk / ASSIGNMENT)
+    (desk / "nbgrader_config.py").write_text(
+        "c = get_config()\n"
+        f"c.Exchange.root = {str(exchange.parent)!r}\n"
+        "c.CourseDirectory.course_id = 'initialization'\n"
+        f"c.Exchange.cache = {str(desk / 'cache')!r}\n"
+    )
+    subprocess.run(["chown", "-R", "nobody", desk], check=True)
+
+    def as_nobody(command):
+        result = subprocess.run(
+            [*AS_NOBODY, sys.executable, "-m", "nbgrader", command, ASSIGNMENT],
+            cwd=desk,
+            env={**os.environ, "HOME": str(desk), "USER": "nobody", "LOGNAME": "nobody"},
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 0, result.stderr
+
+    as_nobody("submit")
+    (submitted,) = (exchange / "inbound").iterdir()
+    assert submitted.owner() == "nobody"
+    assert watch(course, right_result, 1).kinds() == [("nobody", "graded")]
+    as_nobody("fetch_feedback")
+    (page,) = (desk / ASSIGNMENT / "feedback").glob("*/Initialization.html")
+    assert "30 of 30 points" in text_of(page.read_text())
+    # The notebook's last cell finds it.
+    assert "Together: 30 of 30 points" in newest_result(desk / ASSIGNMENT / f"{ASSIGNMENT}.ipynb")
+    submitted.rename(submitted.with_name(submitted.name.replace("nobody", "ada")))
+    assert watch(course, right_result, 1).kinds() == [("", "not-taken")]
+
+
+# Fairness
+
+
+def test_too_many_attempts_wait_for_the_hour_and_are_graded_then(
+    course, exchange, right_result, monkeypatch
+):
+    hours = Hours(monkeypatch)
+    for minute in range(5):
+        courses.submit(exchange, "ada", NOON + timedelta(minutes=minute), secret=f"secret{minute}")
+        assert [news.attempt for news in watch(course, right_result, 1).told] == [minute + 1]
+    assert "The next one can be graded at" in text_of(feedback(exchange, "secret4"))
+    courses.submit(exchange, "ada", NOON + timedelta(minutes=6), secret="sixth")
+    assert watch(course, right_result, 1).kinds() == [("ada", "waits")]
+    assert "kept, and is graded at" in text_of(feedback(exchange, "sixth"))
+    courses.submit(exchange, "ada", NOON + timedelta(minutes=7), secret="seventh")
+    assert watch(course, right_result, 2).kinds() == [("ada", "replaced"), ("ada", "waits")]
+    assert "later one is graded" in text_of(feedback(exchange, "sixth"))
+    hours.pass_by(1)
+    assert watch(course, right_result, 1).kinds() == [("ada", "graded")]
+    assert "30 of 30 points" in text_of(feedback(exchange, "seventh"))
+
+
+class Hours:
+    """Lets time pass, on the clock on the wall."""
+
+    def __init__(self, monkeypatch):
+        self._patch = monkeypatch
+
+    def pass_by(self, number):
+        now = time.time
+        self._patch.setattr("autograder.course.watch.time.time", lambda: now() + HOUR * number)
+
+
+def test_a_clock_that_is_put_back_costs_nobody_more_than_an_hour(tmp_path):
+    now = [1_000_000.0]
+    journal = Journal(tmp_path / "journal", clock=lambda: now[0])
+    arrival = Arrival("one", "ada", ASSIGNMENT, NOON)
+    journal.start(arrival)
+    now[0] -= 7 * 24 * HOUR
+    assert journal.attempts(Arrival("two", "ada", ASSIGNMENT, NOON)) == [now[0]]
+    assert journal.attempts(arrival) == []
+
+
+class Queue:
+    """A line with a clock of its own, whose submissions are graded by hand."""
+
+    def __init__(self, places=2, most=4):
+        self.now = 0.0
+        self.line = Line(lambda: places, lambda: most, clock=lambda: self.now)
+        self.used = {}
+        self.running = []
+        self._numbers = itertools.count()
+
+    def join(self, *students):
+        for student in students:
+            arrival = Arrival(f"{next(self._numbers)}", student, ASSIGNMENT, NOON)
+            for replaced in self.line.join(arrival):
+                del self.line.waiting[replaced.arrival.name]
+
+    def next(self):
+        one = self.line.next(self.running, self.used)
+        if one:
+            one.started = self.now or 1e-9
+            self.used.setdefault(one.arrival.student, 0)
+            self.running.append(one)
+        return one and one.arrival.student
+
+    def end(self, student, seconds):
+        one = next(one for one in self.running if one.arrival.student == student)
+        self.running.remove(one)
+        del self.line.waiting[one.arrival.name]
+        self.used[student] += seconds
+
+
+def test_those_come_first_who_have_used_the_workers_least():
+    queue = Queue()
+    queue.used = {"ada": 20, "bela": 0}
+    queue.join("ada", "bela", "carl")
+    assert [queue.next(), queue.next(), queue.next()] == ["bela", "carl", None]
+
+
+def test_slow_submissions_give_their_places_to_others():
+    queue = Queue()
+    queue.join(*"abcdef")
+    assert [queue.next(), queue.next(), queue.next()] == ["a", "b", None]
+    queue.now = 6
+    assert [queue.next(), queue.next(), queue.next()] == ["c", "d", None]
+    queue.now = 12
+    assert queue.next() is None  # all four workers are taken
+
+
+def test_the_last_worker_is_for_first_attempts():
+    queue = Queue()
+    queue.used = dict.fromkeys("abcd", 0)
+    queue.join(*"abcd")
+    assert [queue.next(), queue.next()] == ["a", "b"]
+    queue.now = 6
+    assert [queue.next(), queue.next()] == ["c", None]
+    queue.join("new")
+    assert queue.next() == "new"
+
+
+def test_a_student_with_a_hundred_loops_delays_nobody():
+    queue = Queue()
+    for _ in range(100):
+        queue.join("loop")
+    assert len(queue.line.waiting) == 1
+    queue.join("ada")
+    assert [queue.next(), queue.next()] == ["loop", "ada"]
+    queue.join("loop", "ada", "bela")
+    assert queue.next() is None
+    queue.end("ada", 0.3)
+    assert queue.next() == "ada"  # never the second loop while the first one runs
+    queue.end("loop", 160)
+    assert queue.next() == "bela"
+    queue.end("ada", 0.3)
+    assert queue.next() == "loop"  # nobody else is there
+
+
+def test_heavy_users_share_one_place():
+    queue = Queue()
+    queue.used = {"x": 100, "y": 100, "z": 100}
+    queue.join("x", "y", "z")
+    assert [queue.next(), queue.next()] == ["x", None]
+
+
+# What the instructor sees
+
+
+def test_lines_are_for_people_or_for_programs(capsys):
+    news = News("graded", "3 of 3 exercises right", "ada", ASSIGNMENT, 2, 1.25)
+    Lines("text").news(news)
+    assert capsys.readouterr().out[20:] == (
+        "ada Initialization, attempt 2 graded: 3 of 3 exercises right (1.2 s)\n"
+    )
+    Lines("json").news(news)
+    told = json.loads(capsys.readouterr().out)
+    assert datetime.fromisoformat(told.pop("time")).tzinfo
+    assert told == {
+        "kind": "graded",
+        "text": "3 of 3 exercises right",
+        "student": "ada",
+        "assignment": ASSIGNMENT,
+        "attempt": 2,
+        "seconds": 1.25,
+    }
+
+
+def test_a_course_without_an_exchange_is_told_what_to_do(course, capsys):
+    assert main(["watch", "--course", str(course)]) == 2
+    assert "First run: nbgrader release_assignment" in capsys.readouterr().err
+
+
+def test_a_test_that_the_instructor_mends_is_calibrated_again(
+    course, exchange, right_result, monkeypatch
+):
+    source = course / "source" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+    calibrated = count_calls(monkeypatch, Course, "calibrate")
+    submit = itertools.count()
+
+    class Mending(Watching):
+        def news(self, news):
+            if next(submit) == 0:
+                source.write_text(source.read_text())  # saved again
+                courses.submit(exchange, "bela", NOON)
+            super().news(news)
+
+    courses.submit(exchange, "ada", NOON)
+    view = Mending(course, courses.canned_workers(right_result), 2)
+    assert view.kinds() == [("ada", "graded"), ("bela", "graded")], view.told
+    assert len(calibrated) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ from autograder.text import in_line, summary
 LOCK = ".lock"
 """File in the folder `STAGING` that a grader at work locks; no student's name begins with a dot.
 """
+
+
+_ENTRIES = 1_000  # of a submission's folder, when a notebook has another name
 
 
 class CourseError(Exception):
@@ -303,7 +307,9 @@ class Course:
             return Submission(student, folder, expected, timestamp)
         others = []
         if os.path.isdir(folder):
-            others = sorted(path for path in folder.glob("*.ipynb") if os.path.isfile(path))
+            with os.scandir(folder) as entries:  # as many as a student likes
+                paths = [Path(one) for one in itertools.islice(entries, _ENTRIES) if one.is_file()]
+            others = sorted(path for path in paths if path.suffix == ".ipynb")
         if len(others) == len(expected) == 1:
             (name,) = expected
             note = f"The notebook had the name {in_line(others[0].name)} instead of {name}.ipynb."

@@ -431,6 +431,15 @@ def test_two_unix_users_share_an_exchange(course, exchange, right_result, open_f
 # Fairness
 
 
+def test_of_many_at_once_the_latest_is_graded(course, exchange, right_result):
+    for minute in range(30):
+        courses.submit(exchange, "ada", NOON + timedelta(minutes=minute), secret=f"secret{minute}")
+    view = watch(course, right_result, 21)
+    assert view.kinds() == [("ada", "replaced")] * 20 + [("ada", "graded")]
+    assert "30 of 30 points" in text_of(feedback(exchange, "secret29"))
+    assert "later one is graded" in text_of(feedback(exchange, "secret28"))
+
+
 def test_too_many_attempts_wait_for_the_hour_and_are_graded_then(
     course, exchange, right_result, monkeypatch
 ):
@@ -484,8 +493,7 @@ class Queue:
     def join(self, *students):
         for student in students:
             arrival = Arrival(f"{next(self._numbers)}", student, ASSIGNMENT, NOON)
-            for replaced in self.line.join(arrival):
-                del self.line.waiting[replaced.arrival.name]
+            self.line.join([arrival])
 
     def next(self):
         one = self.line.next(self.running, self.used)

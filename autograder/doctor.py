@@ -13,7 +13,7 @@ from pathlib import Path
 
 from autograder.course.folder import CourseError, load_config
 from autograder.limits import MEGABYTE, Limits
-from autograder.sandbox import bubblewrap, seccomp
+from autograder.sandbox import bubblewrap, cgroup, seccomp
 from autograder.sandbox.process import SandboxUnavailable, StudentProcess
 from autograder.sandbox.warm import COLD, in_the_way, templates
 
@@ -87,8 +87,7 @@ def _checks(course: Path) -> Iterator[Check]:
             yield from _extras(lambda *options: bubblewrap.may(bwrap, *options))
             yield _sandbox()
             yield _template()
-            how = "looked at five times a second (polling); no control group is used"
-            yield Check("memory of a sandbox", True, how)
+            yield _counting()
     yield _memory()
     yield from _exchange(course)
 
@@ -140,6 +139,20 @@ def _template() -> Check:
     return Check(
         *("warm start", not refusal, COLD.format(refusal) if refusal else "allowed"),
         remedy,
+        needed=False,
+    )
+
+
+def _counting() -> Check:
+    """How the memory of a sandbox is kept within its limit: by the kernel, or by looking at it."""
+    base, reason = cgroup.in_force()
+    how = f"kept by a control group (cgroup v2) in {base}"
+    return Check(
+        "memory of a sandbox",
+        base is not None,
+        how if base else f"looked at five times a second (polling): {reason}",
+        "systemd-run --user --scope -p Delegate=yes python -m autograder grade\n"
+        "in Podman: --cgroupns=private on a system with cgroup v2",
         needed=False,
     )
 

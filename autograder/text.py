@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import traceback
@@ -32,7 +33,8 @@ class Printable(logging.Filter):
         if isinstance(record.args, tuple):
             named = (in_line(one) if isinstance(one, str) else one for one in record.args)
             record.args = tuple(named)
-        record.msg, record.args = _printable(record.getMessage()), ()
+        with contextlib.suppress(TypeError, ValueError):  # logging itself tells of these
+            record.msg, record.args = _printable(record.getMessage()), ()
         return True
 
 

@@ -1,6 +1,6 @@
 """A class that submits before a deadline: how long until each student can fetch the feedback.
 
-    python -m benchmarks.watch [--students 300] [--minutes 3] [--hostile 4] [--seed 1]
+    python -m benchmarks.watch [--students 300] [--minutes 3] [--hostile 8] [--seed 1]
 
 The students submit in bursts, drawn from the seed, more of them the nearer the deadline. Some of
 them are hostile: loops that never end, memory without end, files without end, forged messages.
@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--students", type=int, default=300)
     parser.add_argument("--minutes", type=float, default=3)
-    parser.add_argument("--hostile", type=int, default=4)
+    parser.add_argument("--hostile", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     chance = random.Random(options.seed)
@@ -49,8 +49,8 @@ def main() -> None:
         kinds = {f"s{number:03}": "right" for number in range(options.students)}
         for student in chance.sample(sorted(kinds), options.students // 3):
             kinds[student] = "wrong"
-        for student in chance.sample(sorted(kinds), options.hostile):
-            kinds[student] = chance.choice(list(HOSTILE))
+        for number, student in enumerate(chance.sample(sorted(kinds), options.hostile)):
+            kinds[student] = list(HOSTILE)[number % len(HOSTILE)]
         # The nearer the deadline, the more; and now and then several at once.
         times = sorted(chance.random() ** 0.5 for _ in kinds)
         times = [round(at * 40) / 40 if chance.random() < 0.3 else at for at in times]
@@ -61,6 +61,7 @@ def main() -> None:
             next(told)  # calibration and the start of workers are not the students' time
             released = simulate(exchange, kinds, arrivals, 60 * options.minutes, told)
             process.terminate()
+            process.wait()
         scores = courses.scores(course)
     right = {"right": [10, 10, 10], "wrong": [10, 10, 0]}
     wrong = [s for s, kind in kinds.items() if scores[s] != right.get(kind, [10, 10, 0])]

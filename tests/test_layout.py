@@ -1,6 +1,7 @@
 """The lesson and the autograder never import each other, and arrows run one way."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,10 @@ def test_an_import_in_a_function_would_be_found():
         "lesson.rules.report",
         "a.b",
     }
+
+
+def test_the_tests_that_the_documentation_names_exist():
+    names = re.findall(r"`(test_\w+)`", Path(courses.PROJECT, "CONTRIBUTING.md").read_text())
+    sources = "".join(path.read_text() for path in courses.PROJECT.glob("tests/**/test_*.py"))
+    assert len(names) > 15
+    assert [name for name in names if f"def {name}(" not in sources] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ from autograder.text import in_line, summary
 LOCK = ".lock"
 """File in the folder `STAGING` that a grader at work locks; no student's name begins with a dot.
 """
+
+_ENTRIES, _NAMES = 1_000, 6  # of a folder without the notebook: looked at, told of
 
 
 class CourseError(Exception):
@@ -303,12 +306,14 @@ class Course:
             return Submission(student, folder, expected, timestamp)
         others = []
         if os.path.isdir(folder):
-            others = sorted(path for path in folder.glob("*.ipynb") if os.path.isfile(path))
+            with os.scandir(folder) as entries:
+                some = [Path(entry) for entry in itertools.islice(entries, _ENTRIES)]
+            others = sorted(path for path in some if path.suffix == ".ipynb" and path.is_file())
         if len(others) == len(expected) == 1:
             (name,) = expected
             note = f"The notebook had the name {in_line(others[0].name)} instead of {name}.ipynb."
             return Submission(student, folder, {name: others[0]}, timestamp, note)
-        names = ", ".join(in_line(path.name) for path in others)
+        names = ", ".join(in_line(path.name) for path in others[:_NAMES])
         note = f"The folder holds several notebooks of other names: {names}." if names else ""
         return Submission(student, folder, expected, timestamp, note)
 

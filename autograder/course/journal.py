@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from autograder.course.exchange import Arrival
@@ -63,13 +63,16 @@ class Journal:
             (arrival.name, arrival.student, arrival.assignment, self._clock()),
         )
 
-    def end(self, arrival: Arrival, fate: str) -> None:
-        """Note that nothing is left to do, and in a word why."""
-        self._database.execute(
-            "INSERT INTO arrivals (name, student, assignment, ended, fate) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET ended = excluded.ended, fate = excluded.fate",
-            (arrival.name, arrival.student, arrival.assignment, self._clock(), fate),
-        )
+    def end(self, fate: str, arrivals: Iterable[Arrival]) -> None:
+        """Note, of all or none, that nothing is left to do, and in a word why."""
+        with self._database:
+            self._database.execute("BEGIN")
+            self._database.executemany(
+                "INSERT INTO arrivals (name, student, assignment, ended, fate) "
+                "VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET ended = excluded.ended, fate = excluded.fate",
+                [(one.name, one.student, one.assignment, self._clock(), fate) for one in arrivals],
+            )
 
     def attempts(self, arrival: Arrival) -> list[float]:
         """When each other attempt of this student at this assignment began, in order.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from autograder.course.exchange import Arrival
@@ -69,16 +69,25 @@ class Line:
         self.clock = clock
         self.waiting: dict[str, Waiting] = {}
 
-    def join(self, arrival: Arrival, recorded: bool = False) -> Iterator[Waiting]:
-        """Let an arrival wait; yields those that it takes the place of, for the caller to end."""
-        for other in list(self.waiting.values()):
-            same = (other.arrival.student, other.arrival.assignment) == (
-                arrival.student,
-                arrival.assignment,
-            )
-            if same and not other.started and not other.recorded:
-                yield other
-        self.waiting[arrival.name] = Waiting(arrival, self.clock(), recorded=recorded)
+    def join(self, arrivals: Iterable[Arrival]) -> list[Waiting]:
+        """Let arrivals wait; returns those that a later one of the same student replaces."""
+        replaced = []
+        newest = {
+            (one.arrival.student, one.arrival.assignment): one
+            for one in self.waiting.values()
+            if not one.started and not one.recorded
+        }
+        for arrival in sorted(arrivals, key=lambda arrival: arrival.submitted):
+            one = Waiting(arrival, self.clock())
+            whose = arrival.student, arrival.assignment
+            other = newest.get(whose)
+            if other and other.arrival.submitted > arrival.submitted:
+                replaced.append(one)
+                continue
+            if other:
+                replaced.append(self.waiting.pop(other.arrival.name))
+            newest[whose] = self.waiting[arrival.name] = one
+        return replaced
 
     def next(self, running: Collection[Waiting], used: Mapping[str, float]) -> Waiting | None:
         """Who is next, if there is a place.

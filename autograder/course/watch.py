@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import statistics
 import threading
 import time
@@ -39,11 +40,12 @@ from autograder.pages import render
 from autograder.submission import files
 from autograder.text import in_line, summary
 
-HEALTH = "health.json"
+HEALTH = ".health.json"
 """File in the folder ``.grading`` that says how a watcher is, renewed every second or so."""
 
 _LOOK_SECONDS = 0.5  # between two looks where no news comes, as with network file systems
 _RETRY_SECONDS = 30
+_TOLD_AT_ONCE = 20  # of what one look has found
 _SHOW_SECONDS = 1  # between two states
 _RATE_SECONDS = 300
 _LATELY = 200  # results of which `State` tells the time
@@ -186,7 +188,7 @@ class Watcher:
         for name in generated.intersection(self._names()):
             self._course(name)
         with contextlib.ExitStack() as resources:
-            self._journal = Journal(staging / "journal.sqlite")
+            self._journal = Journal(staging / ".journal.sqlite")
             resources.callback(self._journal.close)
             resources.callback(self._close_writers)
             self._done = self._journal.ended()
@@ -271,7 +273,7 @@ class Watcher:
                         arrival, self._line.clock(), recorded=True
                     )
                 elif is_new and (same or (mine.timestamp and arrival.submitted < mine.timestamp)):
-                    self._journal.end(arrival, "graded before")
+                    self._journal.end("graded before", [arrival])
                     self._done.add(arrival.name)
 
     def _look(self) -> None:
@@ -283,22 +285,29 @@ class Watcher:
             return
         self._problems.pop("", None)
         self._looked = time.time()
-        arrivals = []
-        for one in found:
-            if not isinstance(one, Arrival):
-                self._done.add(one.name)
-                self._say(News("not-taken", f"{in_line(one.name)}: {one.reason}"))
-            elif one.assignment in self._names():
-                arrivals.append(one)
-        for arrival in sorted(arrivals, key=lambda one: one.submitted):
-            for earlier in self._line.join(arrival):
-                with self._attention_to(earlier):
-                    self._end(
-                        earlier,
-                        "replaced",
-                        "You have submitted this assignment again before this submission was "
-                        "graded. The later one is graded in its place.",
-                    )
+        odd = [one for one in found if not isinstance(one, Arrival)]
+        self._done.update(one.name for one in odd)
+        for one in odd[:_TOLD_AT_ONCE]:
+            self._say(News("not-taken", f"{in_line(one.name)}: {one.reason}"))
+        if len(odd) > _TOLD_AT_ONCE:
+            self._say(News("not-taken", f"and {len(odd) - _TOLD_AT_ONCE} more"))
+        arrivals = [one for one in found if isinstance(one, Arrival)]
+        names = self._names() if arrivals else ()
+        replaced = self._line.join(one for one in arrivals if one.assignment in names)
+        try:
+            self._journal.end("replaced", [one.arrival for one in replaced])
+        except sqlite3.Error as error:  # they are found again by the next look
+            self._say_problem("", f"the journal cannot be written: {error}")
+            return
+        self._done.update(one.arrival.name for one in replaced)
+        for one in replaced[-_TOLD_AT_ONCE:]:
+            text = (
+                "You have submitted this assignment again before this submission was graded. The "
+                "later one is graded in its place."
+            )
+            with self._attention_to(one):
+                self._publish_notice(one, text)
+                self._say_of(one, "replaced", text)
 
     # One submission
 
@@ -398,7 +407,7 @@ class Watcher:
     def _end(self, waiting: Waiting, kind: str, page: str = "", said: str = "") -> None:
         """Nothing is left to do; a `page` says why to the student if there is no result."""
         arrival = waiting.arrival
-        self._journal.end(arrival, kind)
+        self._journal.end(kind, [arrival])
         self._done.add(arrival.name)
         self._line.waiting.pop(arrival.name, None)
         self._problems.pop(arrival.name, None)

@@ -11,7 +11,7 @@ import signal
 import site
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from autograder.sandbox import seccomp
@@ -78,6 +78,8 @@ class Bubblewrap:
     ----------
     user : int or None
         User that the program has to become before it does anything else, if it starts as root.
+    pid : int
+        Its first process, which is bubblewrap's.
     said : str
         Messages of bubblewrap, known after `kill`.
 
@@ -165,11 +167,11 @@ class Bubblewrap:
             self._init = None
             theirs.close()
             try:
-                self._pid = _child_pid(news)
-                self._init = os.pidfd_open(self._pid)
+                self.pid = _child_pid(news)
+                self._init = os.pidfd_open(self.pid)
                 self._resources.callback(os.close, self._init)
                 if self.user is not None:
-                    _map_users(self._pid, [os.geteuid(), self.user])
+                    _map_users(self.pid, [os.geteuid(), self.user])
                     os.write(gate, b"1")
             except BaseException as error:
                 self._abandon()
@@ -197,7 +199,7 @@ class Bubblewrap:
 
         A file counts with what the kernel needs for its name, a socket with what it can hold.
         """
-        return usage_behind_walls(self._pid)
+        return usage_behind_walls(self.pid)
 
     def wait(self, seconds: float) -> int | None:
         """Return the exit code of the program if it ends within some seconds."""
@@ -299,17 +301,25 @@ def usage_of(pid: int, counted: bool = True) -> tuple[int, int]:
     Without `counted` the memory of the process itself is left out: it waits for the others.
     """
     pages = threads = 0
-    waiting = [str(pid)]
-    while waiting:
-        process = waiting.pop()
+    for process in descent(pid):
         folder = f"/proc/{process}"
         with contextlib.suppress(OSError):  # processes come and go
-            if counted or process != str(pid):
+            if counted or process != pid:
                 pages += int(Path(folder, "statm").read_text().split()[1])
-            for thread in os.listdir(f"{folder}/task"):
-                threads += 1
-                waiting += Path(folder, "task", thread, "children").read_text().split()
+            threads += len(os.listdir(f"{folder}/task"))
     return pages * os.sysconf("SC_PAGE_SIZE"), threads
+
+
+def descent(pid: int) -> Iterator[int]:
+    """Numbers of a process and its descendants."""
+    waiting = [pid]
+    while waiting:
+        process = waiting.pop()
+        yield process
+        with contextlib.suppress(OSError):
+            for thread in os.listdir(f"/proc/{process}/task"):
+                children = Path(f"/proc/{process}/task/{thread}/children").read_text()
+                waiting += map(int, children.split())
 
 
 def python_environment() -> list[Path]:

@@ -17,9 +17,9 @@ What keeps student code away from the grader
 What this does not cover
     - Bugs of the kernel or of bubblewrap. The filter in ``seccomp.py`` makes the part of the kernel
       that student code can reach smaller.
-    - Memory taken in the fifth of a second between two looks. One process cannot pass the limit at
-      all; several together can, for that long. Pipes are counted by the kernel alone, for all
-      sandboxes together.
+    - Where there is no control group (``cgroup.py``), memory taken in the fifth of a second between
+      two looks. One process cannot pass the limit at all; several together can, for that long.
+      Pipes and locks are not counted there; their number is that of file descriptors.
     - As root in a container without a second user, only that look keeps the limit on processes.
     - That the machine's load, and the files and paths of the Python environment, can be seen.
     - Where the grader is an ordinary user and the kernel lets the processes of a user read each
@@ -51,7 +51,7 @@ from typing import Any, NamedTuple, NoReturn, Self
 import numpy as np
 
 from autograder.limits import MEGABYTE, Limits
-from autograder.sandbox import bubblewrap, program, protocol, unconfined, warm
+from autograder.sandbox import bubblewrap, cgroup, program, protocol, unconfined, warm
 
 _PROGRAM = Path(__file__).with_name("program.py")
 START_SECONDS = 60
@@ -180,6 +180,7 @@ class StudentProcess:
         self._requests = 0
         self._next_look = math.inf  # until then the scratch space need not exist
         self._resources = contextlib.ExitStack()
+        self._group: cgroup.Group | None = None
         try:
             self._channel, far_end = socket.socketpair()
             self._resources.callback(self._channel.close)
@@ -197,6 +198,7 @@ class StudentProcess:
                     scratch = tempfile.mkdtemp(prefix="student-")
                     self._resources.callback(shutil.rmtree, scratch, ignore_errors=True)
                     self._process = unconfined.Unconfined(_PROGRAM, far_end.fileno())
+            self._resources.callback(self._leave_group)
             self._resources.callback(self._process.kill)
             settings = {
                 "files": program.as_base64(files),
@@ -215,6 +217,8 @@ class StudentProcess:
                     f"Python does not start in the sandbox: {answer['failed']}\n"
                     "All users must be able to read it and its packages (chmod -R o+rX)."
                 )
+            if sandboxed:
+                self._join_group()
             self._next_look = 0.0
         except bubblewrap.CannotStart as error:
             self.close()
@@ -225,6 +229,18 @@ class StudentProcess:
         except BaseException:
             self.close()
             raise
+
+    def _join_group(self) -> None:
+        """Let the kernel count what the sandbox uses, where it does so for groups of processes."""
+        base, _ = cgroup.in_force()
+        if base is not None:
+            with contextlib.suppress(OSError):  # then looking has to do
+                processes = list(bubblewrap.descent(self._process.pid))
+                self._group = cgroup.Group(base, self.limits, processes)
+
+    def _leave_group(self) -> None:
+        if self._group:
+            self._group.remove()
 
     def run_cell(self, source: str, seconds: float) -> CellResult:
         """Run a cell as a notebook does.
@@ -372,8 +388,7 @@ class StudentProcess:
             self._next_look = now + _LOOK_SECONDS
             memory, threads = self._process.usage()
             if memory > self.limits.memory_bytes:
-                megabytes = self.limits.memory_bytes // MEGABYTE
-                self._die(f"this code used more than {megabytes} MB of memory and was stopped")
+                self._die(self._too_much_memory)
             if threads > self.limits.processes + _THREADS_OF_BUBBLEWRAP:
                 self._die(f"this code ran more than {self.limits.processes} processes at a time")
         try:
@@ -382,7 +397,14 @@ class StudentProcess:
         except TimeoutError:
             pass
         except OSError:
-            self._die(_how_it_ended(self._process.wait(_ENDING_SECONDS)))
+            how = _how_it_ended(self._process.wait(_ENDING_SECONDS))
+            ran_out = self._group is not None and self._group.ran_out()
+            self._die(self._too_much_memory if ran_out else how)
+
+    @property
+    def _too_much_memory(self) -> str:
+        megabytes = self.limits.memory_bytes // MEGABYTE
+        return f"this code used more than {megabytes} MB of memory and was stopped"
 
     @contextlib.contextmanager
     def _checked(self) -> Iterator[None]:

@@ -75,8 +75,8 @@ class Fork:
             if not message:
                 raise SandboxLost
             # The kernel says who has sent it, by the numbers that processes have here.
-            self._pid, *_ = _CREDENTIALS.unpack(ancillary[0][2])
-            self._init = os.pidfd_open(self._pid)
+            self.pid, *_ = _CREDENTIALS.unpack(ancillary[0][2])
+            self._init = os.pidfd_open(self.pid)
             self._resources.callback(os.close, self._init)
         except BaseException as error:
             self._resources.close()
@@ -86,7 +86,7 @@ class Fork:
 
     def usage(self) -> tuple[int, int]:
         """Return memory (bytes) and threads, see `bubblewrap.Bubblewrap.usage`."""
-        return bubblewrap.usage_behind_walls(self._pid)
+        return bubblewrap.usage_behind_walls(self.pid)
 
     def wait(self, seconds: float) -> int | None:
         """Return the exit code of the program if it ends within some seconds.

@@ -12,6 +12,10 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from init_utils import load_dataset
 
 HERE = Path(__file__).parent
 NOTEBOOK = HERE.parents[1] / "source" / "Initialization" / "Initialization.ipynb"
@@ -128,6 +132,14 @@ def test_with_zeros_only_db3_is_not_exactly_zero_and_no_learning_rate_helps(resu
     assert float(gradients["db3"]) < 1e-15
     before, after = map(float, re.findall(r"cost (?:before|after) the step:\s*(\S+)", printed))
     assert before == pytest.approx(after, abs=1e-14)
+
+
+def test_a_constant_is_weaker_than_logistic_regression():
+    source = NOTEBOOK.read_text(encoding="utf-8")
+    assert "the network stays a constant, weaker than logistic regression." in source
+    X, Y, _, _ = load_dataset()
+    model = LogisticRegression().fit(X.T, Y[0])
+    assert log_loss(Y[0], model.predict_proba(X.T)) < np.log(2)  # the best of all constants
 
 
 def test_the_claims_about_z3_hold(results):

@@ -431,6 +431,8 @@ for number in filter(str.isdigit, os.listdir("/proc")):
                 found = os.listdir(path) if name == "fd" else open(path, "rb").read(10**6)
             except OSError:
                 continue
+            if name == "environ":  # what every process in here is given
+                found = found.replace(b"NBGRADER_EXECUTION=autograde", b"")
             if COURSE.encode() in found or b"grade" in found:
                 print("STOLEN", path, found)
 """,

@@ -293,7 +293,9 @@ def test_a_clock_that_jumps_changes_nothing(course, right_result, monkeypatch):
 
 
 def test_no_time_limit_depends_on_the_clock_on_the_wall():
-    for path in (courses.PROJECT / "autograder").glob("*.py"):
-        if path.name == "report.py":  # shows the date on which it was made
+    # The report and the views show the date; attempts are counted by the hour of people.
+    other_purposes = ("report/page.py", "views.py", "course/watch.py", "course/journal.py")
+    for path in (courses.PROJECT / "autograder").rglob("*.py"):
+        if path.as_posix().endswith(other_purposes):
             continue
         assert not re.search(r"time\.time\(|datetime\.now|\.utcnow|date\.today", path.read_text())

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,7 @@ from autograder.course.watch import HEALTH, News, State, Watcher
 from autograder.course.writer import Writer
 from autograder.plugins.autograde import SaveVerdicts
 from autograder.submission import files
-from autograder.views import Lines
+from autograder.views import Lines, LiveTable
 from lesson.results import newest_result
 from tests.support import courses
 from tests.support.courses import ASSIGNMENT
@@ -250,6 +251,37 @@ def test_what_fails_is_told_once_and_done_later(
     assert "30 of 30 points" in text_of(feedback(exchange, "ada-secret"))
 
 
+def test_a_locked_gradebook_costs_time_and_nothing_else(
+    course, exchange, right_result, monkeypatch
+):
+    """As when Formgrader writes for a long time."""
+    monkeypatch.setattr("autograder.course.watch._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("autograder.course.transaction._LOCKED_SECONDS", 0.01)
+    lock = sqlite3.connect(course / "gradebook.db", isolation_level=None)
+    start = Journal.start
+
+    def locking(journal, arrival):
+        start(journal, arrival)
+        if not unlocked:
+            lock.execute("BEGIN EXCLUSIVE")
+
+    class Unlocking(Watching):
+        def news(self, news):
+            if news.kind == "problem":
+                unlocked.append(news)
+                lock.rollback()
+            super().news(news)
+
+    unlocked = []
+    monkeypatch.setattr(Journal, "start", locking)
+    courses.submit(exchange, "ada", NOON)
+    view = Unlocking(course, courses.canned_workers(right_result), 2)
+    lock.close()
+    assert [news.kind for news in view.told] == ["problem", "graded"]
+    assert "database is locked" in view.told[0].text
+    assert courses.scores(course) == {"ada": [10, 10, 10]}
+
+
 def test_an_exchange_that_cannot_be_read_is_told_and_read_again(
     course, exchange, right_result, monkeypatch
 ):
@@ -431,6 +463,15 @@ def test_two_unix_users_share_an_exchange(course, exchange, right_result, open_f
 # Fairness
 
 
+def test_of_many_at_once_the_latest_is_graded(course, exchange, right_result):
+    for minute in range(30):
+        courses.submit(exchange, "ada", NOON + timedelta(minutes=minute), secret=f"secret{minute}")
+    view = watch(course, right_result, 21)
+    assert view.kinds() == [("ada", "replaced")] * 20 + [("ada", "graded")]
+    assert "30 of 30 points" in text_of(feedback(exchange, "secret29"))
+    assert "later one is graded" in text_of(feedback(exchange, "secret28"))
+
+
 def test_too_many_attempts_wait_for_the_hour_and_are_graded_then(
     course, exchange, right_result, monkeypatch
 ):
@@ -484,8 +525,7 @@ class Queue:
     def join(self, *students):
         for student in students:
             arrival = Arrival(f"{next(self._numbers)}", student, ASSIGNMENT, NOON)
-            for replaced in self.line.join(arrival):
-                del self.line.waiting[replaced.arrival.name]
+            self.line.join([arrival])
 
     def next(self):
         one = self.line.next(self.running, self.used)
@@ -574,6 +614,15 @@ def test_lines_are_for_people_or_for_programs(capsys):
         "attempt": 2,
         "seconds": 1.25,
     }
+
+
+def test_a_terminal_shows_a_table_of_counts(capsys):
+    with LiveTable() as table:
+        table.news(News("graded", "3 of 3 exercises right", "ada", ASSIGNMENT, 2, 1.25))
+        table.state(State(1, 0, "the disk is full", 2, 1, 3, {"graded": 7}, 12.5, 0.7))
+    shown = capsys.readouterr().out
+    for words in ("12.5", "0.7 s", "ada Initialization, attempt 2 graded", "the disk is full"):
+        assert words in shown
 
 
 def test_a_course_without_an_exchange_is_told_what_to_do(course, capsys):

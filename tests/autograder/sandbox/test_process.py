@@ -703,7 +703,7 @@ import os, sys
 sys.path.insert(0, {str(Path(bubblewrap.__file__).parents[2])!r})
 from autograder.sandbox.process import *
 process = StudentProcess({{}}, Limits())
-print(process._process._pid, flush=True)
+print(process._process.pid, flush=True)
 os.kill(os.getpid(), 9)
 """
     process = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True)

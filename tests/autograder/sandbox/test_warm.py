@@ -262,7 +262,7 @@ def test_the_end_of_a_template_is_no_fault_of_a_submission(templates):
 
 def test_a_template_ends_after_its_last_fork(templates):
     with StudentProcess({}, SMALL) as process:
-        init = os.pidfd_open(template_of(process)._sandbox._pid)
+        init = os.pidfd_open(template_of(process)._sandbox.pid)
         templates.close()
         assert printed(process, "print(1)") == "1\n"
     ended = select.poll()
@@ -310,7 +310,7 @@ def test_an_environment_in_the_scratch_space_has_no_template(templates, monkeypa
 def test_many_forks_leave_no_process_mount_or_descriptor_behind(victim):
     def left():
         sandbox = template_of(victim)._sandbox
-        mounts = Path(f"/proc/{sandbox._pid}/mountinfo").read_text().count("\n")
+        mounts = Path(f"/proc/{sandbox.pid}/mountinfo").read_text().count("\n")
         return mounts, len(os.listdir("/proc/self/fd")), template_of(victim).alive
 
     before = left()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import io
-import textwrap
+import itertools
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import mean, median
@@ -94,7 +95,7 @@ def _passed_figure(report: Report) -> dict[str, str]:
     ax.invert_yaxis()
     ax.set_xlim(0, 125)
     ax.set_xticks(range(0, 101, 20))
-    ax.set_title("Submissions that pass the tests")
+    ax.set_title("Submissions that pass the tests", loc="right")  # above the names, too
     ax.set_xlabel("share of submissions (%)")
     ax.set_ylabel("exercise")
     in_words = ", ".join(
@@ -104,8 +105,10 @@ def _passed_figure(report: Report) -> dict[str, str]:
 
 
 def _wrapped(title: str) -> str:
-    """A title in lines that leave room for the bar beside it."""
-    return "\n".join(textwrap.fill(part, 24) for part in title.replace(": ", ":\n").split("\n"))
+    """A title in lines that leave room for the bar beside it, broken between words if possible."""
+    parts = title.replace(": ", ":\n").split("\n")
+    lines = [re.findall(r".{1,24}$|.{1,24}(?<=[\s_/-])|.{1,24}", part) for part in parts]
+    return "\n".join(line.strip() for line in itertools.chain(*lines))
 
 
 def _svg(figure: Figure) -> str:

@@ -391,8 +391,11 @@ def _compiled(path: str, source: bytes) -> tuple[str, bytes] | None:
 
 
 def _are_in_the_way(one: str, other: str) -> bool:
-    """Whether two paths are equal, or one is a folder in the other."""
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+    """Whether two paths are equal, or one lies below the other or in a package of its name."""
+    package = other.removesuffix(".py")  # Python would import it in the place of the module
+    return any(f"{one}/".startswith(f"{place}/") for place in (other, package)) or (
+        f"{other}/".startswith(f"{one}/")
+    )
 
 
 def _plain(preprocessor: object) -> dict[str, object]:

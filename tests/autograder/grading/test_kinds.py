@@ -180,13 +180,15 @@ def test_what_a_student_hands_in_is_there_and_ours_stays(tmp_path):
     (theirs / "extra").mkdir(parents=True)
     for path, source in {"mine.py": "from extra.more import x", "extra/more.py": "x = 3"}.items():
         (theirs / path).write_text(source)
-    for path in ("ours.py", "own.py/in_the_way.py", "submission_secret.txt"):
+    # Python would import a package in the place of a module with the same name.
+    odd = ["link.py", "ours/__init__.py", "own.py/in_the_way.py"]
+    for path in ("ours.py", *odd[1:], "submission_secret.txt"):
         (theirs / path).parent.mkdir(exist_ok=True)
         (theirs / path).write_text("raise SystemError")
     (theirs / "link.py").symlink_to(tmp_path / "kind.ipynb")
     handed_in, left_out = read_beside(theirs, assignment)
     assert set(handed_in) == {"mine.py", "extra/more.py"}
-    assert left_out == ["link.py", "own.py/in_the_way.py"]
+    assert left_out == odd
     notebook = json.dumps(submission(kind, "s")).encode()
     graded = grade_submission(notebook, assignment, LIMITS, handed_in=handed_in)
     assert scores(graded) == [2]

@@ -35,7 +35,7 @@ _TIMESTAMP_FORM = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
     r"( ?(Z|[A-Z]{3,5}|[+-][0-9]{2}:?[0-9]{2}|(?P<zone>[A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+){1,2})))?"
 )
-_PATH_BESIDE = re.compile(r"(?:\w[\w .-]{0,80}/){0,4}\w[\w .-]{0,80}", re.ASCII)
+_PATH_BESIDE = re.compile(r"(?:\w[\w .,()+-]{0,80}/){0,4}\w[\w .,()+-]{0,80}")
 _FILES_BESIDE, _BYTES_BESIDE = 100, 8 * 2**20
 _ENTRIES_BESIDE = 1_000  # that are looked at, folders included
 MAX_BYTES_WITH_OUTPUTS = 512 * 2**20

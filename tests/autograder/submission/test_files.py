@@ -72,7 +72,7 @@ def test_no_text_at_all_makes_the_reader_of_times_fail(tmp_path):
 def test_only_plain_files_pass_and_all_else_is_named(assignment, tmp_path):
     folder = tmp_path / "submitted" / "bob" / "Initialization"
     (folder / "mine" / "deep" / "er").mkdir(parents=True)
-    plain = ["data.csv", "mine/rules.py", "mine/deep/er/notes.txt"]
+    plain = ["data (1).csv", "Übung.csv", "mine/rules.py", "mine/deep/er/notes.txt"]
     for name in [*plain, "init_utils.py", ".hidden", "Initialization.ipynb"]:
         (folder / name).write_text("mine")
     odd = ["page.HTML", "p.xhtml", "pic.svg", "esc\x1b[2J.txt", "no suffix"]

@@ -177,7 +177,7 @@ def assert_clean(folder: Path) -> int:
     for path in folder.rglob("*"):
         assert not path.is_symlink() and (path.is_dir() or path.is_file()), path
         name = str(path.relative_to(folder).as_posix()).partition("/Initialization/")[2]
-        assert re.fullmatch(r"[\w .-]*(/[\w .-]+){0,4}", name, re.ASCII), path
+        assert re.fullmatch(r"[\w .,()+-]*(/[\w .,()+-]+){0,4}", name), path
         if path.is_file():
             found += 1
             assert path.suffix not in (".html", ".HTML", ".svg", ".xhtml"), path

@@ -56,6 +56,10 @@ class NotTaken:
     reason: str
 
 
+class TakenBack(Exception):
+    """A submission is no longer in the exchange."""
+
+
 class Exchange:
     """The folders of one course in the exchange.
 
@@ -106,7 +110,7 @@ class Exchange:
                     yield found
 
     def _arrived(self, entry: os.DirEntry[str]) -> Arrival | NotTaken | None:
-        arrival = _parsed(entry.name)
+        arrival = parsed(entry.name)
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError:
@@ -136,11 +140,14 @@ class Exchange:
 
         Raises
         ------
-        FileNotFoundError
-            If it has been taken back.
+        TakenBack
+        OSError
+            If something of ours is missing or cannot be written.
         """
         folder = self.inbound / arrival.name
-        os.stat(folder)
+        if not folder.is_dir():
+            os.stat(self.inbound)  # if that is missing, the submission is not
+            raise TakenBack
         found = course.submission(arrival.student, folder)
         notes = [found.note]
         copy = Path(mkdtemp(prefix=".collected-", dir=course.root / files.STAGING))
@@ -188,7 +195,7 @@ class Exchange:
         return True
 
 
-def _parsed(name: str) -> Arrival | None:
+def parsed(name: str) -> Arrival | None:
     """Read the name of a folder: student, assignment, time and, in newer ones, random letters."""
     for parts in (name.rsplit("+", 3)[:3], name.rsplit("+", 2)):
         submitted = files.timestamp_in(parts[-1]) if len(parts) == 3 else None

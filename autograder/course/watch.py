@@ -30,7 +30,7 @@ from nbgrader.api import MissingEntry
 from autograder.assignment import AssignmentError
 from autograder.config import Grading
 from autograder.course.batch import Pool, Results, Workers, record, start_grading
-from autograder.course.exchange import Arrival, Exchange
+from autograder.course.exchange import Arrival, Exchange, TakenBack, parsed
 from autograder.course.folder import Course, CourseError
 from autograder.course.journal import HOUR, Journal
 from autograder.course.line import Line, Waiting
@@ -256,6 +256,8 @@ class Watcher:
         unfinished = self._journal.unfinished()
         is_new = not (self._done or unfinished)
         arrivals = [one for one in self._exchange.arrivals(self._done) if isinstance(one, Arrival)]
+        for name in unfinished.difference(arrival.name for arrival in arrivals):
+            self._end(Waiting(parsed(name), self._line.clock()), "gone")
         for course in self._courses.values():
             recorded = {}
             if (self._root / course.directory.submitted_directory).is_dir():
@@ -339,7 +341,7 @@ class Watcher:
             self._journal.start(arrival)
             try:
                 submission = self._exchange.collect(arrival, course)
-            except FileNotFoundError:
+            except TakenBack:
                 self._end(waiting, "gone")
                 return
             waiting.submission = replace(submission, attempt=waiting.attempt)

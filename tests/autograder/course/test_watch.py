@@ -46,7 +46,7 @@ def exchange(course: Path) -> Path:
 class Watching:
     """A view that stops the watcher once it has told enough."""
 
-    def __init__(self, course: Path, workers: Workers, enough: int, *, seconds: float = 120):
+    def __init__(self, course: Path, workers: Workers, enough: int):
         self.told: list[News] = []
         self.states: list[State] = []
         self._enough = enough
@@ -58,7 +58,7 @@ class Watching:
             calibrate=Course.calibrate,
             view=self,
         )
-        late = threading.Timer(seconds, self._watcher.stop)
+        late = threading.Timer(120, self._watcher.stop)
         late.start()
         try:
             with only_grader(course):
@@ -399,8 +399,47 @@ def test_a_submission_is_taken_when_nbgrader_has_finished_it(course, exchange):
 def test_a_submission_that_is_taken_back_is_told(course, exchange, right_result, monkeypatch):
     folder = courses.submit(exchange, "ada", NOON)
     start = Journal.start
-    monkeypatch.setattr(Journal, "start", lambda *a: (start(*a), shutil.rmtree(folder)))
-    assert watch(course, right_result, 1).kinds() == [("ada", "gone")]
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "start", lambda *a: (start(*a), shutil.rmtree(folder)))
+        assert watch(course, right_result, 1).kinds() == [("ada", "gone")]
+    folder = courses.submit(exchange, "bela", NOON)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Exchange, "collect", die)
+        watch(course, right_result, 1)
+    shutil.rmtree(folder)  # while nobody watches
+    assert watch(course, right_result, 1).kinds() == [("bela", "gone")]
+
+
+def test_an_exchange_that_is_gone_for_a_moment_costs_no_submission(
+    course, exchange, right_result, monkeypatch
+):
+    monkeypatch.setattr("autograder.course.watch._RETRY_SECONDS", 0.01)
+    courses.submit(exchange, "ada", NOON)
+    inbound, away = exchange / "inbound", exchange / "away"
+    start = Journal.start
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "start", lambda *a: (start(*a), inbound.rename(away)))
+        assert watch(course, right_result, 1).kinds() == [("", "problem")]
+    away.rename(inbound)
+    assert watch(course, right_result, 1).kinds() == [("ada", "graded")]
+
+
+def test_a_folder_of_ours_that_is_missing_costs_no_submission(
+    course, exchange, right_result, monkeypatch
+):
+    monkeypatch.setattr("autograder.course.watch._RETRY_SECONDS", 0.01)
+    courses.submit(exchange, "ada", NOON)
+    missing = [FileNotFoundError(2, "No such file or directory")]
+    stage = files.stage
+
+    def staging(*arguments):
+        if missing:
+            raise missing.pop()
+        stage(*arguments)
+
+    monkeypatch.setattr(files, "stage", staging)
+    kinds = [kind for _, kind in watch(course, right_result, 2).kinds()]
+    assert kinds == ["problem", "graded"]
 
 
 @pytest.fixture
@@ -475,7 +514,6 @@ def test_of_many_at_once_the_latest_is_graded(course, exchange, right_result):
 def test_too_many_attempts_wait_for_the_hour_and_are_graded_then(
     course, exchange, right_result, monkeypatch
 ):
-    hours = Hours(monkeypatch)
     for minute in range(5):
         courses.submit(exchange, "ada", NOON + timedelta(minutes=minute), secret=f"secret{minute}")
         assert [news.attempt for news in watch(course, right_result, 1).told] == [minute + 1]
@@ -486,20 +524,10 @@ def test_too_many_attempts_wait_for_the_hour_and_are_graded_then(
     courses.submit(exchange, "ada", NOON + timedelta(minutes=7), secret="seventh")
     assert watch(course, right_result, 2).kinds() == [("ada", "replaced"), ("ada", "waits")]
     assert "later one is graded" in text_of(feedback(exchange, "sixth"))
-    hours.pass_by(1)
+    now = time.time
+    monkeypatch.setattr("autograder.course.watch.time.time", lambda: now() + HOUR)
     assert watch(course, right_result, 1).kinds() == [("ada", "graded")]
     assert "30 of 30 points" in text_of(feedback(exchange, "seventh"))
-
-
-class Hours:
-    """Lets time pass, on the clock on the wall."""
-
-    def __init__(self, monkeypatch):
-        self._patch = monkeypatch
-
-    def pass_by(self, number):
-        now = time.time
-        self._patch.setattr("autograder.course.watch.time.time", lambda: now() + HOUR * number)
 
 
 def test_a_clock_that_is_put_back_costs_nobody_more_than_an_hour(tmp_path):

@@ -70,11 +70,6 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also run the cells tagged 'demonstration' (training and plots)",
     )
-    grade.add_argument(
-        "--no-sandbox",
-        action="store_true",
-        help="run student code unprotected, as you: only if you trust your class",
-    )
     grade.set_defaults(command=_grade)
 
     watch = commands.add_parser(
@@ -90,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         default="text",
         help="how each result is told where no terminal shows a table (default: %(default)s)",
     )
-    watch.set_defaults(command=_watch, no_sandbox=False)
+    watch.set_defaults(command=_watch)
 
     modes = commands.add_parser("modes", help="show where each test runs, and why")
     modes.add_argument("assignment", nargs="?", help="(default: all)")
@@ -180,8 +175,6 @@ def _grade(options: argparse.Namespace) -> int:
     from autograder.course.batch import only_grader
 
     courses = [Course(options.course, name) for name in _assignments(options)]
-    if options.no_sandbox:
-        print("autograder: WARNING: student code runs as you, without a sandbox.", file=sys.stderr)
     with only_grader(courses[0].root):
         new = _new_submissions(courses, options)
         misplaced = [] if options.students else _misplaced(courses)
@@ -242,7 +235,7 @@ def _assignments(options: argparse.Namespace) -> list[str]:
 
 
 def _require_sandbox(options: argparse.Namespace) -> None:
-    if not options.no_sandbox and not options.scheduler:
+    if not options.scheduler:
         check_sandbox()
         if templates.refusal:
             print(f"autograder: {COLD.format(templates.refusal)}", file=sys.stderr)
@@ -286,11 +279,12 @@ def _misplaced(courses: list[Course]) -> list[Path]:
 
 def _calibrate(course: Course, options: argparse.Namespace) -> None:
     try:
-        course.calibrate(sandboxed=not options.no_sandbox)
-    except SandboxUnavailable:
+        course.calibrate()
+    except SandboxUnavailable:  # here; the cluster's workers have one
         if not options.scheduler:
             raise
-        course.calibrate(sandboxed=False)  # this runs the instructor's own notebooks only
+        with _workers(options, 1) as workers, workers.make_executor() as executor:
+            course.calibrate(executor)
 
 
 def _grade_assignment(
@@ -305,7 +299,6 @@ def _grade_assignment(
             submissions,
             workers,
             full=options.full,
-            sandboxed=not options.no_sandbox,
             on_outcome=tell,
         )
     _print_table(course, outcomes)
@@ -326,7 +319,6 @@ def _workers(options: argparse.Namespace, jobs: int) -> AbstractContextManager[W
         ) from error
     return cluster_workers(
         options.scheduler,
-        sandboxed=not options.no_sandbox,
         warn=lambda text: print(f"autograder: {text}", file=sys.stderr),
     )
 

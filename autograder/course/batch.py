@@ -138,7 +138,6 @@ def grade_course(
     *,
     limits: Limits | None = None,
     full: bool = False,
-    sandboxed: bool = True,
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """Grade submissions on an executor and record the results.
@@ -150,7 +149,7 @@ def grade_course(
     workers : Workers
     limits : Limits or None
         Those of the course if None.
-    full, sandboxed
+    full : bool
         See `grade_submission`.
     on_outcome : callable
         Told of each outcome as soon as it has been recorded.
@@ -170,9 +169,7 @@ def grade_course(
     outcomes = []
 
     def submit(executor: Executor, submission: Submission) -> Future[Results]:
-        return start_grading(
-            executor, course, submission, limits=limits, full=full, sandboxed=sandboxed
-        )
+        return start_grading(executor, course, submission, limits=limits, full=full)
 
     with Writer(course) as writer, Pool(workers, submit) as pool:
         for submission, future in pool.results(_InOrder(submissions, workers.in_flight)):
@@ -189,7 +186,6 @@ def start_grading(
     *,
     limits: Limits | None = None,
     full: bool = False,
-    sandboxed: bool = True,
 ) -> Future[Results]:
     """Let an executor grade the notebooks of a submission; parameters as of `grade_course`."""
     futures: dict[str, Future[Graded]] = {}
@@ -210,7 +206,6 @@ def start_grading(
                 handed_in=beside,
                 full=full,
                 execute=course.executes,
-                sandboxed=sandboxed,
                 hidden=(str(course.root),),
             )
     return _together(futures)

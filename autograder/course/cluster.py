@@ -37,9 +37,7 @@ _START_A_WORKER = "python -m dask worker {scheduler} --nthreads 1"
 
 
 @contextlib.contextmanager
-def cluster_workers(
-    scheduler: str, sandboxed: bool, warn: Callable[[str], None]
-) -> Iterator[Workers]:
+def cluster_workers(scheduler: str, warn: Callable[[str], None]) -> Iterator[Workers]:
     """Use the workers of a running Dask cluster.
 
     A worker gets submissions only after it has shown that it has the same code and versions as
@@ -50,8 +48,6 @@ def cluster_workers(
     scheduler : str
         Its address, ``tcp://HOST:8786`` or ``tls://HOST:8786``. Certificates come from Dask's own
         configuration.
-    sandboxed : bool
-        Whether the workers must have a sandbox.
     warn : callable
         Told in words which worker cannot be used, and why.
 
@@ -76,7 +72,7 @@ def cluster_workers(
             "Start one with: python -m dask scheduler"
         ) from error
     with client:
-        check = Check(ENVIRONMENT, sandboxed, topic=f"autograder-{client.id}")
+        check = Check(ENVIRONMENT, topic=f"autograder-{client.id}")
         warn_once = _once(warn)
         client.subscribe_topic(check.topic, lambda event: warn_once(event[1]))
         try:
@@ -124,11 +120,10 @@ class Check(WorkerPlugin):
         On a worker: why it is not fit; empty otherwise.
     """
 
-    def __init__(self, expected: dict[str, str], sandboxed: bool, topic: str) -> None:
+    def __init__(self, expected: dict[str, str], topic: str) -> None:
         self._expected = expected
-        self._sandboxed = sandboxed
         self.topic = topic
-        self.token = f"autograder-{sandboxed}-{'-'.join(expected.values())}"
+        self.token = f"autograder-{'-'.join(expected.values())}"
         self.problem = ""
 
     async def setup(self, worker: Worker) -> None:
@@ -154,11 +149,10 @@ class Check(WorkerPlugin):
         ]
         if differences:
             return f"{', '.join(differences)}. Install the same everywhere and start it again."
-        if self._sandboxed:
-            try:
-                process.check_sandbox()
-            except process.SandboxUnavailable as error:
-                return str(error)
+        try:
+            process.check_sandbox()
+        except process.SandboxUnavailable as error:
+            return str(error)
         return ""
 
 

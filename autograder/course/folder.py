@@ -7,6 +7,7 @@ import importlib
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -139,15 +140,15 @@ class Course:
         """What to call a test: its grade id, with the notebook where there are several."""
         return test if len(self.notebooks) == 1 else f"{notebook}/{test}"
 
-    def calibrate(self, sandboxed: bool = True) -> None:
+    def calibrate(self, executor: Executor | None = None) -> None:
         """Decide for each test cell where it runs, see `autograder.grading.calibration`."""
         for name, assignment in self.notebooks.items():
             self.notebooks[name], self.reasons[name] = calibrated(
                 assignment,
                 f"{self.assignment_id}/{name}.ipynb",
                 self.limits,
-                sandboxed=sandboxed,
                 course=self.root,
+                executor=executor,
             )
 
     def read_tests(self) -> None:

@@ -18,8 +18,10 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence, Set
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from autograder.assignment import (
     Assignment,
@@ -56,8 +58,8 @@ def calibrated(
     name: str,
     limits: Limits,
     *,
-    sandboxed: bool = True,
     course: Path | None = None,
+    executor: Executor | None = None,
 ) -> tuple[Assignment, dict[str, str]]:
     """Say of each test where it runs.
 
@@ -67,10 +69,10 @@ def calibrated(
     name : str
         What to call the notebook in messages.
     limits : Limits
-    sandboxed : bool
-        False runs the instructor's notebooks without a sandbox, too.
     course : Path or None
         Course folder; results are kept there, by content, and the sandbox does not show it.
+    executor : Executor or None
+        Where the instructor's notebooks run; None runs them in this process's sandboxes.
 
     Returns
     -------
@@ -90,10 +92,10 @@ def calibrated(
     found = _read(kept) if kept else None
     if found is None:
         hidden = (str(course),) if course else ()
-        modules = _modules_of_solution(assignment, limits, sandboxed, hidden)
-        assignment = replace(assignment, modules=tuple(modules))
-        reasons = _calibrate(assignment, name, limits, sandboxed, hidden)
-        found = {"reasons": reasons, "modules": modules}
+        if executor:
+            found = executor.submit(_tried, assignment, name, limits, hidden).result()
+        else:
+            found = _tried(assignment, name, limits, hidden)
         if kept:
             _write(kept, found)
     reasons = found["reasons"]
@@ -101,14 +103,23 @@ def calibrated(
     return replace(assignment, inside=frozenset(reasons), modules=modules), reasons
 
 
+def _tried(
+    assignment: Assignment, name: str, limits: Limits, hidden: tuple[str, ...]
+) -> dict[str, Any]:
+    """Run the instructor's notebooks in sandboxes, and return what is kept of that."""
+    modules = _modules_of_solution(assignment, limits, hidden)
+    assignment = replace(assignment, modules=tuple(modules))
+    return {"reasons": _calibrate(assignment, name, limits, hidden), "modules": modules}
+
+
 def _modules_of_solution(
-    assignment: Assignment, limits: Limits, sandboxed: bool, hidden: tuple[str, ...]
+    assignment: Assignment, limits: Limits, hidden: tuple[str, ...]
 ) -> list[str]:
     """What a sandbox may have loaded before it meets a submission; no hidden test has a say."""
     files = assignment.files_with({})
     with (
         contextlib.suppress(ProcessDied),
-        StudentProcess(files, limits, sandboxed, hidden) as process,
+        StudentProcess(files, limits, hidden) as process,
     ):
         for ours, released in zip(assignment.cells, assignment.released_cells(), strict=True):
             kind = role(ours)
@@ -130,7 +141,7 @@ def _kept(assignment: Assignment, limits: Limits, course: Path) -> Path:
 
 
 def _calibrate(
-    assignment: Assignment, name: str, limits: Limits, sandboxed: bool, hidden: tuple[str, ...]
+    assignment: Assignment, name: str, limits: Limits, hidden: tuple[str, ...]
 ) -> dict[str, str]:
     tests = list(assignment.points())
     if not tests:
@@ -140,7 +151,7 @@ def _calibrate(
 
     def grade(notebook: bytes, inside: Sequence[str]) -> dict[str, tuple]:
         way = replace(assignment, inside=frozenset(inside))
-        return first_verdicts(notebook, way, limits, sandboxed, hidden)
+        return first_verdicts(notebook, way, limits, hidden)
 
     solution, release = assignment.notebook, assignment.released()
     inside = grade(solution, tests)

@@ -77,7 +77,6 @@ def grade_submission(
     handed_in: Mapping[str, bytes] = MappingProxyType({}),
     full: bool = False,
     execute: bool = True,
-    sandboxed: bool = True,
     hidden: tuple[str, ...] = (),
 ) -> Graded:
     """Grade the notebook `submission`.
@@ -94,8 +93,6 @@ def grade_submission(
         Run the cells tagged ``demonstration`` as well.
     execute : bool
         False runs nothing and judges, as nbgrader does, the outputs that the student saved.
-    sandboxed : bool
-        False runs student code without bubblewrap: for people who trust their class.
     hidden : tuple of str
         Folders that the sandbox must not show even if they lie inside the Python environment,
         such as the course.
@@ -127,7 +124,6 @@ def grade_submission(
             handed_in,
             limits,
             full,
-            sandboxed,
             hidden,
             seconds,
             deadline,
@@ -147,13 +143,13 @@ def grade_submission(
 
 
 def first_verdicts(
-    submission: bytes, assignment: Assignment, limits: Limits, sandboxed: bool, hidden: tuple
+    submission: bytes, assignment: Assignment, limits: Limits, hidden: tuple
 ) -> dict[str, Verdict]:
     """What the tests say of one of the instructor's own notebooks, without second chances."""
     notebook = rebuild(assignment, read_submission(submission)).notebook
     seconds = dict.fromkeys(("start", "cells", "tests"), 0.0)
     deadline = time.monotonic() + limits.total_seconds
-    run = _Run.of(notebook, assignment, {}, limits, False, sandboxed, hidden, seconds, deadline)
+    run = _Run.of(notebook, assignment, {}, limits, False, hidden, seconds, deadline)
     return run.grade(second_chance=False)
 
 
@@ -259,7 +255,6 @@ class _Run:
         handed_in: Mapping[str, bytes],
         limits: Limits,
         full: bool,
-        sandboxed: bool,
         hidden: tuple[str, ...],
         seconds: dict[str, float],
         deadline: float,
@@ -268,7 +263,6 @@ class _Run:
             StudentProcess,
             assignment.files_with(handed_in),
             limits,
-            sandboxed=sandboxed,
             hidden=hidden,
             modules=assignment.modules,
             common=assignment.files_with({}),

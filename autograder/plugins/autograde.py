@@ -159,9 +159,6 @@ class SubmissionExporter(NotebookExporter):
 class Grade(NbGraderPreprocessor):
     """Grades the submission in the sandbox and continues with the executed notebook."""
 
-    sandboxed = Bool(True, help="Whether to run student code in the bubblewrap sandbox").tag(
-        config=True
-    )
     full = Bool(False, help="Whether to run the cells tagged demonstration as well").tag(
         config=True
     )
@@ -171,9 +168,7 @@ class Grade(NbGraderPreprocessor):
     ) -> tuple[NotebookNode, ResourcesDict]:
         exporter: SubmissionExporter = self.parent
         names = resources["nbgrader"]
-        assignment, limits = read_notebook(
-            exporter.parent, names["assignment"], names["notebook"], self.sandboxed
-        )
+        assignment, limits = read_notebook(exporter.parent, names["assignment"], names["notebook"])
         if exporter.beside is None:
             raise OSError(f"{exporter.submitted} could not be copied.")
         _refuse_odd_timestamp(exporter.submitted)
@@ -189,7 +184,6 @@ class Grade(NbGraderPreprocessor):
                 handed_in=exporter.beside.files,
                 full=self.full,
                 execute=Grading(parent=exporter.parent).executes(),
-                sandboxed=self.sandboxed,
                 hidden=(exporter.parent.coursedir.root,),
             )
         graded.mention(exporter.beside.left_out)
@@ -298,7 +292,7 @@ class SaveVerdicts(SaveAutoGrades):
 
 
 def read_notebook(
-    converter: Autograde, assignment: str, notebook: str, sandboxed: bool
+    converter: Autograde, assignment: str, notebook: str
 ) -> tuple[Assignment, Limits]:
     """Read a notebook from the course's own source folder, and say where its tests run."""
     course = converter.coursedir
@@ -313,7 +307,6 @@ def read_notebook(
         found[notebook],
         f"{assignment}/{notebook}.ipynb",
         limits,
-        sandboxed=sandboxed,
         course=Path(course.root),
     )
     return calibrated_one, limits

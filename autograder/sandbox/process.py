@@ -26,7 +26,6 @@ What this does not cover
       other's memory, student code can take over bubblewrap's first process. That lives in the same
       sandbox; but it is the one that ends all others if the grader itself is killed by -9. Then
       only the limit on CPU time is left.
-    - Without a sandbox (``sandboxed=False``), everything but the limits of each process.
 
 Why not a Jupyter kernel: its five ZeroMQ channels and their socket files would have to be shared
 with the sandbox, the size of a message is known only when it is in memory, and it starts more
@@ -41,7 +40,6 @@ import math
 import shutil
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -51,7 +49,7 @@ from typing import Any, NamedTuple, NoReturn, Self
 import numpy as np
 
 from autograder.limits import MEGABYTE, Limits
-from autograder.sandbox import bubblewrap, cgroup, program, protocol, unconfined, warm
+from autograder.sandbox import bubblewrap, cgroup, program, protocol, warm
 
 _PROGRAM = Path(__file__).with_name("program.py")
 START_SECONDS = 60
@@ -59,8 +57,7 @@ _THREADS_OF_BUBBLEWRAP = 1  # the first process of a sandbox is its own
 _ENDING_SECONDS = 2  # for a process to end that has closed its side of the socket
 _LOOK_SECONDS = 0.2  # between two looks at the memory of a sandbox
 _HOW_TO_INSTALL = """\
-Install it with: sudo apt-get install bubblewrap
-If you trust the whole class with this account: --no-sandbox"""
+Install it with: sudo apt-get install bubblewrap"""
 _HOW_TO_ALLOW = """\
 bubblewrap is installed, but it cannot make a sandbox here. What to do:
   - Ubuntu 24.04 and newer: allow it by an AppArmor profile for /usr/bin/bwrap (package
@@ -68,8 +65,7 @@ bubblewrap is installed, but it cannot make a sandbox here. What to do:
     sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0
   - Debian: sudo sysctl kernel.unprivileged_userns_clone=1
   - in a container (Docker, Podman): see docs/containers.md
-  - `python -m autograder doctor` says what is missing
-  - If you trust the whole class with this account: --no-sandbox"""
+  - `python -m autograder doctor` says what is missing"""
 
 _FIND_FONTS = """
 import os, pathlib
@@ -142,8 +138,6 @@ class StudentProcess:
     files : mapping of str to bytes
         Files of the assignment, by name; they lie in the working directory of the process.
     limits : Limits
-    sandboxed : bool
-        False runs the process with all rights of this one. For people who trust their class.
     hidden : sequence of Path
         Folders that must not be seen even if they lie inside the Python environment.
     modules : sequence of str
@@ -167,14 +161,13 @@ class StudentProcess:
         self,
         files: Mapping[str, bytes],
         limits: Limits,
-        sandboxed: bool = True,
         hidden: Sequence[Path] = (),
         modules: Sequence[str] = (),
         common: Mapping[str, bytes] = MappingProxyType({}),
         alone: bool = False,
         seconds: float = START_SECONDS,
     ) -> None:
-        fonts = {} if alone else _known_fonts(sandboxed)
+        fonts = {} if alone else _known_fonts()
         self.limits = limits
         self.printed = ""  # by the last call
         self._requests = 0
@@ -185,19 +178,13 @@ class StudentProcess:
             self._channel, far_end = socket.socketpair()
             self._resources.callback(self._channel.close)
             with far_end:
-                if sandboxed:
-                    scratch = bubblewrap.SCRATCH
-                    sizes = (far_end.fileno(), limits.scratch_bytes)
-                    kind = warm.Kind.of(modules, hidden, common, fonts)
-                    fork = None if alone else warm.templates.fork(*sizes, kind)
-                    self._process = fork or bubblewrap.Bubblewrap(_PROGRAM, *sizes, hidden)
-                    if fork:  # it has these already
-                        files = {k: v for k, v in files.items() if common.get(k) != v}
-                        fonts = {}
-                else:
-                    scratch = tempfile.mkdtemp(prefix="student-")
-                    self._resources.callback(shutil.rmtree, scratch, ignore_errors=True)
-                    self._process = unconfined.Unconfined(_PROGRAM, far_end.fileno())
+                sizes = (far_end.fileno(), limits.scratch_bytes)
+                kind = warm.Kind.of(modules, hidden, common, fonts)
+                fork = None if alone else warm.templates.fork(*sizes, kind)
+                self._process = fork or bubblewrap.Bubblewrap(_PROGRAM, *sizes, hidden)
+                if fork:  # it has these already
+                    files = {k: v for k, v in files.items() if common.get(k) != v}
+                    fonts = {}
             self._resources.callback(self._leave_group)
             self._resources.callback(self._process.kill)
             settings = {
@@ -205,8 +192,7 @@ class StudentProcess:
                 "matplotlib_cache": program.as_base64(fonts),
                 "limits": dataclasses.asdict(limits),
                 "packages": [str(folder) for folder in bubblewrap.package_folders()],
-                "sandboxed": sandboxed,
-                "scratch": scratch,
+                "scratch": bubblewrap.SCRATCH,
                 "user": self._process.user,
             }
             deadline = time.monotonic() + seconds
@@ -217,8 +203,7 @@ class StudentProcess:
                     f"Python does not start in the sandbox: {answer['failed']}\n"
                     "All users must be able to read it and its packages (chmod -R o+rX)."
                 )
-            if sandboxed:
-                self._join_group()
+            self._join_group()
             self._next_look = 0.0
         except bubblewrap.CannotStart as error:
             self.close()
@@ -431,13 +416,13 @@ def check_sandbox() -> None:
 
 
 @functools.cache
-def _known_fonts(sandboxed: bool) -> dict[str, bytes]:
+def _known_fonts() -> dict[str, bytes]:
     """Let Matplotlib look for fonts once, in a sandbox in which no student code runs.
 
     It takes a third of the time in which Matplotlib is imported. The sandbox shows other fonts than
     the machine has.
     """
-    with StudentProcess({}, Limits(), sandboxed, alone=True) as process:
+    with StudentProcess({}, Limits(), alone=True) as process:
         process.run_cell(_FIND_FONTS, START_SECONDS)
         files = process.call("font_files", [], START_SECONDS)
     # A list of very many fonts does not pass the gate; then matplotlib makes its own.

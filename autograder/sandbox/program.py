@@ -56,7 +56,7 @@ class Channel:
         return bytes(data)
 
 
-def limit_resources(limits: dict, count_processes: bool) -> None:
+def limit_resources(limits: dict) -> None:
     """Set the limits that the kernel keeps for each process, for good."""
     import resource  # not at the top: our side uses the encoder below, also on Windows
 
@@ -67,9 +67,8 @@ def limit_resources(limits: dict, count_processes: bool) -> None:
         resource.RLIMIT_NOFILE: 128,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_NPROC: limits["processes"],
     }
-    if count_processes:
-        values[resource.RLIMIT_NPROC] = limits["processes"]
     for kind, value in values.items():
         hard = resource.getrlimit(kind)[1]
         if hard != resource.RLIM_INFINITY:
@@ -473,7 +472,7 @@ def start(settings: dict, kit: Kit | None) -> Server:
         file.write("1000")  # if the machine runs out of memory, this process goes first
     if settings["user"] is not None:
         become(settings["user"])
-    limit_resources(settings["limits"], count_processes=settings["sandboxed"])
+    limit_resources(settings["limits"])
     work = os.path.join(settings["scratch"], "work")
     os.makedirs(work)
     os.environ["PWD"] = work

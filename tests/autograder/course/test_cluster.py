@@ -181,12 +181,12 @@ def test_workers_that_would_grade_differently_get_nothing_to_do(scheduler, tmp_p
         started.enter_context(unfit[0][0])
         wait_for_workers(scheduler, 1)
         with pytest.raises(CourseError, match="None of the 1 workers"):
-            cluster_workers(scheduler, True, said.put).__enter__()
+            cluster_workers(scheduler, said.put).__enter__()
         assert unfit[0][1] in said.get_nowait()  # before the run ends, not after
         # With a fit one, work goes on; those who come later are looked at as well.
         fit = started.enter_context(worker(scheduler))
         wait_for_workers(scheduler, 2)
-        with cluster_workers(scheduler, True, said.put) as workers:
+        with cluster_workers(scheduler, said.put) as workers:
             assert unfit[0][1] in said.get(timeout=60)
             for process, reason in unfit[1:]:
                 started.enter_context(process)
@@ -207,11 +207,12 @@ def test_a_cluster_gives_the_same_results(cluster, certificates, submitted, caps
     assert_all_graded(submitted)
 
 
-def test_a_watcher_may_use_a_cluster(cluster, certificates, course):
+def test_a_watcher_without_a_sandbox_of_its_own_may_use_a_cluster(cluster, certificates, course):
+    """The workers try the instructor's solution, too."""
     exchange = courses.make_exchange(course)
     notebook = courses.filled_in(exchange, WRONG_HE)
     courses.submit(exchange, "ada", datetime(2026, 3, 2), content=notebook)
-    environment = as_environment(certificates)
+    environment = as_environment(certificates) | {"PATH": os.path.dirname(sys.executable)}
     with courses.watching(course, "--scheduler", cluster[0], **environment) as (_, told):
         assert next(told)["kind"] == "graded"
     assert courses.scores(course) == {"ada": [10, 10, 0]}
@@ -226,7 +227,7 @@ def test_tests_that_run_inside_and_files_handed_in_travel_as_well(cluster, certi
     address, _ = cluster
     with (
         dask_config.set(certificates),
-        cluster_workers(address, True, print) as workers,
+        cluster_workers(address, print) as workers,
         workers.make_executor() as executor,
     ):
         data, beside = json.dumps(notebook).encode(), {"mine.py": b"x = 1"}
@@ -239,7 +240,7 @@ def test_what_was_sent_does_not_stay_in_memory(cluster, certificates):
     address, _ = cluster
     with (
         dask_config.set(certificates),
-        cluster_workers(address, True, print) as workers,
+        cluster_workers(address, print) as workers,
         workers.make_executor() as executor,
     ):
         before = psutil.Process().memory_info().rss
@@ -275,7 +276,7 @@ def test_a_submission_that_takes_its_worker_along_is_set_aside(submitted, tmp_pa
     """On the only worker, which its nanny starts again each time."""
     with dask_scheduler(tmp_path / "scheduler.json") as (_, address), worker(address):
         wait_for_workers(address, 1)
-        with cluster_workers(address, sandboxed=True, warn=print) as workers:
+        with cluster_workers(address, warn=print) as workers:
             course = Course(submitted, courses.ASSIGNMENT)
             make_executor = workers.make_executor
             deadly = dataclasses.replace(

@@ -99,7 +99,7 @@ def test_every_student_can_fetch_a_page_with_the_own_score(graded):
     assert len(list(exchange.glob("*.html"))) == 2 * len(quickstart.scores(course))
 
 
-def test_no_sandbox_no_grading_whatever_the_configuration_says(graded, tmp_path):
+def test_nothing_runs_outside_the_sandbox_whatever_the_configuration_says(graded, tmp_path):
     """The recorder once took its preprocessors from the configuration: nbgrader's own execute."""
     course = courses.copy_of(graded[0], tmp_path / "course")
     config = course / "nbgrader_config.py"

@@ -206,7 +206,7 @@ def slow_process(clock, start, cell, fails_at):
     class Slow:
         runs = 0
 
-        def __init__(self, files, limits, sandboxed, hidden, modules, common, seconds):
+        def __init__(self, files, limits, hidden, modules, common, seconds):
             clock.now += seconds * start
 
         def _spend(self, seconds):

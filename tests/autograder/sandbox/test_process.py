@@ -745,7 +745,6 @@ def test_where_namespaces_are_refused_the_message_says_what_to_do(cold, monkeypa
     ) as caught:
         sandbox.check_sandbox()
     assert "kernel.apparmor_restrict_unprivileged_userns" in str(caught.value)
-    assert "--no-sandbox" in str(caught.value)
 
 
 def test_a_sandbox_that_cannot_be_furnished_says_why(cold, monkeypatch):
@@ -754,17 +753,6 @@ def test_a_sandbox_that_cannot_be_furnished_says_why(cold, monkeypatch):
     with pytest.raises(SandboxUnavailable, match="/nowhere: No such file"):
         StudentProcess({}, SMALL)
     assert len(os.listdir("/proc/self/fd")) == descriptors
-
-
-def test_without_a_sandbox_the_same_code_gives_the_same_answers():
-    with StudentProcess(FILES, SMALL, sandboxed=False) as process:
-        assert printed(process, "import helper, socket; print(helper.answer)") == "42\n"
-        assert text_of(process.run_cell(INSIDE, SECONDS)) == ""
-        assert process.run_cell(INSIDE, SECONDS).failed
-        printed(process, "import os\nfolder = os.getcwd()\ndef where(): return folder")
-        folder = process.call("where", [], SECONDS)
-        assert os.path.isdir(folder)
-    assert not os.path.exists(folder)
 
 
 def test_the_program_inside_needs_nothing_of_this_package():

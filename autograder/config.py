@@ -101,18 +101,18 @@ def configure(
     c.Grading.rules = dict(rules or {})
     c.Grading.points_per_violation = points_per_violation
 
-    c.Autograde.exporter_class = "autograder.plugins.autograde.SubmissionExporter"
-    c.Autograde.sanitize_preprocessors = ["autograder.plugins.autograde.Grade"]
+    c.Autograde.exporter_class = "autograder.nbgrader_plugin.autograde.SubmissionExporter"
+    c.Autograde.sanitize_preprocessors = ["autograder.nbgrader_plugin.autograde.Grade"]
     c.Autograde.autograde_preprocessors = [
-        "autograder.plugins.autograde.SaveVerdicts",
+        "autograder.nbgrader_plugin.autograde.SaveVerdicts",
         "nbgrader.preprocessors.AssignLatePenalties",
     ]
     c.GenerateAssignment.pre_convert_hook = "autograder.assignment.refuse_unmade_links"
     # nbgrader's own page needs the network and runs scripts.
-    c.GenerateFeedback.exporter_class = "autograder.plugins.feedback.FeedbackExporter"
+    c.GenerateFeedback.exporter_class = "autograder.nbgrader_plugin.feedback.FeedbackExporter"
     c.GenerateFeedback.preprocessors = [
-        "autograder.plugins.feedback.ReadGradebook",
-        "autograder.plugins.feedback.MakeReleasable",
+        "autograder.nbgrader_plugin.feedback.ReadGradebook",
+        "autograder.nbgrader_plugin.feedback.MakeReleasable",
     ]
     c.Application.logging_config = {
         "filters": {"printable": {"()": "autograder.text.Printable"}},

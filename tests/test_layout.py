@@ -18,10 +18,10 @@ PRODUCTS = {
 }
 LESSON = {"lesson", "init_utils", "public_tests"}
 ABOVE = {  # what a room must not import, because it stands on it
-    "submission": {"grading", "course", "plugins", "report", "cli"},
-    "sandbox": {"submission", "grading", "course", "plugins", "report", "cli"},
-    "grading": {"course", "plugins", "report", "cli"},
-    "course": {"plugins", "report", "cli"},
+    "submission": {"grading", "course", "nbgrader_plugin", "report", "cli"},
+    "sandbox": {"submission", "grading", "course", "nbgrader_plugin", "report", "cli"},
+    "grading": {"course", "nbgrader_plugin", "report", "cli"},
+    "course": {"nbgrader_plugin", "report", "cli"},
 }
 
 

@@ -33,7 +33,7 @@ from autograder.course.batch import Pool, Results, Workers, record, start_gradin
 from autograder.course.exchange import Arrival, Exchange, TakenBack, parsed
 from autograder.course.folder import Course, CourseError
 from autograder.course.journal import HOUR, Journal
-from autograder.course.line import Line, Waiting
+from autograder.course.queue import Line, Waiting
 from autograder.course.writer import NotRecorded, Writer
 from autograder.facts import Attempt
 from autograder.pages import render

@@ -179,7 +179,10 @@ class _Autograde(Autograde):
     def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
         self.exporter_class = _Exporter
-        self.preprocessors = ["autograder.plugins.autograde.SaveVerdicts", AssignLatePenalties]
+        self.preprocessors = [
+            "autograder.nbgrader_plugin.autograde.SaveVerdicts",
+            AssignLatePenalties,
+        ]
         self.pre_convert_hook = None
         self.force = True
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from autograder.assignment import Role, answers_tested_by, grade_id, role
 from autograder.course.folder import Course, CourseError
 from autograder.facts import Facts
-from autograder.plugins.feedback import headings
+from autograder.nbgrader_plugin.feedback import headings
 from autograder.text import readable
 
 _WHY_SET_BY_HAND = "A score set by hand was kept when it was graded again: is it still right?"

@@ -409,7 +409,7 @@ def test_a_result_that_cannot_be_recorded_leaves_the_gradebook_as_it_was(
 ):
     for student in ("ada", "bela"):
         courses.hand_in_file(course, student, b"not looked at")
-    add_comment = "autograder.plugins.autograde.SaveVerdicts._add_comment"
+    add_comment = "autograder.nbgrader_plugin.autograde.SaveVerdicts._add_comment"
 
     def fail_for_ada(saver, cell, resources):
         if saver.student_id == "ada":

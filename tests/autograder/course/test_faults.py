@@ -29,7 +29,7 @@ from autograder.course.folder import Course, Submission
 from autograder.course.writer import Writer
 from autograder.grading import run, session
 from autograder.grading.run import grade_submission
-from autograder.plugins.feedback import FeedbackExporter
+from autograder.nbgrader_plugin.feedback import FeedbackExporter
 from autograder.sandbox.process import StudentProcess
 from autograder.submission import files
 from tests.support import courses

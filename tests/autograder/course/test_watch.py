@@ -24,10 +24,10 @@ from autograder.course.batch import Workers, grade_course, new_submissions, only
 from autograder.course.exchange import Arrival, Exchange, NotTaken
 from autograder.course.folder import Course
 from autograder.course.journal import HOUR, Journal
-from autograder.course.line import Line
+from autograder.course.queue import Line
 from autograder.course.watch import HEALTH, News, State, Watcher
 from autograder.course.writer import Writer
-from autograder.plugins.autograde import SaveVerdicts
+from autograder.nbgrader_plugin.autograde import SaveVerdicts
 from autograder.submission import files
 from autograder.views import Lines, LiveTable
 from lesson.results import newest_result

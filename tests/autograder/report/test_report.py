@@ -17,7 +17,7 @@ from autograder.course.folder import Course
 from autograder.facts import Facts, Repair, RuleViolation, Verdict
 from autograder.report.data import read_report
 from autograder.report.lms import LMS_COLUMNS, write_csv
-from tests.autograder.plugins.test_feedback import active_parts, words
+from tests.autograder.nbgrader_plugin.test_feedback import active_parts, words
 from tests.support import courses
 
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type <.*> not in session")

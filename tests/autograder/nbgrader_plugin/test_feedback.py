@@ -12,7 +12,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import notebook_hash
 
 from autograder.course.folder import Course
-from autograder.plugins.feedback import _shown
+from autograder.nbgrader_plugin.feedback import _shown
 from tests.support import browser, courses
 from tests.support.mistakes import MISTAKES
 

@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from html import escape
 
-from lesson.diagnosis import Diagnosis, diagnose
-from lesson.messages import MESSAGES
+from lesson.causes import ERRORS, Diagnosis
 
 # Where the box is shown, the same words in red below it would only repeat it.
 _STYLE = """<style>
@@ -48,7 +47,7 @@ def show_failure(message: str, case: str, hint: str, code: str) -> None:
     code : str
         Short stable name of the diagnosis.
     """
-    is_error = code.startswith("raises-") or "{where}" in MESSAGES.get(code, ("",))[0]
+    is_error = code in ERRORS
     kind, title = ("error", "! Error") if is_error else ("wrong", "✗ Not right yet")
     _show(kind, title, [("", message), ("", case), ("Hint: ", hint)], code)
 
@@ -94,7 +93,7 @@ def why_missing(name: str, inputs: Sequence[str], transform: Callable[[str], str
             re.search(r"^ *def (?!initialize_parameters_)\w+\(layers_dims", source, re.M)
             for source in inputs
         )
-        return diagnose("wrong-name" if renamed else "cell-not-run", name=name)
+        return Diagnosis("wrong-name" if renamed else "cell-not-run", {"name": name})
     try:
         compile(transform(cells[-1]), "cell", "exec", dont_inherit=True)
     except SyntaxError as error:
@@ -102,5 +101,6 @@ def why_missing(name: str, inputs: Sequence[str], transform: Callable[[str], str
         number = error.lineno or 1
         line = lines[number - 1].strip() if number <= len(lines) else ""
         reason = error.msg.partition(". ")[0]  # what follows is a guess, and often leads away
-        return diagnose("cell-not-python", name=name, line=number, text=line, error=reason)
-    return diagnose("cell-stopped", name=name)
+        fields = {"name": name, "line": number, "text": line, "error": reason}
+        return Diagnosis("cell-not-python", fields)
+    return Diagnosis("cell-stopped", {"name": name})

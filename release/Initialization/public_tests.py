@@ -2,8 +2,8 @@
 
 Each test calls your function for three architectures and compares what comes back with the
 numbers at the end of this file, in this order: a dictionary, its keys, types, shapes, values, and
-whether the argument was left as it was. The first thing that is wrong is reported; `diagnosis.py`
-finds the words for it.
+whether the argument was left as it was. The first thing that is wrong is reported, in the words of
+`lesson/causes.py`.
 """
 
 import os
@@ -12,19 +12,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise, repeat
 
 import numpy as np
 
 from lesson import box
-from lesson.diagnosis import (
-    Attempt,
-    Diagnosis,
-    check_structure,
-    check_values,
-    diagnose,
-    explain_error,
-    type_name,
-)
+from lesson.causes import HIDDEN, Diagnosis, translate, type_name
+from lesson.diagnosis import Call, diagnose
 
 EXERCISES = ("zeros", "random", "he")
 SECONDS_FOR_CALLS = 10
@@ -33,21 +27,29 @@ SECONDS_FOR_CALLS = 10
 class WrongAnswer(AssertionError):
     """An answer is wrong.
 
-    Parameters
+    Attributes
     ----------
-    message : str
-        What was found and what was expected.
-    hint : str
-        What to look at next.
     code : str
         Short stable name of the diagnosis, such as `scale-xavier`.
+    message : str
+        What was found and what was expected.
     case : str
-        The same for one architecture, with numbers.
+        The same for one architecture, with numbers; empty for a hidden check.
+    hint : str
+        What to look at next.
+    fields : dict
+        What stands in the braces of these sentences in `lesson/causes.py`.
     """
 
-    def __init__(self, message: str, hint: str, code: str, case: str = ""):
-        super().__init__(f"{message}{case and ' '}{case}\nHint: {hint}\n[{code}]")
-        self.message, self.case, self.hint, self.code = message, case, hint, code
+    def __init__(self, wrong: Diagnosis, hidden: bool = False):
+        self.code, self.message, self.hint = wrong.code, wrong.message, wrong.hint
+        self.case, self.fields = wrong.case, wrong.fields
+        if hidden:  # no expected value, no layer size
+            self.message = translate("hidden", HIDDEN).format(message=wrong.message)
+            self.case, self.fields = "", wrong.fields_in_words
+        super().__init__(
+            f"{self.message}{self.case and ' '}{self.case}\nHint: {self.hint}\n[{self.code}]"
+        )
         self._shown = False
 
     def _render_traceback_(self) -> list[str]:
@@ -114,40 +116,22 @@ def check_hidden(
     if exercise not in EXERCISES:
         raise ValueError(f"exercise is {exercise!r}, expected one of {', '.join(EXERCISES)}.")
     cases = []
-    for layers_dims in architectures:
-        _check_architecture(layers_dims)
-        cases.append((list(layers_dims), expected_for(list(layers_dims))))
+    for layers_dims in map(list, architectures):
+        if len(layers_dims) < 2 or not all(isinstance(n, int) and n > 0 for n in layers_dims):
+            raise ValueError(
+                f"layers_dims is {layers_dims}, expected at least two positive whole numbers: "
+                "the size of the input and of each layer."
+            )
+        cases.append((layers_dims, expected_for(list(layers_dims))))
     if not cases:
         raise ValueError("architectures is empty, expected at least one layers_dims.")
-    problem = _first_problem(exercise, target, cases)
-    if problem:
-        _, wrong = problem
-        message = f"A hidden check with other layer sizes failed: {wrong.meaning}"
-        raise WrongAnswer(message, wrong.hint, wrong.code) from None
-
-
-def _check_architecture(layers_dims: Sequence[int]) -> None:
-    sizes = list(layers_dims)
-    if len(sizes) < 2 or not all(isinstance(size, int) and size > 0 for size in sizes):
-        raise ValueError(
-            f"layers_dims is {sizes}, expected at least two positive whole numbers: "
-            "the size of the input and of each layer."
-        )
+    if wrong := _first_problem(exercise, target, cases):
+        raise WrongAnswer(wrong, hidden=True) from None
 
 
 def _public_test(exercise: str, target: Callable | None, cases: list) -> None:
-    arrays = [
-        (layers_dims, {key: np.array(rows) for key, rows in parameters.items()})
-        for layers_dims, parameters in cases
-    ]
-    problem = _first_problem(exercise, target, arrays)
-    if problem:
-        attempt, wrong = problem
-        case = ""
-        if attempt:
-            case = f"With layers_dims = {attempt.layers_dims}"
-            case += f": {wrong.seen}" if wrong.seen else "."
-        raise WrongAnswer(wrong.meaning, wrong.hint, wrong.code, case) from None
+    if wrong := _first_problem(exercise, target, cases):
+        raise WrongAnswer(wrong) from None
     print(_green("All tests passed."))
     if _in_notebook():
         box.show_success(f"initialize_parameters_{exercise}")
@@ -155,39 +139,27 @@ def _public_test(exercise: str, target: Callable | None, cases: list) -> None:
 
 def _first_problem(
     exercise: str, target: Callable | None, cases: list[tuple[list[int], dict[str, np.ndarray]]]
-) -> tuple[Attempt | None, Diagnosis] | None:
-    """The first thing that is wrong, and the attempt that shows it."""
+) -> Diagnosis | None:
+    """Call the function for each architecture; the first thing that is wrong, if anything is."""
     name = f"initialize_parameters_{exercise}"
     if target is None:
-        return None, diagnose("wrong-name", name=name)
+        return Diagnosis("wrong-name", {"name": name})
     if not callable(target):
-        return None, diagnose("not-a-function", name=name, type=type_name(target))
-    attempts = [_attempt(target, layers_dims, expected) for layers_dims, expected in cases]
-    for attempt in attempts:
-        if attempt.error is not None:
-            return attempt, explain_error(attempt.error)
-        wrong = check_structure(attempt, attempts)
-        if wrong:
-            return attempt, wrong
-    problem = check_values(exercise, attempts, target)
-    if problem:
-        return problem
-    for attempt in attempts:
-        if not _same_list(attempt.argument, attempt.layers_dims):
-            return attempt, diagnose("mutates-input")
-    return None
+        return Diagnosis("not-a-function", {"name": name, "found": type_name(target)})
+    calls = [_call(target, layers_dims, expected) for layers_dims, expected in cases]
+    return diagnose(exercise, calls, target)
 
 
-def _attempt(target: Callable, layers_dims: list[int], expected: dict[str, np.ndarray]) -> Attempt:
+def _call(target: Callable, layers_dims: list[int], expected: dict[str, np.ndarray]) -> Call:
     """Call the function twice, each time with a list of its own."""
-    attempt = Attempt(layers_dims, expected, argument=list(layers_dims))
+    call = Call(layers_dims, expected, argument=list(layers_dims))
     try:
         with _time_limit():
-            attempt.found = _snapshot(target(attempt.argument))
-            attempt.found_again = _snapshot(target(list(layers_dims)))
+            call.found = _snapshot(target(call.argument))
+            call.found_again = _snapshot(target(list(layers_dims)))
     except (Exception, SystemExit) as error:
-        attempt.error = error
-    return attempt
+        call.error = error
+    return call
 
 
 @contextmanager
@@ -225,10 +197,6 @@ def _snapshot(found: object) -> object:
     }
 
 
-def _same_list(found: object, expected: list[int]) -> bool:
-    return type(found) is list and list(map(repr, found)) == list(map(repr, expected))
-
-
 def _in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
@@ -249,7 +217,7 @@ def _explain_missing(shell, kind: type, error: NameError, traceback, tb_offset=N
     """Show a NameError; for one of the three functions in words, with the reason if it is seen."""
     if error.name in {f"initialize_parameters_{exercise}" for exercise in EXERCISES}:
         wrong = box.why_missing(error.name, shell.user_ns.get("In", []), shell.transform_cell)
-        failure = WrongAnswer(wrong.meaning, wrong.hint, wrong.code)
+        failure = WrongAnswer(wrong)
         error._render_traceback_ = failure._render_traceback_
     shell.showtraceback((kind, error, traceback), running_compiled_code=True)
 
@@ -264,183 +232,68 @@ _watch_for_missing_functions()
 
 # ------------------------------------------------------------------------------- expected numbers
 # Unequal layers, deeper and shallower; no layer follows one of 2 units, whose He factor would be 1.
+# The weights of all layers in their order, row by row; the biases are zeros.
+
+ARCHITECTURES = [[4, 3, 5, 1], [3, 4, 3, 4, 1], [5, 3]]
 
 # fmt: off
-EXPECTED_ZEROS = [
-    (
-        [4, 3, 5, 1],
-        {
-            "W1": [[0.0] * 4] * 3,
-            "b1": [[0.0]] * 3,
-            "W2": [[0.0] * 3] * 5,
-            "b2": [[0.0]] * 5,
-            "W3": [[0.0] * 5] * 1,
-            "b3": [[0.0]] * 1,
-        },
-    ),
-    (
-        [3, 4, 3, 4, 1],
-        {
-            "W1": [[0.0] * 3] * 4,
-            "b1": [[0.0]] * 4,
-            "W2": [[0.0] * 4] * 3,
-            "b2": [[0.0]] * 3,
-            "W3": [[0.0] * 3] * 4,
-            "b3": [[0.0]] * 4,
-            "W4": [[0.0] * 4] * 1,
-            "b4": [[0.0]] * 1,
-        },
-    ),
-    (
-        [5, 3],
-        {
-            "W1": [[0.0] * 5] * 3,
-            "b1": [[0.0]] * 3,
-        },
-    ),
+RANDOM_WEIGHTS = [  # as many as each architecture has, from the first on
+    17.886284734303185, 4.365098505119894, 0.9649746807200863, -18.634927033644907,
+    -2.7738820251439904, -3.5475897926898674, -0.8274148148245977, -6.270006768238473,
+    -0.4381816897592824, -4.772180303595027, -13.138647533626822, 8.846223804995846,
+    8.813180422075298, 17.095730636529485, 0.5003364217686022, -4.046774146008908,
+    -5.453599476195304, -15.464773155829683, 9.8236743425816, -11.010676301114756,
+    -11.85046527020173, -2.056498994225411, 14.861483550745902, 2.3671626722691235,
+    -10.237851399264681, -7.129932001120494, 6.252449661628293, -1.605133631869239,
+    -7.6883635031923, -2.3003072227793906, 7.450562664053708, 19.761107831263026,
+    -12.44123328955937, -6.2641691118836915, -8.037660945765765, -24.190831731786698,
+    -9.237920216957885, -10.238757608428378, 11.239779589574683, -1.3191423280090089,
 ]
-
-EXPECTED_RANDOM = [
-    (
-        [4, 3, 5, 1],
-        {
-            "W1": [
-                [17.886284734303185, 4.365098505119894, 0.9649746807200863, -18.634927033644907],
-                [-2.7738820251439904, -3.5475897926898674, -0.8274148148245977, -6.270006768238473],
-                [-0.4381816897592824, -4.772180303595027, -13.138647533626822, 8.846223804995846],
-            ],
-            "b1": [[0.0]] * 3,
-            "W2": [
-                [8.813180422075298, 17.095730636529485, 0.5003364217686022],
-                [-4.046774146008908, -5.453599476195304, -15.464773155829683],
-                [9.8236743425816, -11.010676301114756, -11.85046527020173],
-                [-2.056498994225411, 14.861483550745902, 2.3671626722691235],
-                [-10.237851399264681, -7.129932001120494, 6.252449661628293],
-            ],
-            "b2": [[0.0]] * 5,
-            "W3": [
-                [-1.605133631869239, -7.6883635031923, -2.3003072227793906,
-                 7.450562664053708, 19.761107831263026],
-            ],
-            "b3": [[0.0]] * 1,
-        },
-    ),
-    (
-        [3, 4, 3, 4, 1],
-        {
-            "W1": [
-                [17.886284734303185, 4.365098505119894, 0.9649746807200863],
-                [-18.634927033644907, -2.7738820251439904, -3.5475897926898674],
-                [-0.8274148148245977, -6.270006768238473, -0.4381816897592824],
-                [-4.772180303595027, -13.138647533626822, 8.846223804995846],
-            ],
-            "b1": [[0.0]] * 4,
-            "W2": [
-                [8.813180422075298, 17.095730636529485, 0.5003364217686022, -4.046774146008908],
-                [-5.453599476195304, -15.464773155829683, 9.8236743425816, -11.010676301114756],
-                [-11.85046527020173, -2.056498994225411, 14.861483550745902, 2.3671626722691235],
-            ],
-            "b2": [[0.0]] * 3,
-            "W3": [
-                [-10.237851399264681, -7.129932001120494, 6.252449661628293],
-                [-1.605133631869239, -7.6883635031923, -2.3003072227793906],
-                [7.450562664053708, 19.761107831263026, -12.44123328955937],
-                [-6.2641691118836915, -8.037660945765765, -24.190831731786698],
-            ],
-            "b3": [[0.0]] * 4,
-            "W4": [
-                [-9.237920216957885, -10.238757608428378, 11.239779589574683, -1.3191423280090089],
-            ],
-            "b4": [[0.0]] * 1,
-        },
-    ),
-    (
-        [5, 3],
-        {
-            "W1": [
-                [17.886284734303185, 4.365098505119894, 0.9649746807200863,
-                 -18.634927033644907, -2.7738820251439904],
-                [-3.5475897926898674, -0.8274148148245977, -6.270006768238473,
-                 -0.4381816897592824, -4.772180303595027],
-                [-13.138647533626822, 8.846223804995846, 8.813180422075298,
-                 17.095730636529485, 0.5003364217686022],
-            ],
-            "b1": [[0.0]] * 3,
-        },
-    ),
+HE_WEIGHTS = [
+    [
+        1.2647513225859208, 0.3086590753517539, 0.06823401404104966, -1.317688327240683,
+        -0.1961430790190789, -0.25085247992791837, -0.05850706264166846, -0.44335643039069744,
+        -0.030984124422056857, -0.33744410537169206, -0.9290426766647434, 0.6255224840406426,
+        0.7195931681723655, 1.3958605613187702, 0.04085229776876763, -0.33041772540029923,
+        -0.4452845326062704, -1.2626934406557815, 0.8020996512865304, -0.899017955356214,
+        -0.9675864375522473, -0.16791243974663553, 1.213435050669767, 0.19327802284074785,
+        -0.8359170663545749, -0.5821565101162063, 0.5105103771142219, -0.1015175645129006,
+        -0.48625480298797824, -0.1454842028423847, 0.471214957364433, 1.2498021966996296,
+    ],
+    [
+        1.4604090331058333, 0.35640880048431217, 0.07878985274897744, -1.521535420880872,
+        -0.22648651894269448, -0.2896594936265377, -0.06755813673132316, -0.5119439088660415,
+        -0.03577738515135877, -0.38964689014559767, -1.07276607892208, 0.7222911490900568,
+        0.6231859640269963, 1.2088507062428613, 0.03537912767071911, -0.2861501440573299,
+        -0.3856277171493104, -1.0935245967998855, 0.694638674380775, -0.7785723877968257,
+        -0.8379544352775316, -0.14541643843201027, 1.050865579722476, 0.1673836777733166,
+        -0.8359170663545749, -0.5821565101162063, 0.5105103771142219, -0.1310586122353337,
+        -0.6277522513286027, -0.18781929824827254, 0.6083358941187622, 1.6134876979570372,
+        -1.015822444344943, -0.5114672662206105, -0.6562722680874059, -1.975173139880178,
+        -0.6532196029471223, -0.7239894935845064, 0.7947724366830409, -0.09327744854853792,
+    ],
+    [
+        1.1312279727739536, 0.2760730697435006, 0.06103035750938487, -1.1785762691472619,
+        -0.1754357032011093, -0.2243692789772908, -0.05233030769224364, -0.3965500466461012,
+        -0.027713043372412205, -0.3018191832870821, -0.8309610316082895, 0.5594843183077617,
+        0.5573944712752409, 1.0812289415230667, 0.03164405378254869,
+    ],
 ]
-
-EXPECTED_HE = [
-    (
-        [4, 3, 5, 1],
-        {
-            "W1": [
-                [1.2647513225859208, 0.3086590753517539, 0.06823401404104966, -1.317688327240683],
-                [-0.1961430790190789, -0.25085247992791837, -0.05850706264166846,
-                 -0.44335643039069744],
-                [-0.030984124422056857, -0.33744410537169206, -0.9290426766647434,
-                 0.6255224840406426],
-            ],
-            "b1": [[0.0]] * 3,
-            "W2": [
-                [0.7195931681723655, 1.3958605613187702, 0.04085229776876763],
-                [-0.33041772540029923, -0.4452845326062704, -1.2626934406557815],
-                [0.8020996512865304, -0.899017955356214, -0.9675864375522473],
-                [-0.16791243974663553, 1.213435050669767, 0.19327802284074785],
-                [-0.8359170663545749, -0.5821565101162063, 0.5105103771142219],
-            ],
-            "b2": [[0.0]] * 5,
-            "W3": [
-                [-0.1015175645129006, -0.48625480298797824, -0.1454842028423847,
-                 0.471214957364433, 1.2498021966996296],
-            ],
-            "b3": [[0.0]] * 1,
-        },
-    ),
-    (
-        [3, 4, 3, 4, 1],
-        {
-            "W1": [
-                [1.4604090331058333, 0.35640880048431217, 0.07878985274897744],
-                [-1.521535420880872, -0.22648651894269448, -0.2896594936265377],
-                [-0.06755813673132316, -0.5119439088660415, -0.03577738515135877],
-                [-0.38964689014559767, -1.07276607892208, 0.7222911490900568],
-            ],
-            "b1": [[0.0]] * 4,
-            "W2": [
-                [0.6231859640269963, 1.2088507062428613, 0.03537912767071911, -0.2861501440573299],
-                [-0.3856277171493104, -1.0935245967998855, 0.694638674380775, -0.7785723877968257],
-                [-0.8379544352775316, -0.14541643843201027, 1.050865579722476, 0.1673836777733166],
-            ],
-            "b2": [[0.0]] * 3,
-            "W3": [
-                [-0.8359170663545749, -0.5821565101162063, 0.5105103771142219],
-                [-0.1310586122353337, -0.6277522513286027, -0.18781929824827254],
-                [0.6083358941187622, 1.6134876979570372, -1.015822444344943],
-                [-0.5114672662206105, -0.6562722680874059, -1.975173139880178],
-            ],
-            "b3": [[0.0]] * 4,
-            "W4": [
-                [-0.6532196029471223, -0.7239894935845064, 0.7947724366830409,
-                 -0.09327744854853792],
-            ],
-            "b4": [[0.0]] * 1,
-        },
-    ),
-    (
-        [5, 3],
-        {
-            "W1": [
-                [1.1312279727739536, 0.2760730697435006, 0.06103035750938487,
-                 -1.1785762691472619, -0.1754357032011093],
-                [-0.2243692789772908, -0.05233030769224364, -0.3965500466461012,
-                 -0.027713043372412205, -0.3018191832870821],
-                [-0.8309610316082895, 0.5594843183077617, 0.5573944712752409,
-                 1.0812289415230667, 0.03164405378254869],
-            ],
-            "b1": [[0.0]] * 3,
-        },
-    ),
-]
-
 # fmt: on
+
+
+def _parameters(layers_dims: list[int], weights: Iterable[float]) -> dict[str, np.ndarray]:
+    """W1, b1, ... in the shapes that the sizes of the layers ask for."""
+    parameters, weights = {}, iter(weights)
+    for l, (n_prev, n) in enumerate(pairwise(layers_dims), start=1):
+        row_by_row = np.fromiter(weights, float, n * n_prev)
+        parameters |= {f"W{l}": row_by_row.reshape(n, n_prev), f"b{l}": np.zeros((n, 1))}
+    return parameters
+
+
+EXPECTED_ZEROS = [(dims, _parameters(dims, repeat(0.0))) for dims in ARCHITECTURES]
+EXPECTED_RANDOM = [(dims, _parameters(dims, RANDOM_WEIGHTS)) for dims in ARCHITECTURES]
+EXPECTED_HE = [
+    (dims, _parameters(dims, weights))
+    for dims, weights in zip(ARCHITECTURES, HE_WEIGHTS, strict=True)
+]

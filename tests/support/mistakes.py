@@ -127,19 +127,19 @@ def _in_every_exercise() -> list[Mistake]:
             body = f"parameters[{W}] = {right}\nparameters[{b}] = np.zeros((layers_dims[l], 1))"
             add(name, code, answer(exercise, body=body))
         add(
-            "no-biases", "missing-biases", answer(exercise, body=f'parameters[f"W{{l}}"] = {right}')
+            "no-biases", "missing-letter", answer(exercise, body=f'parameters[f"W{{l}}"] = {right}')
         )
         add("extra-keys", "extra-keys", answer(exercise, start='parameters["L"] = L'))
         add("prints", "returns-none", answer(exercise, end="print(parameters)"))
         add("returns-list", "not-a-dict", answer(exercise, end="return list(parameters.values())"))
-        add("lists", "list-not-array", answer(exercise, f"({right}).tolist()"))
+        add("lists", "not-an-array", answer(exercise, f"({right}).tolist()"))
         add("float32", "wrong-dtype", answer(exercise, f"({right}).astype(np.float32)"))
         tuple_or_not = right.replace("((", "(").replace("))", ")")
         if exercise == "zeros":
             add("tuple-argument", "number-as-dtype", answer(exercise, tuple_or_not))
             add(
                 "integers",
-                "integer-dtype",
+                "wrong-dtype",
                 answer(exercise, "np.zeros((layers_dims[l], layers_dims[l - 1]), dtype=int)"),
             )
         else:
@@ -306,24 +306,24 @@ def _in_the_scale() -> list[Mistake]:
     n_prev, n_this = "layers_dims[l - 1]", "layers_dims[l]"
     factors = [
         ("random", "scale-missing", "* 1", "scale-missing"),
-        ("random", "scale-small", "* 0.01", "scale-small"),
-        ("random", "divided", "/ 10", "scale-small"),
+        ("random", "scale-small", "* 0.01", "scale-constant"),
+        ("random", "divided", "/ 10", "scale-constant"),
         ("random", "squared", "* 100", "scale-square"),
-        ("random", "too-large", "* 1000", "scale-large"),
-        ("random", "negative", "* -10", "scale-negative"),
+        ("random", "too-large", "* 1000", "scale-constant"),
+        ("random", "negative", "* -10", "scale-constant"),
         ("random", "he-scale", f"* np.sqrt(2 / {n_prev})", "scale-he"),
         ("random", "grows-with-layer", f"* 10 * {n_prev}", "scale-other"),
         ("he", "scale-missing", "* 1", "scale-missing"),
-        ("he", "scale-ten", "* 10", "scale-ten"),
+        ("he", "scale-ten", "* 10", "scale-fixed"),
         ("he", "large-scale-kept", f"* 10 * np.sqrt(2 / {n_prev})", "large-scale-kept"),
         ("he", "xavier", f"* np.sqrt(1 / {n_prev})", "scale-xavier"),
         ("he", "fan-out", f"* np.sqrt(2 / {n_this})", "scale-fan-out"),
         ("he", "root-missing", f"* 2 / {n_prev}", "scale-root-missing"),
         ("he", "partial-root", f"* 2 / np.sqrt({n_prev})", "scale-partial-root"),
         ("he", "divided", f"/ np.sqrt(2 / {n_prev})", "scale-divided"),
-        ("he", "glorot", f"* np.sqrt(2 / ({n_prev} + {n_this}))", "scale-glorot"),
-        ("he", "small", f"* 0.01 * np.sqrt(2 / {n_prev})", "scale-small"),
-        ("he", "constant", "* 0.01", "scale-other"),
+        ("he", "glorot", f"* np.sqrt(2 / ({n_prev} + {n_this}))", "scale-both-sizes"),
+        ("he", "small", f"* 0.01 * np.sqrt(2 / {n_prev})", "scale-constant"),
+        ("he", "constant", "* 0.01", "scale-fixed"),
         ("he", "xavier-fan-out", f"* np.sqrt(1 / {n_this})", "scale-other"),
         ("he", "fan-in-of-input", "* np.sqrt(2 / layers_dims[0])", "scale-input"),
         ("he", "larger-fan", f"* np.sqrt(2 / max({n_prev}, {n_this}))", "scale-varies"),
@@ -355,7 +355,7 @@ def _that_raise() -> list[Mistake]:
     sources = [
         (
             "argument-count",
-            "argument-count",
+            "wrong-arguments",
             answer("he", start="layer = lambda l: l\nlayer(1, 2)"),
         ),
         ("number-in-key", "text-plus-number", answer("he", body='parameters["W" + l] = 0')),
@@ -382,13 +382,13 @@ def _that_raise() -> list[Mistake]:
             "endless-recursion",
             answer("he", start="initialize_parameters_he(layers_dims)"),
         ),
-        ("exits", "exits", answer("he", start="raise SystemExit")),
+        ("exits", "stops-itself", answer("he", start="raise SystemExit")),
         (
             "own-exception",
-            "raises-exception",
+            "stops-itself",
             answer("he", start="class Oops(Exception): pass\nraise Oops"),
         ),
-        ("assertion", "raises-AssertionError", answer("he", start="assert L == 2")),
+        ("assertion", "stops-itself", answer("he", start="assert L == 2")),
     ]
     return [Mistake(name, "he", source, code) for name, code, source in sources]
 
@@ -406,7 +406,7 @@ def _in_the_structure() -> list[Mistake]:
         ),
         (
             "only-biases",
-            "missing-weights",
+            "missing-letter",
             answer("he", body=f'parameters[f"b{{l}}"] = np.zeros(({n}, 1))'),
         ),
         ("every-second-layer", "wrong-keys", answer("he", layers="range(1, L + 1, 2)")),
@@ -417,7 +417,7 @@ def _in_the_structure() -> list[Mistake]:
         ),
         ("number-for-bias", "not-an-array", answer("he", biases="0.0")),
         ("square-weights", "weight-shape", answer("he", f"np.random.randn({n}, {n})")),
-        ("scalar-bias", "bias-shape", answer("he", biases="np.zeros((1, 1))")),
+        ("scalar-bias", "one-bias", answer("he", biases="np.zeros((1, 1))")),
         (
             "shared-dict",
             "extra-keys",

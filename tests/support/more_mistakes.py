@@ -66,13 +66,13 @@ def _in_every_exercise() -> list[Mistake]:
         add("swapped keys", "weights-and-biases-swapped", body=_stored('f"b{l}"', 'f"W{l}"', right))
         add(
             "b outside the loop",
-            "only-last-bias",
+            "only-last-of-letter",
             body=f'parameters[f"W{{l}}"] = {right}',
             end=f'parameters[f"b{{l}}"] = np.zeros(({N}, 1))\nreturn parameters',
         )
         add(
             "W outside the loop",
-            "only-last-weights",
+            "only-last-of-letter",
             body=f'parameters[f"b{{l}}"] = np.zeros(({N}, 1))',
             end=f'parameters[f"W{{l}}"] = {right}\nreturn parameters',
         )
@@ -85,7 +85,7 @@ def _in_every_exercise() -> list[Mistake]:
         add("None for b", "still-none", biases="None")
         add("trailing comma", "trailing-comma", f"{right},")
         add("trailing comma after b", "trailing-comma", biases=f"np.zeros(({N}, 1)),")
-        add("array of the sizes", "integer-dtype", f"np.array([{N}, {P}])")
+        add("array of the sizes", "wrong-dtype", f"np.array([{N}, {P}])")
         add("returns W", "not-a-dict", end='return parameters["W1"]')
         add("returns a tuple", "not-a-dict", end="return parameters, L")
         add("no return", "returns-none", end="")
@@ -100,7 +100,7 @@ def _in_every_exercise() -> list[Mistake]:
         add("len(layers_dims - 1)", "list-in-arithmetic", start="L = len(layers_dims - 1)")
         add("for l in L", "number-in-loop", layers="L")
         add("range(layers_dims)", "list-in-range", layers="range(layers_dims)")
-        add("layers_dims[l, l - 1]", "two-indices", right.replace(N, "layers_dims[l, l - 1]"))
+        add("layers_dims[l, l - 1]", "index-not-whole", right.replace(N, "layers_dims[l, l - 1]"))
         add('layers_dims["l"]', "index-not-whole", right.replace(N, 'layers_dims["l"]'))
         add("layers_dims(l)", "entries-in-round-brackets", right.replace(N, "layers_dims(l)"))
         add("digit 1 for l", "same-sizes", right.replace("[l - 1]", "[1 - 1]"))
@@ -112,9 +112,9 @@ def _in_every_exercise() -> list[Mistake]:
         add("W + l", "text-plus-number", body=_stored('"W" + l', '"b" + l', right))
         add("W without quotes", "quotes-missing", body=_stored("W + str(l)", '"b"', right))
         add("b without quotes", "quotes-missing", body=_stored('"W" + str(l)', "b + str(l)", right))
-        add("append", "dict-append", body=f"parameters.append({right})")
+        add("append", "dict-attribute", body=f"parameters.append({right})")
         add("len = len(...)", "local-name", start="len = len(layers_dims)")
-        add("numpy.", "numpy-long-name", right.replace("np.", "numpy."))
+        add("numpy.", "module-not-imported", right.replace("np.", "numpy."))
         add(
             "no np.",
             "np-in-front",
@@ -188,9 +188,9 @@ def _in_the_draws() -> list[Mistake]:
             first=f"W = {DRAW}\nW = (W - W.mean()) / (W.std() + 1e-12)",
             weights=f"W * {factor}",
         )
-        add("whole numbers", "integer-dtype", f"np.random.randint(-10, 10, ({N}, {P}))")
+        add("whole numbers", "wrong-dtype", f"np.random.randint(-10, 10, ({N}, {P}))")
         add("factor 0", "weights-zero", f"{DRAW} * 0 * {factor}")
-        add("half of the factor", "scale-small", f"{DRAW} * {factor} / 2")
+        add("half of the factor", "scale-constant", f"{DRAW} * {factor} / 2")
         add("ones", "weights-alike", f"np.ones(({N}, {P})) * {factor}")
         add("float32 on the way", "imprecise", f"{DRAW}.astype('f').astype(float) * {factor}")
         add("mean of 1", "shifted-mean", f"{DRAW} * {factor} + 1")
@@ -205,7 +205,7 @@ def _in_one_exercise() -> list[Mistake]:
     he = [
         ("epsilon under the root", "imprecise", f"np.sqrt(2 / {P} + 1e-6)"),
         ("fraction upside down", "scale-divided", f"np.sqrt({P} / 2)"),
-        ("average of both sizes", "scale-fan-average", f"np.sqrt(2 / (({N} + {P}) / 2))"),
+        ("average of both sizes", "scale-both-sizes", f"np.sqrt(2 / (({N} + {P}) / 2))"),
         ("n + 1", "scale-one-more", f"np.sqrt(2 / ({P} + 1))"),
         ("size of the data", "scale-missing", "np.sqrt(2 / 2)"),
         ("math without an import", "module-not-imported", f"math.sqrt(2 / {P})"),
@@ -265,8 +265,8 @@ def _of_the_same_kinds() -> list[Mistake]:
         "dict of dicts",
         body=f'parameters[l] = {{"W": {zeros}, "b": {B}}}',
     )
-    add("random", "missing-biases", "W twice", body=_stored('f"W{l}"', 'f"W{l}"', B, large))
-    add("zeros", "missing-weights", "b twice", body=_stored('f"b{l}"', 'f"b{l}"', zeros))
+    add("random", "missing-letter", "W twice", body=_stored('f"W{l}"', 'f"W{l}"', B, large))
+    add("zeros", "missing-letter", "b twice", body=_stored('f"b{l}"', 'f"b{l}"', zeros))
     add("he", "only-first-layer", "break", last="break")
     add("zeros", "only-first-layer", "l = 1 in the loop", first="l = 1")
     add("random", "missing-last-layer", "skips the last layer", first="if l == L:\n    continue")
@@ -284,9 +284,9 @@ def _of_the_same_kinds() -> list[Mistake]:
     add("he", "not-an-array", "b = 0", biases="0")
     add("zeros", "not-an-array", "two arrays for W", f"{zeros}, {B}")
     add("zeros", "not-an-array", "matrix", f"np.matrix({zeros})")
-    add("zeros", "list-not-array", "list of lists", f"[[0.0] * {P}] * {N}")
-    add("zeros", "integer-dtype", "full of 0", f"np.full(({N}, {P}), 0)")
-    add("zeros", "integer-dtype", "zeros_like", "np.zeros_like(layers_dims)")
+    add("zeros", "not-an-array", "list of lists", f"[[0.0] * {P}] * {N}")
+    add("zeros", "wrong-dtype", "full of 0", f"np.full(({N}, {P}), 0)")
+    add("zeros", "wrong-dtype", "zeros_like", "np.zeros_like(layers_dims)")
     add("zeros", "wrong-dtype", "array of None", f"np.array([[None] * {P}] * {N})")
     add("random", "wrong-dtype", "array of text", f"({large}).astype(str)")
     # shapes
@@ -297,15 +297,15 @@ def _of_the_same_kinds() -> list[Mistake]:
     add("zeros", "weight-shape", "l and l - 1 as sizes", "np.zeros((l, l - 1))")
     add("random", "weight-shape", "10 as a third size", f"np.random.randn({N}, {P}, 10)")
     add("zeros", "bias-shape", "b in the shape of W", biases=zeros)
-    add("he", "bias-shape", "b of one number", biases="np.zeros((1, 1))")
+    add("he", "one-bias", "b of one number", biases="np.zeros((1, 1))")
     add("he", "bias-flat", "b flat, as a tuple", biases=f"np.zeros(({N},))")
     add("zeros", "negative-size", "- for a comma", f"np.zeros(({N} - {N} - 1, {P}))")
     # errors
-    add("random", "unknown-argument", "randn(shape=)", f"np.random.randn(shape=({N}, {P})) * 10")
+    add("random", "wrong-arguments", "randn(shape=)", f"np.random.randn(shape=({N}, {P})) * 10")
     add("random", "tuple-as-number", "randn([..])", f"np.random.randn([{N}, {P}]) * 10")
     add("random", "tuple-as-number", "randn(layers_dims)", "np.random.randn(layers_dims) * 10")
     add("zeros", "number-called", "zeros(..)(..)", f"np.zeros({N})({P})")
-    add("zeros", "two-indices", "enumerate", layers="enumerate(layers_dims)")
+    add("zeros", "index-not-whole", "enumerate", layers="enumerate(layers_dims)")
     add(
         "zeros", "index-out-of-range", "for l in layers_dims", layers="[n + 5 for n in layers_dims]"
     )
@@ -344,7 +344,7 @@ def _of_the_same_kinds() -> list[Mistake]:
     add("he", "no-number", "root of text", f'{DRAW} * np.sqrt("2")')
     add("zeros", "operand-types", "text and None", body='parameters["W" + None] = 0')
     add("zeros", "operand-types", "lists of W and b", body="parameters = [] + (l,)")
-    add("zeros", "raises-TypeError", "star before a number", biases=f"np.zeros(*{N})")
+    add("zeros", "raises", "star before a number", biases=f"np.zeros(*{N})")
     add(
         "zeros",
         "local-name",
@@ -354,7 +354,7 @@ def _of_the_same_kinds() -> list[Mistake]:
         end="return W",
     )
     add("zeros", "shapes-do-not-fit", "reshape", biases=f"np.zeros({N}).reshape(7, 11)")
-    add("zeros", "not-implemented", "NotImplementedError", start="raise NotImplementedError()")
+    add("zeros", "stops-itself", "NotImplementedError", start="raise NotImplementedError()")
     add("he", "local-name", "scale before it is set", first="scale = scale * 1")
     # values
     add("random", "no-seed", "seed at the end", seed="", last="np.random.seed()")
@@ -441,7 +441,7 @@ def failure_of(mistake: Mistake) -> WrongAnswer | None:
         exec(compile(mistake.source, name, "exec"), namespace)
     except SyntaxError:
         why = why_missing(function, [mistake.source], str)
-        return WrongAnswer(why.meaning, why.hint, why.code)
+        return WrongAnswer(why)
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's, about some of the programs
         try:

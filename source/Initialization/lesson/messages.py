@@ -1,1 +1,0 @@
-../../../lesson/messages.py

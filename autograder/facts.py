@@ -117,7 +117,6 @@ class Repair:
         number = len(self.cells) or self.count
         sentence = REPAIRS[self.code].format(
             answers=counted(number, "answer"),
-            given=counted(number, "given cell"),
             cells=counted(number, "cell"),
             detail=self.detail,
         )
@@ -131,26 +130,17 @@ REPAIRS = {
     ),
     "answer-missing": "{answers} could not be found",
     "answer-merged": "{answers} stood in the cell of another answer",
-    "given-changed": "{given} had been changed; our version was used",
-    "given-deleted": "{given} had been deleted; our version was used",
-    "type-changed": "{cells} had another type; our type was used",
-    "renamed": "{cells} had lost the grade id; recognized by cell id, function or text",
-    "settings-changed": (
-        "{cells} had other nbgrader settings (points, for example); ours were used"
+    "given-changed": (
+        "{cells} had been deleted, or changed where students should not write; our version was used"
     ),
     "repeated": "{cells} existed more than once; the copies ran as the student's own cells",
     "order": "Cells were in another order; ours was used.",
     "kernel": "{detail}",
-    "byte-order-mark": "The file began with a byte order mark; it was skipped.",
-    "empty-cell": "{cells} had no content; left out.",
-    "unknown-type": "{cells} had an unknown type; read as code.",
-    "bad-cell-id": "{cells} had a missing, equal or illegal cell id.",
-    "old-format": "The notebook had the old format 3; it was converted.",
-    "no-format": "The notebook did not name its format; it was read as format 4.",
+    "cell-damaged": "{cells} had no content or an unknown type; read as code.",
     "handed-in": "{detail}",
     "left-out": "Not all that was handed in beside the notebook could be used",
 }
-"""Sentences by code. Given cells are all but the answers."""
+"""Sentences by code."""
 
 
 @dataclass(frozen=True)

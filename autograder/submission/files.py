@@ -20,7 +20,12 @@ from dateutil.tz import gettz
 from nbgrader.utils import parse_utc
 
 from autograder.assignment import Assignment
-from autograder.submission.notebook import MAX_FILE_BYTES, Unreadable, without_bulk
+from autograder.submission.notebook import (
+    MAX_BYTES_WITH_OUTPUTS,
+    MAX_FILE_BYTES,
+    Unreadable,
+    without_bulk,
+)
 from autograder.text import in_line
 
 STAGING = ".grading"
@@ -38,8 +43,6 @@ _TIMESTAMP_FORM = re.compile(
 _PATH_BESIDE = re.compile(r"(?:\w[\w .,()+-]{0,80}/){0,4}\w[\w .,()+-]{0,80}")
 _FILES_BESIDE, _BYTES_BESIDE = 100, 8 * 2**20
 _ENTRIES_BESIDE = 1_000  # that are looked at, folders included
-MAX_BYTES_WITH_OUTPUTS = 512 * 2**20
-_CHUNK = 2**20
 
 
 def read_notebook(path: Path) -> bytes:
@@ -55,8 +58,7 @@ def read_notebook(path: Path) -> bytes:
     with _open_regular_file(path, MAX_BYTES_WITH_OUTPUTS) as file:
         if os.fstat(file.fileno()).st_size <= MAX_FILE_BYTES:
             return file.read(MAX_FILE_BYTES)
-        chunks = iter(functools.partial(file.read, _CHUNK), b"")
-        return without_bulk(itertools.islice(chunks, MAX_BYTES_WITH_OUTPUTS // _CHUNK))
+        return without_bulk(file)
 
 
 class Beside(NamedTuple):

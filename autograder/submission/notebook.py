@@ -1,26 +1,26 @@
-"""Intake: from the bytes that a student handed in to cells of which we know the form.
+"""Read the bytes of a submitted notebook into cells of a known form.
 
-Nothing is executed here, and nothing of the submission is trusted. `read_submission` keeps the
-text of its cells and what is needed to recognize them. The student's text is not parsed as Python
-here: deep or large programs can exhaust or crash the parser. Where that is needed, `inert.py` and
-the assignment's own check do it, with limits.
+Nothing is executed here, nothing of the submission is trusted, and no text of a student is parsed
+as Python: deep or large programs can exhaust or crash the parser.
 """
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable
-from itertools import chain
-from typing import Any
+from functools import partial
+from itertools import chain, islice
+from typing import Any, BinaryIO
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from autograder.facts import Repair
 
-MAX_FILE_BYTES = 64 * 2**20
+MAX_FILE_BYTES = 64 * 2**20  # what is held as a whole
+MAX_BYTES_WITH_OUTPUTS = 512 * 2**20  # the file, of which no more than a part is held at a time
 MAX_TOKENS = 4_000_000  # strings and brackets in the file: a few seconds of scanning
 MAX_KEPT_BYTES = 4 * 2**20  # of the file without saved outputs and pictures
 MAX_CELLS = 2_000
@@ -35,49 +35,37 @@ _OTHER_FORMATS = {
     b"<": "a web page (HTML or XML)",
 }
 
-# What is needed to see where a JSON value ends. Possessive quantifiers keep the scan linear.
-_BULK = (b'"outputs"', b'"attachments"', b'"widgets"')
+# Values of these names are cut out. Possessive quantifiers keep the scan linear.
 _TOKEN = re.compile(
-    rb'(?P<string>"(?:[^"\\]++|\\.)*+")'
-    rb'|(?P<cut_off>")'
+    rb'(?P<bulk>"(?:outputs|attachments|widgets)"\s*+:\s*+)'
+    rb'|(?P<string>"(?:[^"\\]++|\\.)*+"[\s:]*+)'
     rb"|(?P<open>[\[{])"
     rb"|(?P<close>[\]}])"
-    rb"|(?P<other>[^\s\"\[\]{}]++)",
+    rb'|(?P<other>[^"\[\]{}]++)',
     re.DOTALL,
 )
 _TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
-_TO_QUOTE = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_TO_QUOTE = re.compile(rb'"(?:[^"\\]++|\\.)*+', re.DOTALL)
+_CHUNK = 2**16
 
 _CELL_TYPES = ("code", "markdown", "raw", "heading")  # "heading" belongs to format 3
 SETTINGS = ("grade_id", "grade", "solution", "locked", "points")
 """What is kept of nbgrader's settings of a cell, with the checksum."""
 
-_CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
 
 class Unreadable(Exception):
-    """A submission that no notebook can be made of.
-
-    Attributes
-    ----------
-    reason : str
-        A sentence for the instructor.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    """A submission that no notebook can be made of; the message is for the instructor."""
 
 
 def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
-    """Read what a student handed in, however damaged.
+    """Read a submitted notebook, however damaged.
 
     Parameters
     ----------
-    data
+    data : bytes
         Content of the notebook file.
-    keep_outputs
-        Keep of the saved outputs what `_output` keeps, for grading without execution.
+    keep_outputs : bool
+        Keep text and pictures of the saved outputs, for grading without execution.
 
     Returns
     -------
@@ -91,9 +79,8 @@ def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
     Unreadable
         If there is no way to read it, or if it exceeds the limits of this module.
     """
-    repairs: list[Repair] = []
-    document = _parse(data, repairs, keep_outputs)
-    entries = _cell_entries(document, repairs)
+    document = _parse(data, keep_outputs)
+    entries = _cell_entries(document)
     if len(entries) > MAX_CELLS:
         raise Unreadable(f"The notebook has {len(entries)} cells; at most {MAX_CELLS} are read.")
     objects = [entry for entry in entries if isinstance(entry, dict)]
@@ -101,8 +88,6 @@ def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
     outputs = sum(len(one) for one in saved if isinstance(one, list))
     if outputs > MAX_OUTPUTS:
         raise Unreadable(f"The notebook has {outputs} outputs; at most {MAX_OUTPUTS} are read.")
-    if len(objects) < len(entries):
-        repairs.append(Repair("empty-cell", count=len(entries) - len(objects)))
 
     cells = [_read_cell(entry) for entry in objects]
     for number, cell in enumerate(cells, start=1):
@@ -113,14 +98,8 @@ def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
     lines = sum(len(cell.source.splitlines()) for cell in cells)
     if lines > MAX_LINES:
         raise Unreadable(f"The notebook has {lines} lines; at most {MAX_LINES} are read.")
-    unknown = sum(entry.get("cell_type") not in _CELL_TYPES for entry in objects)
-    if unknown:
-        repairs.append(Repair("unknown-type", count=unknown))
-    uses = Counter(cell.id for cell in cells)
-    bad_ids = sum(uses[cell.id] > 1 or not _CELL_ID.fullmatch(cell.id) for cell in cells)
-    with_ids = document.get("nbformat_minor") not in (0, 1, 2, 3, 4)
-    if bad_ids and with_ids:  # cells have ids since nbformat 4.5
-        repairs.append(Repair("bad-cell-id", count=bad_ids))
+    damaged = [entry for entry in entries if _dict(entry).get("cell_type") not in _CELL_TYPES]
+    repairs = [Repair("cell-damaged", count=len(damaged))] if damaged else []
 
     metadata = _dict(document.get("metadata"))
     kernelspec = _dict(metadata.get("kernelspec"))
@@ -137,13 +116,11 @@ def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
     )
 
 
-def _parse(data: bytes, repairs: list[Repair], keep_outputs: bool) -> dict[str, Any]:
+def _parse(data: bytes, keep_outputs: bool) -> dict[str, Any]:
     """The JSON object in `data`, as a rule without outputs."""
     if len(data) > MAX_FILE_BYTES:
         raise Unreadable(_too_large("The file", len(data), MAX_FILE_BYTES))
-    if data.startswith(b"\xef\xbb\xbf"):
-        data = data[3:]
-        repairs.append(Repair("byte-order-mark"))
+    data = data.removeprefix(codecs.BOM_UTF8)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:4]:
         raise Unreadable("The file is encoded as UTF-16 or UTF-32; a notebook must be UTF-8.")
     start = data[:1000].lstrip()
@@ -155,7 +132,7 @@ def _parse(data: bytes, repairs: list[Repair], keep_outputs: bool) -> dict[str, 
 
     if keep_outputs and len(data) > MAX_KEPT_BYTES:
         raise Unreadable(_too_large("The notebook with its outputs", len(data), MAX_KEPT_BYTES))
-    kept = data if keep_outputs else without_bulk([data])
+    kept = data if keep_outputs else without_bulk(io.BytesIO(data))
     try:
         # Integers as floats, because int refuses those of more than 4300 digits. Not strict:
         # line ends inside of strings do no harm.
@@ -174,103 +151,66 @@ def _parse(data: bytes, repairs: list[Repair], keep_outputs: bool) -> dict[str, 
     return document
 
 
-def without_bulk(chunks: Iterable[bytes]) -> bytes:
+def without_bulk(file: BinaryIO) -> bytes:
     """JSON text with emptied outputs, attachments and widget states.
 
-    They are cut out before the text is decoded and parsed, so that the memory needed does not
-    grow with them, and so that nothing in them can make a notebook unreadable.
-
-    Parameters
-    ----------
-    chunks : iterable of bytes
-        The text, in parts of any length. No more than one of them is held at a time.
+    They are cut out while the file is read, before anything is decoded or parsed: the memory needed
+    does not grow with them, and nothing in them can make a notebook unreadable. (Parsers that read
+    a stream, such as ijson, hold each string as a whole and refuse NaN and what is not UTF-8.)
 
     Raises
     ------
     Unreadable
         If what is left exceeds the limits of this module.
     """
-    kept: list[bytes] = []
-    size = depth = tokens = 0
+    kept = bytearray()
+    rest = b""  # what the end of a chunk may have cut off
     cut_depth = None  # depth around the value that is being cut out
-    in_string = False  # of that value
-    expected = b""  # what makes a value bulk: its name has been read, and then a colon
-    rest = b""  # a string that the end of a chunk has cut off
-
-    def keep(part: bytes) -> None:
-        nonlocal size
-        size += len(part)
-        if size <= MAX_KEPT_BYTES:
-            kept.append(part)
-
-    for chunk in chunks:
+    depth = tokens = 0
+    bulk = False  # whether the token before was the name of a value to cut out
+    for chunk in islice(iter(partial(file.read, _CHUNK), b""), MAX_BYTES_WITH_OUTPUTS // _CHUNK):
         data, position, start = rest + chunk, 0, 0
-        rest = b""
-        while position < len(data):
+        while True:
             if cut_depth is not None:
-                skip = _TO_QUOTE if in_string else _TO_BRACKET
-                position = start = skip.match(data, position).end()
-                byte = data[position : position + 1]
-                if byte == b"\\":  # and what it escapes is in the next chunk
-                    rest = byte
-                if byte in (b"", b"\\"):
-                    position = start = len(data)
+                start = position = _TO_BRACKET.match(data, position).end()
+                if data.startswith(b'"', position):
                     break
-                if byte == b'"':
-                    in_string = not in_string
-                    position += 1
-                    continue
-                tokens += 1
-                depth += 1 if byte in b"[{" else -1
-                if depth == cut_depth:
-                    cut_depth = None
-                position += 1
-            else:
-                token = _TOKEN.search(data, position)
-                if token is None:
-                    break
-                position = token.end()
-                text, kind = token.group(), token.lastgroup
-                if kind == "cut_off":
-                    keep(data[start : token.start()])
-                    rest, start = data[token.start() :], len(data)
-                    break
-                tokens += 1
-                if kind == "open":
-                    if expected == b":":
-                        keep(data[start:position])
-                        cut_depth = depth
-                    depth += 1
-                elif kind == "close":
-                    depth -= 1
-                if kind == "string" and text in _BULK:
-                    expected = text
-                else:
-                    expected = b":" if text == b":" and expected in _BULK else b""
+            token = _TOKEN.match(data, position)
+            if token is None or token.end() == len(data):
+                break
+            tokens += 1
             if tokens > MAX_TOKENS:
                 raise Unreadable("The file has too many parts to be a notebook.")
+            if token["open"]:
+                if bulk and cut_depth is None:
+                    kept += data[start : token.end()]
+                    cut_depth = depth
+                depth += 1
+            elif token["close"]:
+                depth -= 1
+                if depth == cut_depth:
+                    start, cut_depth = position, None
+            bulk = token.lastgroup == "bulk"
+            position = token.end()
+        rest = data[position:]
         if cut_depth is None:
-            keep(data[start:])
-        if len(rest) > MAX_KEPT_BYTES:
-            break
-    if cut_depth is None:
-        keep(rest)
-    if size > MAX_KEPT_BYTES:
-        raise Unreadable(_too_large("The notebook without its outputs", size, MAX_KEPT_BYTES))
-    return b"".join(kept)
+            kept += data[start:position]
+        elif string := _TO_QUOTE.match(rest):  # only how it ends matters
+            rest = b'"' + rest[string.end() :]
+        if len(kept) + len(rest) > MAX_KEPT_BYTES:
+            limit = MAX_KEPT_BYTES // 2**20
+            raise Unreadable(f"The notebook without its outputs has more than {limit} MB.")
+    return bytes(kept if cut_depth is not None else kept + rest)
 
 
-def _cell_entries(document: dict[str, Any], repairs: list[Repair]) -> list[Any]:
-    """The list of cells of a notebook in a format that we know."""
-    version = document.get("nbformat")
+def _cell_entries(document: dict[str, Any]) -> list[Any]:
+    """The list of cells of a notebook in a format that we know; some do not name theirs."""
+    version = document.get("nbformat", 4)
     if version in (3, "3"):
-        repairs.append(Repair("old-format"))
         sheets = document.get("worksheets")
         lists = [_dict(sheet).get("cells") for sheet in sheets] if isinstance(sheets, list) else []
         return list(chain.from_iterable(cells for cells in lists if isinstance(cells, list)))
-    if version is None:
-        repairs.append(Repair("no-format"))
-    elif version not in (4, "4"):
+    if version not in (4, "4", None):
         shown = f"{version:g}" if isinstance(version, float) else repr(version)[:40]
         raise Unreadable(f"The notebook has format {shown}; only nbformat 4 and 3 can be read.")
     cells = document.get("cells")

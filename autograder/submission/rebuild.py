@@ -31,10 +31,10 @@ class Rebuilt:
 
     Attributes
     ----------
-    notebook
+    notebook : NotebookNode
         The notebook to execute (nbformat 4.5). The metadata of each cell says what to do with it
         (``autograder.role``, see `Role`).
-    repairs
+    repairs : list of Repair
         What had to be repaired, one of each kind; empty for an intact submission.
     """
 
@@ -51,9 +51,8 @@ def rebuild(assignment: Assignment, submission: NotebookNode) -> Rebuilt:
 
     Parameters
     ----------
-    assignment
-        The assignment that the submission belongs to.
-    submission
+    assignment : Assignment
+    submission : NotebookNode
         Result of `read_submission`, or a notebook without cells.
 
     Returns
@@ -79,19 +78,10 @@ def rebuild(assignment: Assignment, submission: NotebookNode) -> Rebuilt:
     numbers = count(1)
     cells = [_student_cell(cell, next(numbers), skipped) for cell in added[-1]]
     for position, released in enumerate(given):
-        cell = deepcopy(released)
-        if cell.cell_type == "code" and position in match:
-            cell.outputs = theirs[match[position]].get("outputs", [])
-        if cell.metadata.autograder.role in (Role.ANSWER, Role.PLAYGROUND) and position in match:
-            submitted = theirs[match[position]]
-            if cell.cell_type == "code":
-                cell.source = submitted.source
-            elif not _same_text(submitted, released):  # nbgrader knows the untouched one again
-                cell.source = _as_plain_text(submitted.source)
-        elif cell.metadata.autograder.role == Role.ANSWER:
-            cell.source = MERGED_ANSWER if position in merged else MISSING_ANSWER
-        elif cell.metadata.autograder.role == Role.GIVEN and position in match:
-            imports = _added_imports(cell.source, theirs[match[position]].source)
+        submitted = theirs[match[position]] if position in match else None
+        cell = _our_cell(released, submitted, merged=position in merged)
+        if submitted and cell.metadata.autograder.role == Role.GIVEN:
+            imports = _added_imports(cell.source, submitted.source)
             added[position][:0] = [_code(imports)] if imports else []
         cells.append(cell)
         cells += [_student_cell(cell, next(numbers), skipped) for cell in added[position]]
@@ -102,6 +92,21 @@ def rebuild(assignment: Assignment, submission: NotebookNode) -> Rebuilt:
     while_reading = submission.metadata.get("repairs", [])
     repairs = [*while_reading, *_describe(assignment, submission, match, merged)]
     return Rebuilt(notebook, repairs)
+
+
+def _our_cell(released: NotebookNode, submitted: NotebookNode | None, merged: bool) -> NotebookNode:
+    """A cell of our notebook, with what the student may change in it."""
+    cell = deepcopy(released)
+    if submitted and cell.cell_type == "code":
+        cell.outputs = submitted.get("outputs", [])
+    if submitted and cell.metadata.autograder.role in (Role.ANSWER, Role.PLAYGROUND):
+        if cell.cell_type == "code":
+            cell.source = submitted.source
+        elif not _same_text(submitted, released):  # nbgrader knows the untouched one again
+            cell.source = _as_plain_text(submitted.source)
+    elif cell.metadata.autograder.role == Role.ANSWER:
+        cell.source = MERGED_ANSWER if merged else MISSING_ANSWER
+    return cell
 
 
 _IMPORT = re.compile(r"(?:import|from) [\w., ]++(?:#.*+)?")
@@ -255,54 +260,47 @@ def _describe(
     """What distinguishes the submission from one that was changed only where students may."""
     found: dict[str, list[str]] = defaultdict(list)
     grade_ids = Counter(grade_id(cell) for cell in submission.cells)
-    released = assignment.released_cells()
-    claims = _claims(assignment.cells, submission.cells)
-    if submission.cells and not claims:
-        found["other-notebook"] = []
-    for position, ours in enumerate(released):
+    foreign = submission.cells and not _claims(assignment.cells, submission.cells)
+    for position, ours in enumerate(assignment.released_cells()):
         name = grade_id(ours) or ours.id
         answer = ours.metadata.autograder.role == Role.ANSWER
-        given = not answer and ours.metadata.autograder.role != Role.PLAYGROUND
+        theirs = submission.cells[match[position]] if position in match else None
         if grade_ids[name] > 1:
             found["repeated"].append(name)
-        if position not in match:
-            if answer:
-                found["answer-merged" if position in merged else "answer-missing"].append(name)
-            elif given:
-                found["given-deleted"].append(name)
-            continue
-        cell = submission.cells[match[position]]
-        if given and not _same_text(cell, ours):
+        if answer and not theirs:
+            found["answer-merged" if position in merged else "answer-missing"].append(name)
+        elif _is_changed(ours, theirs):
             found["given-changed"].append(name)
-        if cell.cell_type != ours.cell_type:
-            found["type-changed"].append(name)
-        settings = ours.metadata.get("nbgrader")
-        if settings and grade_id(cell) != name:
-            found["renamed"].append(name)
-        elif settings and any(
-            cell.metadata.nbgrader.get(key) != settings.get(key) for key in SETTINGS
-        ):
-            found["settings-changed"].append(name)
-
-    if "other-notebook" in found:  # then this says it all, but for answers that are not there
-        kept = ("other-notebook", "answer-missing", "answer-merged")
-        return [Repair(code, tuple(found[code])) for code in kept if code in found]
+    if foreign:  # then this says it all, but for answers that are not there
+        kept = ("answer-missing", "answer-merged")
+        return [Repair("other-notebook"), *(Repair(c, tuple(found[c])) for c in kept if c in found)]
     repairs = [Repair(code, tuple(names)) for code, names in found.items()]
     indices = [match[position] for position in sorted(match)]
     if indices != sorted(indices):
         repairs.append(Repair("order"))
-    kernel = submission.metadata.get("kernel", "")
-    language = submission.metadata.get("language", "")
+    kernel, language = (
+        submission.metadata.get("kernel", ""),
+        submission.metadata.get("language", ""),
+    )
     expected = assignment.metadata.kernelspec.name
     if language != "python" and (language or kernel != expected):  # its name differs by place
-        repairs.append(
-            Repair(
-                "kernel",
-                detail=f"The notebook asked for kernel {kernel[:40]!r} and language "
-                f"{language[:40]!r}; {expected} was used.",
-            )
-        )
+        detail = f"The notebook asked for kernel {kernel[:40]!r} and language {language[:40]!r}"
+        repairs.append(Repair("kernel", detail=f"{detail}; {expected} was used."))
     return repairs
+
+
+def _is_changed(ours: NotebookNode, theirs: NotebookNode | None) -> bool:
+    """Whether something of our cell is missing or different that students should not change."""
+    role_of_ours = ours.metadata.autograder.role
+    if theirs is None:
+        return role_of_ours != Role.PLAYGROUND
+    given = role_of_ours not in (Role.ANSWER, Role.PLAYGROUND)
+    if theirs.cell_type != ours.cell_type or (given and not _same_text(theirs, ours)):
+        return True
+    settings = ours.metadata.get("nbgrader")
+    return bool(settings) and any(
+        theirs.metadata.nbgrader.get(key) != settings.get(key) for key in SETTINGS
+    )
 
 
 def _bare(source: str) -> str:

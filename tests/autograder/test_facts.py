@@ -27,7 +27,7 @@ PRINTS = RuleViolation(
     "extra-print", "No extra print calls in graded cells", "initialize-he", 2, "Delete it."
 )
 EXTRA_CELL = RuleViolation("extra-cell", "No extra code cells", "code cell 7", None, "Delete it.")
-DELETED = Repair("given-deleted", ("test-he",))
+DELETED = Repair("given-changed", ("test-he",))
 STUDENTS = {"autograder": {"role": "student"}}
 words = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -52,7 +52,8 @@ def test_a_comment_reads_from_the_diagnosis_to_the_notebook():
         "Points taken off for this: 2.",
         "",
         "About the whole notebook:",
-        "Repair: 1 given cell had been deleted; our version was used: test-he.",
+        "Repair: 1 cell had been deleted, or changed where students should not write; our version "
+        "was used: test-he.",
         "Rule: code cell 7: No extra code cells. Delete it.",
     ]
 
@@ -78,7 +79,7 @@ def test_a_fact_with_line_breaks_stays_one_line():
 @given(message=words, name=words)
 def test_what_is_stored_is_read_back_whatever_a_student_wrote(message, name):
     facts = Facts(
-        repairs=[Repair("answer-missing", (name,)), Repair("bad-cell-id", count=3)],
+        repairs=[Repair("answer-missing", (name,)), Repair("cell-damaged", count=3)],
         violations=[RuleViolation("extra-print", message, name, 4, message), EXTRA_CELL],
         submission="0f",
         verdicts={"test-a": Verdict(False, message, "real"), "test-b": Verdict(True, message)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.submission import files
+from autograder.submission import files, notebook
 from autograder.submission.notebook import Unreadable, without_bulk
 from tests.support import courses
 
@@ -18,7 +19,7 @@ MEBIBYTE = 2**20
 READ = """
 import resource, sys
 from pathlib import Path
-from autograder.submission import files
+from autograder.submission import files, notebook
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(len(files.read_notebook(Path(sys.argv[1]))))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
@@ -81,7 +82,7 @@ def test_what_is_no_output_still_has_its_limit(tmp_path):
         files.read_notebook(path)
 
 
-def test_the_cuts_do_not_depend_on_where_a_chunk_ends():
+def test_the_cuts_do_not_depend_on_where_a_chunk_ends(monkeypatch):
     text = json.dumps(
         {
             "cells": [
@@ -92,14 +93,16 @@ def test_the_cuts_do_not_depend_on_where_a_chunk_ends():
         },
         indent=1,
     ).encode()
-    whole = without_bulk([text])
+    whole = without_bulk(io.BytesIO(text))
     assert json.loads(whole)["cells"][0] == {"outputs": [], "source": 'x = "outputs": ['}
     assert json.loads(whole)["metadata"] == {"widgets": {}}
     for size in range(1, 40):
-        assert without_bulk(text[i : i + size] for i in range(0, len(text), size)) == whole
+        monkeypatch.setattr(notebook, "_CHUNK", size)
+        assert without_bulk(io.BytesIO(text)) == whole
     chosen = random.Random(1)
     for _ in range(200):
         damaged = text[: chosen.randrange(len(text))] + text[chosen.randrange(len(text)) :]
-        size = chosen.randrange(1, 60)
-        chunks = [damaged[i : i + size] for i in range(0, len(damaged), size)]
-        assert without_bulk(chunks) == without_bulk([damaged])
+        monkeypatch.setattr(notebook, "_CHUNK", 2**16)
+        whole = without_bulk(io.BytesIO(damaged))
+        monkeypatch.setattr(notebook, "_CHUNK", chosen.randrange(1, 60))
+        assert without_bulk(io.BytesIO(damaged)) == whole

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test site test-site test-container test-hub lab assignment screenshots lint clean
+.PHONY: help setup demo test site test-site test-container test-hub lab assignment screenshots lint lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo 'make test-site   test that site; downloads 80 MB'
 	@echo 'make test-container, make test-hub   test the image (Podman), and a JupyterHub; 200 MB each'
 	@echo 'make screenshots renew the pictures in docs/images/'
+	@echo 'make lock        pin all packages, with their hashes, in constraints/'
 	@echo 'make lint        check style, without changing anything'
 	@echo 'make setup       install what the others need (they do it themselves)'
 	@echo 'make clean       remove what can be made again; keeps submissions and grades'
@@ -22,17 +23,17 @@ setup: .venv/installed
 	@sh tools/debian-package.sh bubblewrap bwrap 'grading (make demo)' || true
 
 # The settings keep JupyterLab from asking about news and from looking for updates.
-.venv/installed: requirements.txt tools/check-python.py tools/jupyterlab-settings.json
+.venv/installed: constraints/requirements.txt tools/check-python.py tools/jupyterlab-settings.json
 	@$(PYTHON) tools/check-python.py
 	@echo 'Installing Python packages into .venv, a few minutes the first time ...'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r constraints/requirements.txt
 	@mkdir -p .venv/share/jupyter/lab/settings
 	@cp tools/jupyterlab-settings.json .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+.venv/installed-dev: constraints/requirements-dev.txt .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r constraints/requirements-dev.txt
 	@touch $@
 
 demo: setup
@@ -43,10 +44,10 @@ test: setup .venv/installed-dev
 	@sh tools/debian-package.sh libatomic1 libatomic.so.1 'Playwright in the browser tests' || true
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.venv-site/installed: requirements-site.txt tools/check-python.py
+.venv-site/installed: constraints/requirements-site.txt tools/check-python.py
 	@$(PYTHON) tools/check-python.py
 	$(PYTHON) -m venv .venv-site
-	.venv-site/bin/pip install --quiet --disable-pip-version-check -r requirements-site.txt
+	.venv-site/bin/pip install --quiet --disable-pip-version-check -r constraints/requirements-site.txt
 	@touch $@
 
 site: .venv-site/installed
@@ -59,9 +60,9 @@ test-site: .venv/installed-dev
 test-container: .venv/installed-dev
 	CONTAINER=1 $(BIN)/python -m pytest tests/test_container.py
 
-.venv-hub/installed: requirements-hub.txt requirements-dev.txt requirements.txt
+.venv-hub/installed: constraints/requirements-hub.txt
 	$(PYTHON) -m venv .venv-hub
-	.venv-hub/bin/pip install --quiet --disable-pip-version-check -r requirements-hub.txt
+	.venv-hub/bin/pip install --quiet --disable-pip-version-check -r constraints/requirements-hub.txt
 	npm install --silent --no-fund --no-audit --prefix .venv-hub configurable-http-proxy@5.3.0
 	@touch $@
 
@@ -84,6 +85,13 @@ screenshots: setup .venv/installed-dev
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# One lock for all systems and Pythons; pip refuses a file whose hash is another one.
+lock: .venv/installed-dev
+	for file in requirements*.txt; do \
+	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	        --no-annotate --no-header --no-strip-extras $$file --output-file constraints/$$file || exit 1; \
+	done
 
 clean:
 	rm -rf .venv .venv-site .venv-hub site demo .pytest_cache .ruff_cache .hypothesis

@@ -418,6 +418,6 @@ def _remarks(outcome: Outcome) -> dict[str, str]:
     if outcome.problem:
         return {"problem": "It needs manual grading, see below."}
     wrong = [verdict for verdict in outcome.verdicts.values() if not verdict.passed]
-    return {verdict.code: verdict.headline for verdict in wrong} | {
+    return {verdict.code: verdict.message for verdict in wrong} | {
         repair.code: str(repair) for repair in outcome.repairs
     }

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,38 +28,36 @@ class Verdict:
     Attributes
     ----------
     passed : bool
-    message : str
-        What a person reads: what the tests printed, or what is wrong.
     code : str
         Stable short name of the mistake, for counting; empty for a test that passed.
+    message : str
+        What is wrong, or what a test that passed has printed.
+    case : str
+        Where it was seen: for which values, in which line; what else was printed.
+    hint : str
+        What to look at next.
     score : float or None
         Points, where a test gives a part of them; None where it gives all or none.
     """
 
     passed: bool
-    message: str
     code: str = ""
+    message: str = ""
+    case: str = ""
+    hint: str = ""
     score: float | None = None
 
-    @property
-    def text(self) -> str:
-        """The message without its hint."""
-        return self.message.partition("\nHint: ")[0]
-
-    @property
-    def hint(self) -> str:
-        """The hint in words; empty if there is none."""
-        return self.message.partition("\nHint: ")[2]
-
-    @property
-    def headline(self) -> str:
-        """The first sentence of the message."""
-        first_line = self.message.split("\n")[0]
-        return re.split(r"(?<=[.!?]) (?=[A-Z])", first_line)[0]
+    @classmethod
+    def from_text(cls, passed: bool, code: str, text: str, place: str = "") -> Verdict:
+        """A verdict in the words of any program: the first line is the message."""
+        message, _, case = text.strip().partition("\n")
+        return cls(passed, code, message, f"{case}\n{place}".strip("\n"))
 
     def __str__(self) -> str:
-        """The message, with the code on a line of its own."""
-        return f"{self.message}\n[{self.code}]" if self.code else self.message
+        """All of it as plain text."""
+        hint = self.hint and f"Hint: {self.hint}"
+        code = self.code and f"[{self.code}]"
+        return "\n".join(filter(None, (self.message, self.case, hint, code)))
 
 
 @dataclass(frozen=True)
@@ -211,7 +208,7 @@ class Facts:
             [RuleViolation(**violation) for violation in stored["violations"]],
             stored["submission"],
             {
-                _grade_id(cell): Verdict(*map(ours.get, ("passed", "message", "code", "score")))
+                _grade_id(cell): Verdict(**{n: ours[n] for n in _VERDICT if n in ours})
                 for cell in notebook["cells"]
                 if "passed" in (ours := cell["metadata"].get("autograder", {}))
             },
@@ -272,6 +269,9 @@ def comment_on_answer(
     ]
     blocks += ["\n".join(rules), "\n".join(["About the whole notebook:", *about]) if about else ""]
     return "\n\n".join(block for block in blocks if block)
+
+
+_VERDICT = [one.name for one in dataclasses.fields(Verdict)]
 
 
 def _grade_id(cell: dict[str, Any]) -> str | None:

@@ -25,15 +25,17 @@ from autograder.facts import Verdict
 from autograder.sandbox.process import StudentError, StudentProcess
 from autograder.text import readable
 
-HIDDEN_FAILED = (
-    "The visible part of the test passes, the hidden part does not.",
-    "hidden-test-failed",
+HIDDEN_FAILED = Verdict(
+    False, "hidden-test-failed", "The visible part of the test passes, the hidden part does not."
 )
-"""Message and code."""
 
 
 def examine(
-    assignment: Assignment, test: str, student: StudentProcess, seconds: Callable[[], float]
+    assignment: Assignment,
+    test: str,
+    student: StudentProcess,
+    seconds: Callable[[], float],
+    undefined: set[str],
 ) -> Verdict:
     """Run the test cell with the grade id `test`, hidden tests included.
 
@@ -45,6 +47,8 @@ def examine(
         Where the student's cells have run.
     seconds : callable
         Asked before each call of a student's function: how long it may take.
+    undefined : set of str
+        Takes the names that student code uses without having given them a value.
 
     Returns
     -------
@@ -65,6 +69,7 @@ def examine(
             try:
                 value = student.call(name, list(arguments), seconds(), keywords)
             except StudentError as error:
+                undefined.add(error.undefined)
                 raise _as_builtin(error) from error
             except TypeError:  # an argument that is no plain data
                 raise
@@ -95,15 +100,17 @@ def examine(
                 exec(code, namespace)
         except NameError as error:
             name = error.name
+            undefined.add(name or "")
             if name in assignment.graded_functions():
-                message = f"There is no function {name}.\nHint: Was it renamed or deleted?"
-                verdict = Verdict(False, message, "wrong-name")
+                message = f"There is no function {name}."
+                hint = "Was it renamed or deleted?"
+                verdict = Verdict(False, "wrong-name", message, hint=hint)
             else:
                 verdict = _failed(error, assignment, test)
         except Exception as error:
             verdict = _failed(error, assignment, test)
         else:
-            verdict = Verdict(True, readable(printed.getvalue()).strip())
+            verdict = Verdict.from_text(True, "", readable(printed.getvalue()))
     if failures:
         raise failures[0]
     return verdict
@@ -122,21 +129,21 @@ def _compiled(assignment: Assignment, test: str) -> tuple[list[CodeType], CodeTy
 
 def _failed(error: Exception, assignment: Assignment, test: str) -> Verdict:
     """What an exception of a test says, and where, if students can see the place."""
-    if code := getattr(error, "code", None):  # as `public_tests.WrongAnswer` carries it
-        message = readable(str(error))
-        return Verdict(False, message.removesuffix(f"\n[{code}]"), code)
+    parts = {name: getattr(error, name, None) for name in ("code", "message", "case", "hint")}
+    if all(isinstance(part, str) for part in parts.values()):  # public_tests.WrongAnswer, say
+        return Verdict(False, **{name: readable(part) for name, part in parts.items()})
     name = type(error).__name__
     if type(error) in _BUILTIN_ERRORS.values():
         name = error.type_name
-    message = readable(str(error) or name)
+    place = ""
     lines = assignment.test_source(test).splitlines()
     places = [lines[number - 1].strip() for number in _lines_in(f"<{test}>", error)]
     (released,) = [c for c in assignment.released_cells() if grade_id(c) == test]
     if places and places[0] in map(str.strip, released.source.splitlines()):
-        message += f"\nin the line: {places[0]}"
+        place = f"in the line: {places[0]}"
     elif places and not str(error):
-        return Verdict(False, *HIDDEN_FAILED)
-    return Verdict(False, message, f"raises-{name}")
+        return HIDDEN_FAILED
+    return Verdict.from_text(False, f"raises-{name}", readable(str(error) or name), place)
 
 
 def _lines_in(file: str, error: Exception) -> list[int]:
@@ -160,7 +167,7 @@ _BUILTIN_ERRORS = {
 def _as_builtin(error: StudentError) -> StudentError:
     """The error as one that ``except ValueError`` catches, if ValueError is what it was."""
     kind = _BUILTIN_ERRORS.get(error.type_name, StudentError)
-    return kind(error.type_name, error.message, error.frames)
+    return kind(error.type_name, error.message, error.frames, error.undefined)
 
 
 class Library:

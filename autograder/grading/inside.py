@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 from nbformat import NotebookNode
 from nbgrader.preprocessors import IgnorePattern
@@ -89,18 +90,19 @@ def _verdict(
     try:
         score, most = _score(cell, assignment, judged)
     except (ValueError, KeyError) as error:  # nbgrader stops here; this costs one exercise only
-        return Verdict(False, f"The test gave no valid number of points: {error}.", "no-points")
+        message = f"The test gave no valid number of points: {error}."
+        return Verdict(False, "no-points", message)
     printed = "".join(out.text for out in visible if out.get("name") == "stdout")
+    printed = readable(printed).strip()
+    points = f"{score:g} of {most:g} points."
     if score >= most and (most or not _error_in(judged)):
-        return Verdict(True, readable(printed).strip(), score=score if _gives(judged) else None)
+        verdict = Verdict.from_text(True, "", printed)
+        return replace(verdict, score=score) if _gives(judged) else verdict
     if score > 0:
-        said = f"{readable(printed)}\n{score:g} of {most:g} points.".strip()
-        return Verdict(False, said, PARTIAL, score)
+        return Verdict(False, PARTIAL, points, printed, score=score)
     if error := _error_in(visible):
-        return Verdict(False, *_in_words(error))
-    if judged is not visible:
-        return Verdict(False, *HIDDEN_FAILED)
-    return Verdict(False, f"{readable(printed)}\n0 of {most:g} points.".strip(), PARTIAL)
+        return _failed(error)
+    return HIDDEN_FAILED if judged is not visible else Verdict(False, PARTIAL, points, printed)
 
 
 def _score(
@@ -135,14 +137,16 @@ def _error_in(outputs: list[NotebookNode]) -> NotebookNode | None:
     return None
 
 
-def _in_words(error: NotebookNode) -> tuple[str, str]:
-    """Message and code of what went wrong in the visible part of a test."""
+def _failed(error: NotebookNode) -> Verdict:
+    """What went wrong in the visible part of a test."""
     if error.output_type == "stream":
-        return readable(error.text.strip()), "wrote-to-stderr"
+        return Verdict.from_text(False, "wrote-to-stderr", readable(error.text))
     if error.ename == "Stopped":
-        return f"While the tests ran: {readable(error.evalue)}.", DIED
-    message = readable(f"{error.ename}: {error.evalue}" if error.evalue else error.ename)
+        return Verdict(False, DIED, f"While the tests ran: {readable(error.evalue)}.")
+    text = readable(f"{error.ename}: {error.evalue}" if error.evalue else error.ename)
+    place = ""
     failing = [line for line in readable("\n".join(error.traceback)).splitlines() if "-->" in line]
     if failing:  # the first one is the line of the test cell
-        message += f"\nin the line: {failing[0].partition('>')[2].lstrip(' 0123456789')}"
-    return message, f"raises-{error.ename}"
+        line = failing[0].partition(">")[2].lstrip(" 0123456789")
+        place = f"in the line: {line}"
+    return Verdict.from_text(False, f"raises-{error.ename}", text, place)

@@ -162,7 +162,7 @@ def without_points(
     """Grade what cannot be read: no points, and the reason in each test cell."""
     reason = readable(reason)  # it may quote the name of a file
     empty = NotebookNode(cells=[], metadata=NotebookNode())
-    verdict = Verdict(False, f"The submission could not be read: {reason}", "unreadable")
+    verdict = Verdict(False, "unreadable", "The submission could not be read.", reason)
     facts = Facts(
         failure=reason,
         submission=digest(submission, handed_in),
@@ -315,7 +315,7 @@ class _Run:
         if not second_chance:
             return verdicts
         has_time = self.deadline - time.monotonic() > self.limits.total_seconds / 2
-        missing = _unknown_names(code, verdicts) if has_time else set()
+        missing = session.undefined - {""} if has_time else set()
         needed = _cells_that_use(missing, skipped)
         failed = [test for test in tests if not verdicts[grade_id(test)].passed]
         for position, test in enumerate(failed):
@@ -465,13 +465,6 @@ def _without(left_out: list[NotebookNode], cells: list[NotebookNode]) -> list[No
     """The other cells. Two cells may be equal, so they are told apart by identity."""
     left = {id(cell) for cell in left_out}
     return [cell for cell in cells if id(cell) not in left]
-
-
-def _unknown_names(code: list[NotebookNode], verdicts: dict[str, Verdict]) -> set[str]:
-    """Names of which Python said that they are not defined, in a cell or in a test."""
-    said = [verdict.message for verdict in verdicts.values()]
-    said += [out.evalue for cell in code for out in cell.outputs if out.output_type == "error"]
-    return {name for text in said for name in re.findall(r"name '(\w+)' is not defined", text)}
 
 
 def _cells_that_use(names: set[str], cells: list[NotebookNode]) -> list[NotebookNode]:

@@ -26,7 +26,7 @@ from autograder.text import readable
 DIED = "process-died"
 TIME_OUT = "time-used-up"
 _CELL_FAILED = "cell-failed"
-_DOES_IT_END = "\nHint: Does each loop end? In a while loop each round must change its condition."
+_DOES_IT_END = "Does each loop end? In a while loop each round must change its condition."
 
 
 class Session:
@@ -48,6 +48,7 @@ class Session:
         self._process: StudentProcess | None = None
         self._completed: list[NotebookNode] = []  # what a new process has to run first
         self._failures: dict[str, str] = {}  # grade id of an answer: how its cell failed
+        self.undefined: set[str] = set()  # names that were missing in a cell or a call
 
     def __enter__(self) -> Session:
         return self
@@ -72,6 +73,7 @@ class Session:
             self._completed.append(cell)
             outputs = [NotebookNode(output) for output in result.outputs]
             if result.failed:
+                self.undefined.add(result.undefined)
                 self._failures[grade_id(cell)] = _how_it_failed(outputs)
                 # Outputs can be tampered with, and IPython writes no error for a wrong magic.
                 if mark_failure and not any(out.output_type == "error" for out in outputs):
@@ -83,30 +85,26 @@ class Session:
         try:
             process = self._start()
             with self._clock("tests"):
-                missing = self._why_missing(test, process)
-                return missing or examine(
+                return self._why_missing(test, process) or examine(
                     self._assignment,
                     test,
                     process,
                     lambda: self._time_for(self._limits.call_seconds),
+                    self.undefined,
                 )
         except ProcessDied as death:
             self._stop()
             code = TIME_OUT if isinstance(death, _TimeUsedUp) else DIED
             hint = _DOES_IT_END if isinstance(death, TimedOut) else ""
-            return Verdict(False, f"While the tests ran: {death}.{hint}", code)
+            return Verdict(False, code, f"While the tests ran: {death}.", hint=hint)
 
     def _why_missing(self, test: str, process: StudentProcess) -> Verdict | None:
         for answer, functions in answers_tested_by(self._assignment, test).items():
             for name in functions:
                 seconds = self._time_for(self._limits.call_seconds)
                 if answer in self._failures and not process.defines(name, seconds):
-                    return Verdict(
-                        False,
-                        f"{name} cannot be tested, because its cell failed. "
-                        f"{self._failures[answer]}",
-                        _CELL_FAILED,
-                    )
+                    message = f"{name} cannot be tested, because its cell failed."
+                    return Verdict(False, _CELL_FAILED, message, self._failures[answer])
         return None
 
     def _start(self) -> StudentProcess:

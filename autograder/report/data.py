@@ -79,7 +79,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A mistake, the first sentence of one message about it, and who made it where."""
+    """A mistake, the message of one verdict about it, and who made it where."""
 
     code: str
     example: str
@@ -156,7 +156,7 @@ class Report:
         for result in self.results:
             for test, verdict in result.facts.verdicts.items():
                 if verdict.code:
-                    new = Diagnosis(verdict.code, verdict.headline)
+                    new = Diagnosis(verdict.code, verdict.message)
                     diagnosis = found.setdefault(verdict.code, new)
                     diagnosis.exercises[self.titles.get(test, test).partition(":")[0]] += 1
                     if result.student.name not in diagnosis.students:

@@ -114,20 +114,26 @@ class StudentError(Exception):
         The error's type and text.
     frames : list of (int, str)
         Line number and source line of the student's code, innermost last.
+    undefined : str
+        The name that a NameError is about; empty for any other error.
     """
 
-    def __init__(self, type_name: str, message: str, frames: list[tuple[int, str]]) -> None:
+    def __init__(
+        self, type_name: str, message: str, frames: list[tuple[int, str]], undefined: str = ""
+    ) -> None:
         super().__init__(f"{type_name}: {message}")
         self.type_name = type_name
         self.message = message
         self.frames = frames
+        self.undefined = undefined
 
 
 class CellResult(NamedTuple):
-    """What a cell showed (nbformat 4 outputs), and whether it ended in an error."""
+    """What a cell showed (nbformat 4 outputs), whether it failed, and the name it missed."""
 
     outputs: list[dict]
     failed: bool
+    undefined: str = ""
 
 
 class StudentProcess:
@@ -241,7 +247,8 @@ class StudentProcess:
             if type(answer.get("failed")) is not bool:
                 raise protocol.Malformed("an answer that is neither success nor failure")
             outputs = protocol.decode_outputs(answer.get("outputs"), self.limits)
-        return CellResult(outputs, answer["failed"])
+            undefined = protocol.decode_name(answer.get("undefined"))
+        return CellResult(outputs, answer["failed"], undefined)
 
     def call(
         self,

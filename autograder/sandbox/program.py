@@ -368,7 +368,18 @@ def describe_error(error: BaseException) -> dict:
             line = linecache.getline(filename, traceback.tb_lineno).strip()
             frames.append([traceback.tb_lineno, line[:200]])
         traceback = traceback.tb_next
-    return {"type": type(error).__name__, "message": message[:4_000], "frames": frames[-20:]}
+    return {
+        "type": type(error).__name__,
+        "message": message[:4_000],
+        "frames": frames[-20:],
+        "undefined": undefined_name(error),
+    }
+
+
+def undefined_name(error: BaseException | None) -> str:
+    """The name that a NameError is about; empty for any other error."""
+    name = error.name if isinstance(error, NameError) else None
+    return name if isinstance(name, str) else ""
 
 
 def decode(content: object) -> object:
@@ -405,7 +416,11 @@ class Server:
         """Run a cell."""
         self._recorder.start()
         result = self._shell.run_cell(source, store_history=True)
-        return {"outputs": self._recorder.finish(), "failed": not result.success}
+        return {
+            "outputs": self._recorder.finish(),
+            "failed": not result.success,
+            "undefined": undefined_name(result.error_in_exec),
+        }
 
     def call(self, function: str, arguments: list, keywords: dict) -> dict:
         """Call a function of the student."""

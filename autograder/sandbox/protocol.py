@@ -225,8 +225,14 @@ def decode(content: Any, limits: Limits) -> Any:
     return _Decoder(limits).decode(content)
 
 
-def decode_error(content: Any) -> tuple[str, str, list[tuple[int, str]]]:
-    """Return type name, message and frames (line number, source line) of a student's error."""
+def decode_name(content: Any) -> str:
+    """Return a name of Python's, as a student's process says it; empty if it is none."""
+    plain = type(content) is str and len(content) <= NAME_CHARACTERS and content.isidentifier()
+    return content if plain else ""
+
+
+def decode_error(content: Any) -> tuple[str, str, list[tuple[int, str]], str]:
+    """Return what a `StudentError` is made of."""
     body = _fields(content, type=str, message=str, frames=list)
     frames = []
     for frame in body["frames"][-FRAMES:]:
@@ -234,7 +240,8 @@ def decode_error(content: Any) -> tuple[str, str, list[tuple[int, str]]]:
             raise Malformed("a frame that is no line number with a line")
         frames.append((min(max(frame[0], 0), 10**6), clean_text(frame[1], 200)))
     name = re.sub(r"\W", "", body["type"], flags=re.ASCII)[:NAME_CHARACTERS] or "Exception"
-    return name, clean_text(body["message"], MESSAGE_CHARACTERS), frames
+    message = clean_text(body["message"], MESSAGE_CHARACTERS)
+    return name, message, frames, decode_name(body.get("undefined"))
 
 
 def decode_outputs(content: Any, limits: Limits) -> list[dict]:

@@ -6,12 +6,12 @@ from autograder import cli
 from autograder.course.batch import Outcome
 from autograder.facts import Verdict
 
-RIGHT = Verdict(True, "All tests passed.")
+RIGHT = Verdict(True, message="All tests passed.")
 TESTS = [("Initialization", f"test-{exercise}") for exercise in ("zeros", "random", "he")]
 
 
 def test_the_table_of_300_students_has_a_line_for_each_on_80_columns(capsys, monkeypatch):
-    wrong = Verdict(False, "W and b are exchanged. More.\nHint: x", "weights-and-biases-swapped")
+    wrong = Verdict(False, "weights-and-biases-swapped", "W and b are exchanged.", "More", "x")
     students = [f"s{i:03}.with.the.address@university.example" for i in range(300)]
     scores = {student: dict(zip(TESTS, (10, 7.25, 0), strict=True)) for student in students}
     course = SimpleNamespace(

@@ -20,8 +20,10 @@ from autograder.facts import (
 
 WRONG = Verdict(
     False,
-    "The last layer is missing. The keys are 'W1', 'b1'.\nHint: Where does range stop?",
     "missing-last-layer",
+    "The last layer is missing.",
+    "The keys are 'W1', 'b1'.",
+    "Where does range stop?",
 )
 PRINTS = RuleViolation(
     "extra-print", "No extra print calls in graded cells", "initialize-he", 2, "Delete it."
@@ -44,7 +46,8 @@ def executed(*tests: str) -> NotebookNode:
 def test_a_comment_reads_from_the_diagnosis_to_the_notebook():
     comment = comment_on_answer({"test-he": WRONG}, [PRINTS], 2, [DELETED, EXTRA_CELL])
     assert comment.split("\n") == [
-        "The last layer is missing. The keys are 'W1', 'b1'.",
+        "The last layer is missing.",
+        "The keys are 'W1', 'b1'.",
         "Hint: Where does range stop?",
         "[missing-last-layer]",
         "",
@@ -59,16 +62,10 @@ def test_a_comment_reads_from_the_diagnosis_to_the_notebook():
 
 
 def test_a_comment_tells_the_verdict_of_each_test_of_an_answer():
-    verdicts = {"test-shapes": WRONG, "test-values": Verdict(True, "Values are right.")}
+    verdicts = {"test-shapes": WRONG, "test-values": Verdict(True, message="Values are right.")}
     comment = comment_on_answer(verdicts, [])
     assert comment.startswith("test-shapes: The last layer is missing.")
     assert comment.endswith("[missing-last-layer]\n\ntest-values: Values are right.")
-
-
-def test_the_parts_of_a_message_are_told_apart():
-    assert WRONG.headline == "The last layer is missing."
-    assert WRONG.text == "The last layer is missing. The keys are 'W1', 'b1'."
-    assert WRONG.hint == "Where does range stop?"
 
 
 def test_a_fact_with_line_breaks_stays_one_line():
@@ -82,7 +79,10 @@ def test_what_is_stored_is_read_back_whatever_a_student_wrote(message, name):
         repairs=[Repair("answer-missing", (name,)), Repair("cell-damaged", count=3)],
         violations=[RuleViolation("extra-print", message, name, 4, message), EXTRA_CELL],
         submission="0f",
-        verdicts={"test-a": Verdict(False, message, "real"), "test-b": Verdict(True, message)},
+        verdicts={
+            "test-a": Verdict(False, "real", message, message, message),
+            "test-b": Verdict(True, message=message, score=0.5),
+        },
     )
     notebook = executed("test-a", "test-b")
     facts.store(notebook)

@@ -23,12 +23,12 @@ from tests.support import courses
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type <.*> not in session")
 
 XAVIER = Verdict(
-    False, "The scale is that of Xavier. W1 is 1.\nHint: Look at the formula.", "scale-xavier"
+    False, "scale-xavier", "The scale is that of Xavier.", "W1 is 1.", "Look at the formula."
 )
-UNREADABLE = Verdict(False, "The submission could not be read: it is empty.", "unreadable")
-PASSED = Verdict(True, "All tests passed.")
+UNREADABLE = Verdict(False, "unreadable", "The submission could not be read.", "it is empty.")
+PASSED = Verdict(True, message="All tests passed.")
 HOSTILE = Verdict(
-    False, "<script>alert(1)</script> `<img src=x onerror=alert(1)>`\n[forged]", "raises-X"
+    False, "raises-X", "<script>alert(1)</script> `<img src=x onerror=alert(1)>`", "[forged]"
 )
 EXTRA_CELL = RuleViolation("extra-cell", "No extra code cells", "code cell 7", None, "Delete it.")
 DUE = datetime(2026, 3, 2, 12)
@@ -129,7 +129,7 @@ def test_what_needs_a_person_says_why(course, gradebook):
     gradebook.db.commit()
     assert report_of(course).for_grader == {
         "A score set by hand was kept when it was graded again: is it still right?": ["corrected"],
-        UNREADABLE.message: ["broken"],
+        "The submission could not be read: it is empty.": ["broken"],
     }
 
 

@@ -344,9 +344,15 @@ def test_an_error_keeps_its_last_lines():
 
 
 def test_a_students_error_is_cleaned():
-    name, message, frames = protocol.decode_error(
-        {"type": "<b>Bad</b>", "message": "\x07" + "m" * 5000, "frames": [[3, "x = \x1b[2J1"]] * 30}
+    name, message, frames, undefined = protocol.decode_error(
+        {
+            "type": "<b>Bad</b>",
+            "message": "\x07" + "m" * 5000,
+            "frames": [[3, "x = \x1b[2J1"]] * 30,
+            "undefined": "no name",
+        }
     )
+    assert undefined == ""
     assert name == "bBadb"
     assert len(message) <= 2000 and "\x07" not in message
     assert frames == [(3, "x = 1")] * 20

@@ -185,7 +185,7 @@ def test_words_of_a_student_stay_plain_text(graded):
     assert '<img src=x onerror="document.title = 1">' in words(said)
     assert "**bold** [a](javascript:1)" in words(said)
     assert not said(["b", "strong", "em", "a", "img"], string=lambda text: text != "Hint:")
-    assert "[raises-ValueError]" in words(said)
+    assert "[stops-itself]" in words(said)
 
 
 def test_a_graders_comment_is_markdown_without_html(graded):

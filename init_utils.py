@@ -22,32 +22,16 @@ CURVES = {"zeros": ("s:", "#0072B2"), "random": ("^--", "#D55E00"), "he": ("o-",
 
 
 def sigmoid(x):
-    """Compute the logistic function 1 / (1 + exp(-x)) of each entry.
+    """Compute the logistic function 1 / (1 + exp(-x)) of a number, or of each entry of an array.
 
-    Parameters
-    ----------
-    x : float or ndarray of any shape
-
-    Returns
-    -------
-    float or ndarray of the same shape
-        Values from 0 to 1. Beyond about x = 37 the result is rounded to exactly 1.
+    Beyond about x = 37 the result is rounded to exactly 1.
     """
     with np.errstate(over="ignore"):  # exp(-x) = inf is fine here: 1 / inf is the 0 we want
         return 1 / (1 + np.exp(-x))
 
 
 def relu(x):
-    """Compute max(0, x) of each entry.
-
-    Parameters
-    ----------
-    x : float or ndarray of any shape
-
-    Returns
-    -------
-    float or ndarray of the same shape
-    """
+    """Compute max(0, x) of a number, or of each entry of an array."""
     return np.maximum(0, x)
 
 
@@ -99,11 +83,6 @@ def backward_propagation(X, Y, cache):
     -------
     dict
         ``dW1, db1, dW2, db2, dW3, db3``, each of the shape of its parameter.
-
-    Raises
-    ------
-    ValueError
-        If the shape of ``X`` or ``Y`` does not fit the cache.
     """
     cached_X, _, a1, _, a2, _, a3, parameters = cache
     _check_same_shape("X", X, "the X of the cache", cached_X)
@@ -140,11 +119,6 @@ def update_parameters(parameters, grads, learning_rate):
     -------
     dict
         New arrays, ``parameter - learning_rate * gradient``.
-
-    Raises
-    ------
-    ValueError
-        If a gradient is missing or has another shape than its parameter.
     """
     updated = {}
     for name, value in parameters.items():
@@ -172,59 +146,31 @@ def compute_loss(a3, Y):
     Returns
     -------
     float
-        The loss in nats; ``inf`` if the network is entirely sure of a wrong answer.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or a label is neither 0 nor 1.
+        ``inf`` if the network is entirely sure of a wrong answer.
     """
     _check_same_shape("Y", Y, "a3", a3)
     if not np.isin(Y, (0, 1)).all():
-        raise ValueError(f"Y must hold only the labels 0 and 1, but holds {_strange_label(Y)}.")
+        strange = np.asarray(Y)[~np.isin(Y, (0, 1))][0]
+        raise ValueError(f"Y must hold only the labels 0 and 1, but holds {strange}.")
     probability_of_true_label = np.where(Y == 1, a3, 1 - a3)
     with np.errstate(divide="ignore"):  # -ln(0) = inf is what we want to see, without a warning
         return float(1 / Y.shape[1] * np.sum(-np.log(probability_of_true_label)))
 
 
 def predict_dec(parameters, X):
-    """Predict the label of each example.
+    """Predict the label of each example: True (label 1) where its probability is above 0.5.
 
-    Parameters
-    ----------
-    parameters : dict
-        See `forward_propagation`.
-    X : ndarray of shape (n_features, m)
-
-    Returns
-    -------
-    ndarray of bool, shape (1, m)
-        True (label 1) where the predicted probability is above 0.5.
+    Arguments as in `forward_propagation`; the result has the shape (1, m).
     """
     a3, _ = forward_propagation(X, parameters)
     return a3 > 0.5
 
 
 def predict(X, y, parameters):
-    """Predict the labels and print the accuracy.
+    """Predict the labels, 0 or 1, and print which share of them is right.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n_features, m)
-    y : ndarray of shape (1, m)
-        True labels, 0 or 1.
-    parameters : dict
-        See `forward_propagation`.
-
-    Returns
-    -------
-    ndarray of int, shape (1, m)
-        Predicted labels, 0 or 1.
-
-    Raises
-    ------
-    ValueError
-        If the shape of ``y`` is not (1, m).
+    Arguments as in `backward_propagation` and `forward_propagation`; the result has the shape
+    (1, m).
     """
     predictions = predict_dec(parameters, X).astype(int)
     _check_same_shape("y", y, "the predictions", predictions)
@@ -241,17 +187,12 @@ def load_dataset():
     train_Y : ndarray of shape (1, 300)
     test_X : ndarray of shape (2, 100)
     test_Y : ndarray of shape (1, 100)
-        Coordinates (no unit) and labels: 0 for the outer ring, 1 for the inner ring. In each
-        set half of the labels are 0.
-
-    Notes
-    -----
-    scikit-learn makes them. Where it is not installed, in the browser for example, where it would
-    double the download, NumPy makes the same ones, bit for bit.
+        Coordinates and labels: 0 for the outer ring, 1 for the inner ring. In each set half of
+        the labels are 0.
     """
     try:
         from sklearn.datasets import make_circles  # only here, because it is slow to import
-    except ModuleNotFoundError:
+    except ModuleNotFoundError:  # in the browser, where it would double the download
         make_circles = _make_circles
 
     train_X, train_Y = make_circles(n_samples=300, noise=0.05, random_state=1)
@@ -260,7 +201,7 @@ def load_dataset():
 
 
 def _make_circles(n_samples, noise, random_state):
-    """Do what scikit-learn's function of this name does, random numbers in the same order."""
+    """Make the same points as scikit-learn's function, to the last bit."""
     generator = np.random.RandomState(random_state)
     n_outer = n_samples // 2
     circles = []
@@ -275,14 +216,7 @@ def _make_circles(n_samples, noise, random_state):
 
 
 def print_parameters(parameters):
-    """Print the parameters, one ``name = value`` after the other.
-
-    Parameters
-    ----------
-    parameters : dict
-        Arrays by name. Anything else, such as the result of an exercise that is not finished,
-        is described in words.
-    """
+    """Print the parameters, one ``name = value`` after the other, if there are any yet."""
     if not isinstance(parameters, dict) or not parameters:
         print("There are no parameters to show yet: the function has to return them in a dict.")
         return
@@ -304,11 +238,6 @@ def plot_dataset(X, y, ax=None):
     Returns
     -------
     matplotlib Axes
-
-    Raises
-    ------
-    ValueError
-        If ``X`` does not have two rows or ``y`` is not of shape (1, m).
     """
     if np.ndim(X) != 2 or X.shape[0] != 2:
         raise ValueError(f"X has shape {np.shape(X)}, expected (2, m): two coordinates in rows.")
@@ -320,7 +249,7 @@ def plot_dataset(X, y, ax=None):
         ax.scatter(
             x1, x2, s=26, marker=marker, color=color, edgecolors="white", linewidths=0.5, label=name
         )
-    ax.set(xlabel="$x_1$ (no unit)", ylabel="$x_2$ (no unit)", title="Two rings of dots")
+    ax.set(xlabel="$x_1$", ylabel="$x_2$", title="Two rings of dots")
     ax.set_aspect("equal")
     ax.legend(loc="center")  # the rings leave it free
     return ax
@@ -334,11 +263,8 @@ def plot_decision_boundary(model, X, y, ax=None):
     model : callable
         Takes points as an ndarray of shape (n_points, 2) and returns their predicted labels,
         such as ``lambda points: predict_dec(parameters, points.T)``.
-    X : ndarray of shape (2, m)
-    y : ndarray of shape (1, m)
-        Labels, 0 or 1.
-    ax : matplotlib Axes, optional
-        Where to draw; a new figure if left out.
+    X, y, ax
+        As in `plot_dataset`.
 
     Returns
     -------
@@ -349,93 +275,11 @@ def plot_decision_boundary(model, X, y, ax=None):
     side = np.linspace(-1.5, 1.5, 301)
     x1, x2 = np.meshgrid(side, side)
     labels = np.reshape(model(np.column_stack([x1.ravel(), x2.ravel()])), x1.shape)
-    ax.contourf(
-        x1,
-        x2,
-        labels,
-        levels=[-0.5, 0.5, 1.5],
-        zorder=0,
-        cmap=ListedColormap([PALE_RED, PALE_BLUE]),
-    )
+    colors = ListedColormap([PALE_RED, PALE_BLUE])
+    ax.contourf(x1, x2, labels, levels=[-0.5, 0.5, 1.5], zorder=0, cmap=colors)
     if labels.min() != labels.max():
         ax.contour(x1, x2, labels, levels=[0.5], colors="black", linewidths=1)
     ax.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), title="Decision boundary")
-    return ax
-
-
-def unit_lines(parameters):
-    """Find the straight lines along which the hidden units of layer 1 switch on.
-
-    A ReLU unit with the weights w and the bias b is 0 on one side of the line w x + b = 0 and
-    positive on the other. A unit whose weights are zero has no line.
-
-    Parameters
-    ----------
-    parameters : dict
-        ``W1`` of shape (n_1, 2) and ``b1`` of shape (n_1, 1).
-
-    Returns
-    -------
-    ndarray of shape (n_lines, 3)
-        One row u_1, u_2, d for each line u_1 x_1 + u_2 x_2 = d, with u of length 1 and d not
-        negative: its distance from the origin. Units that share a line (to 1e-6) count once.
-
-    Raises
-    ------
-    ValueError
-        If ``W1`` or ``b1`` is missing or of another shape.
-    """
-    W1, b1 = (np.asarray(parameters.get(name, [])) for name in ("W1", "b1"))
-    if W1.ndim != 2 or W1.shape[1] != 2 or b1.shape != (len(W1), 1):
-        raise ValueError(
-            f"W1 has shape {W1.shape} and b1 has shape {b1.shape}, expected (n_1, 2) and (n_1, 1)."
-        )
-    lengths = np.linalg.norm(W1, axis=1, keepdims=True)
-    has_line = lengths[:, 0] > 0
-    lines = np.hstack([W1, -b1])[has_line] / lengths[has_line]
-    u_1, u_2, d = np.round(lines.T, 6)  # both signs mean the same line: make d positive, or u_1
-    lines[(d < 0) | ((d == 0) & ((u_1 < 0) | ((u_1 == 0) & (u_2 < 0))))] *= -1
-    distinct = []
-    for line in lines:
-        if all(np.abs(line - other).max() > 1e-6 for other in distinct):
-            distinct.append(line)
-    return np.reshape(distinct, (-1, 3))
-
-
-def plot_units(parameters, ax=None):
-    """Draw the line along which each hidden unit of layer 1 switches on.
-
-    Parameters
-    ----------
-    parameters : dict
-        ``W1`` of shape (n_1, 2) and ``b1`` of shape (n_1, 1).
-    ax : matplotlib Axes, optional
-        Where to draw, such as the result of `plot_decision_boundary`; a new figure if left out.
-
-    Returns
-    -------
-    matplotlib Axes
-        Both axes run from -1.5 to 1.5. A remark counts the units and the lines.
-
-    Raises
-    ------
-    ValueError
-        If ``W1`` or ``b1`` is missing or of another shape.
-    """
-    lines = unit_lines(parameters)
-    if ax is None:
-        ax = _axes(ax)
-        ax.set(xlabel="$x_1$ (no unit)", ylabel="$x_2$ (no unit)", title="Units of layer 1")
-        ax.set_aspect("equal")
-    for u_1, u_2, d in lines:
-        ax.axline((d * u_1, d * u_2), (d * u_1 - u_2, d * u_2 + u_1), color=VIOLET, linewidth=1.2)
-    number = {0: "no line", 1: "1 line"}.get(len(lines), f"{len(lines)} lines")
-    ax.text(
-        *(0.02, 0.02, f"{len(parameters['W1'])} units, {number}"),
-        transform=ax.transAxes,
-        bbox={"facecolor": "white", "edgecolor": VIOLET, "pad": 3},
-    )
-    ax.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5))
     return ax
 
 
@@ -445,8 +289,7 @@ def plot_costs(costs, learning_rate, label=None, ax=None):
     Parameters
     ----------
     costs : sequence of float
-        Costs in nats at iterations 0, 1000, 2000 and so on. Infinite ones cannot be drawn: they
-        are marked at the upper edge as missing.
+        Costs at iterations 0, 1000, 2000 and so on. Infinite ones are marked as missing.
     learning_rate : float
         For the title.
     label : str, optional
@@ -468,27 +311,11 @@ def plot_costs(costs, learning_rate, label=None, ax=None):
     if not finite.all():
         ax.margins(y=0.15)  # room above the curve for the remark
     for missing in thousands[~finite]:
-        ax.annotate(
-            "infinite: not drawn",
-            (missing, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(4, -12),
-            textcoords="offset points",
-            color=line.get_color(),
-        )
-        ax.plot(
-            missing,
-            0.985,
-            marker="x",
-            color=line.get_color(),
-            clip_on=False,
-            transform=ax.get_xaxis_transform(),
-        )
-    ax.set(
-        xlabel="iterations (thousands)",
-        ylabel="cost (nats)",
-        title=f"Cost while training, learning rate {learning_rate}",
-    )
+        at_the_top, color = ax.get_xaxis_transform(), line.get_color()
+        ax.plot(missing, 0.985, marker="x", color=color, clip_on=False, transform=at_the_top)
+        ax.text(missing + 0.2, 0.93, "infinite: not drawn", color=color, transform=at_the_top)
+    ax.set(xlabel="iterations (thousands)", ylabel="cost")
+    ax.set_title(f"Cost while training, learning rate {learning_rate}")
     if label is not None:
         ax.legend(title="initialization")
     return ax
@@ -537,7 +364,3 @@ def _check_same_shape(name, array, other_name, other):
             f"{name} has shape {np.shape(array)}, expected {np.shape(other)}, "
             f"the shape of {other_name}."
         )
-
-
-def _strange_label(Y):
-    return np.asarray(Y)[~np.isin(Y, (0, 1))].ravel()[0]

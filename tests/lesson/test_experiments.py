@@ -1,8 +1,6 @@
 """The experiments of section 8, and every number that the text of the section claims."""
 
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import matplotlib
@@ -16,13 +14,12 @@ from sklearn.neural_network import MLPClassifier
 
 import lesson.experiments as gf
 from init_utils import (
-    backward_propagation,
     forward_propagation,
     load_dataset,
     plot_dataset,
-    plot_units,
-    update_parameters,
 )
+from lesson import network
+from lesson.pictures import plot_units
 
 NOTEBOOK = Path(__file__).parents[2] / "source" / "Initialization" / "Initialization.ipynb"
 DEPTH = 10
@@ -76,8 +73,8 @@ def relu(z):
 
 def test_the_first_cost_of_large_random_values_is_the_finite_number_in_the_text(rings, text):
     X, Y, _, _ = rings
-    z3 = gf.output_logits(X, large_random_parameters())
-    assert f"{gf.loss_from_logits(z3, Y):.3f}" == "1773.586"
+    z3 = network.output_logits(X, large_random_parameters())
+    assert f"{network.loss_from_logits(z3, Y):.3f}" == "1773.586"
     assert "1773.586" in text
     assert (f"{z3.min():.1f}", f"{z3.max():.1f}") == ("62.8", "6928.6")
 
@@ -87,28 +84,6 @@ def test_the_same_cost_from_the_sigmoid_is_infinite(rings):
     a3, _ = forward_propagation(X, large_random_parameters())
     with np.errstate(divide="ignore"):
         assert np.isinf(-np.log(1 - a3[Y == 0])).all()
-
-
-def test_the_stable_loss_equals_the_textbook_formula_where_that_one_works():
-    rng = np.random.default_rng(0)
-    Z, Y = 5 * rng.standard_normal((1, 50)), rng.integers(0, 2, (1, 50))
-    A = 1 / (1 + np.exp(-Z))
-    textbook = -np.mean(Y * np.log(A) + (1 - Y) * np.log(1 - A))
-    assert gf.loss_from_logits(Z, Y) == pytest.approx(textbook, rel=1e-12)
-
-
-@pytest.mark.parametrize("z", [-1e4, 1e4])
-def test_the_stable_loss_of_a_huge_logit_is_its_size_if_wrong_and_zero_if_right(z):
-    wrong, right = np.array([[float(z < 0)]]), np.array([[float(z > 0)]])
-    assert gf.loss_from_logits(np.array([[z]]), wrong) == abs(z)
-    assert gf.loss_from_logits(np.array([[z]]), right) == 0
-
-
-def test_output_logits_are_z3_of_forward_propagation(rings):
-    X = rings[0]
-    parameters = large_random_parameters()
-    _, (_, _, _, _, _, z3, _, _) = forward_propagation(X, parameters)
-    np.testing.assert_allclose(gf.output_logits(X, parameters), z3, rtol=1e-12)
 
 
 def test_the_cell_for_the_cost_helps_a_student_who_has_not_done_exercise_2(section, rings, capsys):
@@ -192,63 +167,32 @@ def test_relu_leaves_half_of_the_mean_square():
 
 def test_constant_weights_stay_one_distinct_row_and_noise_makes_ten(rings, text):
     X, Y, _, _ = rings
-    trained = gf.train_stack(gf.constant_start(noises=[0, 1e-3], value=0.5), X, Y)
-    assert [gf.count_distinct_rows(W1) for W1 in trained["W1"]] == [1, 10]
+    trained = network.trained(gf.constant_start(noises=[0, 1e-3], value=0.5), X, Y)
+    assert [len(network.distinct_rows(W1)) for W1 in trained["W1"]] == [1, 10]
     assert "1 distinct row without noise, 10 with it" in text
-    costs = gf.loss_from_logits(gf.output_logits(X, trained), Y)
+    costs = network.loss_from_logits(network.output_logits(X, trained), Y)
     assert [f"{cost:.3f}" for cost in costs] == ["0.648", "0.648"] and "0.648 for both" in text
     assert np.ptp(trained["W1"][1], axis=0).max() < 0.01, "the text says: thousandths"
 
 
-def test_rows_within_the_tolerance_count_as_one():
-    W = np.array([[1.0, 2.0], [1.0, 2.0 + 1e-9], [1.0, 2.1]])
-    assert gf.count_distinct_rows(W) == 2
-    assert gf.count_distinct_rows(W, tolerance=0) == 3
-
-
-# 8.5 ------------------------------------------------------------------------------------------
-
-
-def test_a_stack_trains_each_network_as_init_utils_trains_it_alone(rings):
-    X, Y, _, _ = rings
-    start = [W.astype(float) for W in gf.scaled_start([0.5, 1.5], num_seeds=2)]
-    stack = gf.train_stack(start, X, Y, num_iterations=50)
-    for network in range(4):
-        alone = {f"W{l}": W[network] for l, W in enumerate(start, 1)}
-        alone |= {f"b{l}": np.zeros((len(W[network]), 1)) for l, W in enumerate(start, 1)}
-        for _ in range(50):
-            _, cache = forward_propagation(X, alone)
-            alone = update_parameters(alone, backward_propagation(X, Y, cache), 0.01)
-        for name, expected in alone.items():
-            np.testing.assert_allclose(stack[name][network], expected, rtol=1e-9, atol=1e-12)
-
-
-def test_training_leaves_its_start_alone_and_reports_progress(rings):
-    X, Y, _, _ = rings
-    start = gf.scaled_start([1.0], num_seeds=1)
-    before = [W.copy() for W in start]
-    shares = []
-    gf.train_stack(start, X, Y, num_iterations=200, progress=shares.append)
-    for W, W_before in zip(start, before, strict=True):
-        np.testing.assert_array_equal(W, W_before)
-    assert len(shares) == 100 and shares == sorted(shares) and shares[-1] == 1
-
-
 def test_a_scaled_start_holds_every_factor_times_the_same_draws():
-    W1, W2, W3 = gf.scaled_start([1, 100], num_seeds=3)
+    weights = gf.scaled_start([1, 100], num_seeds=3)
+    W1, W2, W3 = (weights[name] for name in ("W1", "W2", "W3"))
     assert (W1.shape, W2.shape, W3.shape) == ((6, 10, 2), (6, 5, 10), (6, 1, 5))
     for W in (W1, W2, W3):
         np.testing.assert_allclose(W[3:], 100 * W[:3], rtol=1e-6)
-    many = gf.scaled_start([gf.HE], num_seeds=2000)
-    for W, n in zip(many, (2, 10, 5), strict=True):
-        assert W.std() == pytest.approx(math.sqrt(2 / n), rel=0.05)
+    many = gf.scaled_start([network.HE], num_seeds=2000)
+    for name, n in zip(("W1", "W2", "W3"), (2, 10, 5), strict=True):
+        assert many[name].std() == pytest.approx(math.sqrt(2 / n), rel=0.05)
 
 
 def test_he_ends_in_the_valley_between_a_tenth_and_ten_times_of_it(rings):
     X, Y, test_X, test_Y = rings
-    trained = gf.train_stack(gf.scaled_start(gf.HE * np.array([0.1, 1, 10]), 5), X, Y)
-    cost = gf.loss_from_logits(gf.output_logits(X, trained), Y).reshape(3, 5)
-    accuracy = gf.accuracy_from_logits(gf.output_logits(test_X, trained), test_Y).reshape(3, 5)
+    trained = network.trained(gf.scaled_start(network.HE * np.array([0.1, 1, 10]), 5), X, Y)
+    cost = network.loss_from_logits(network.output_logits(X, trained), Y).reshape(3, 5)
+    accuracy = network.accuracy_from_logits(network.output_logits(test_X, trained), test_Y).reshape(
+        3, 5
+    )
     assert np.round(cost[0], 3) == pytest.approx(0.693)
     assert (cost[1] < 0.1).all()
     assert np.median(cost[2]) > 2 * np.median(cost[1])
@@ -291,47 +235,6 @@ def test_curves_differ_in_color_marker_and_dashes(signals):
     assert len({line.get_linestyle() for line in lines}) == 4
 
 
-# The parts that talk to the notebook ---------------------------------------------------------
-
-
-class Notebook:
-    """Stands in for `IPython.display.display`: keeps what was shown, and its updates."""
-
-    def __init__(self):
-        self.shown = []
-
-    def __call__(self, data, raw, display_id=False):
-        assert raw
-        self.shown.append(data)
-        return self
-
-    def update(self, data, raw):
-        self.shown[-1] = data
-
-
-@pytest.fixture
-def notebook(monkeypatch):
-    notebook = Notebook()
-    monkeypatch.setattr(gf, "notebook_display", lambda: notebook)
-    return notebook
-
-
-def test_in_a_notebook_the_progress_bar_is_one_line_updated_in_place(notebook, capsys):
-    bar = gf.progress_bar("Training")
-    for share in (0.5, 1):
-        bar(share)
-    assert notebook.shown == [{"text/plain": "Training " + 30 * "█" + " 100%"}]
-    assert not capsys.readouterr().out
-
-
-def test_in_a_terminal_the_progress_bar_overwrites_itself_and_ends_its_line(capsys):
-    bar = gf.progress_bar("Training")
-    bar(0.5)
-    bar(1)
-    half, full, rest = capsys.readouterr().out.replace("\n", "\r").split("\r")
-    assert half.endswith("50%") and full.endswith("100%") and not rest
-
-
 # 8.7 ------------------------------------------------------------------------------------------
 
 
@@ -361,7 +264,7 @@ def test_the_pytorch_default_is_uniform_within_one_over_root_n_and_far_below_he(
     assert root_n_times_bound == pytest.approx(1)
     c = root_n_times_bound / math.sqrt(3)
     assert f"{c:.2f}" == "0.58" and "= 0.58$" in text
-    assert c < gf.HE / 2
+    assert c < network.HE / 2
 
 
 def test_the_sources_are_cited_with_title_and_number(text):
@@ -388,8 +291,8 @@ def test_section_8_has_short_cells_that_grading_skips(section):
 
 
 def test_every_code_cell_of_section_8_runs_in_order(section, rings, monkeypatch, capsys):
-    train_stack = gf.train_stack
-    monkeypatch.setattr(gf, "train_stack", lambda *a, **k: train_stack(*a, **k, num_iterations=2))
+    trained = network.trained
+    monkeypatch.setattr(network, "trained", lambda *a: trained(*a, num_iterations=2))
     monkeypatch.setattr(plt, "show", lambda: None)
     names = dict(zip(("train_X", "train_Y", "test_X", "test_Y"), rings, strict=True))
     names |= {"np": np, "plt": plt, "plot_dataset": plot_dataset, "plot_units": plot_units}
@@ -398,11 +301,3 @@ def test_every_code_cell_of_section_8_runs_in_order(section, rings, monkeypatch,
         if cell.cell_type == "code":
             exec(compile(cell.source, cell.id, "exec"), names)
             assert "What you see:" in capsys.readouterr().out, cell.id
-
-
-def test_importing_the_module_needs_numpy_and_matplotlib_only():
-    others = ("sklearn", "IPython", "ipywidgets")
-    check = f"import sys, lesson.experiments; print(set({others}) & set(sys.modules))"
-    root = Path(gf.__file__).parents[1]
-    done = subprocess.run([sys.executable, "-c", check], cwd=root, capture_output=True, text=True)
-    assert done.stdout.strip() == "set()", done.stderr

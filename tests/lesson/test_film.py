@@ -2,6 +2,8 @@
 
 import base64
 import builtins
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import numpy as np
 import pytest
 
 import init_utils
-from init_utils import load_dataset, plot_units, predict_dec, unit_lines
-from lesson import experiments, film, guess
+from init_utils import load_dataset, predict_dec
+from lesson import experiments, film, guess, network
+from lesson.network import unit_lines
+from lesson.pictures import EDGE, Plane, plot_units
 
 NOTEBOOK = Path(__file__).parents[2] / "source" / "Initialization" / "Initialization.ipynb"
 
@@ -52,7 +56,7 @@ def in_a_notebook(monkeypatch):
         assert raw
         shown.append(data)
 
-    for module in (experiments, guess):
+    for module in (film, guess):
         monkeypatch.setattr(module, "notebook_display", lambda: display)
     return shown
 
@@ -88,8 +92,8 @@ def test_zeros_have_no_lines_and_random_starts_have_ten_before_and_after(trained
 
 def test_a_constant_start_has_one_line_before_and_after_and_noise_makes_ten(rings):
     start = experiments.constant_start(noises=[0, 1e-3])
-    after = experiments.train_stack(start, *rings)
-    assert len(unit_lines({"W1": start[0][0], "b1": np.zeros((10, 1))})) == 1
+    after = network.trained(start, *rings)
+    assert len(unit_lines({name: value[0] for name, value in start.items()})) == 1
     networks = [{name: value[i] for name, value in after.items()} for i in (0, 1)]
     assert [len(unit_lines(network)) for network in networks] == [1, 10]
 
@@ -110,14 +114,14 @@ def test_the_lines_of_random_starts_pass_through_one_point_and_then_move_apart(t
 
 
 def test_zeros_show_one_color_from_the_first_iteration_to_the_last(trained, rings):
-    plane = film.Plane(plt.subplots()[1], *rings)
+    plane = Plane(plt.subplots()[1], *rings)
     for parameters in trained["snapshots"]["zeros"].values():
-        plane.show(experiments.output_logits(plane.grid, parameters), parameters)
+        plane.show(network.output_logits(plane.grid, parameters), parameters)
         assert plane.artists[0].get_paths() == []
 
 
 def test_with_noise_ten_lines_look_like_one(rings):
-    after = experiments.train_stack(experiments.constant_start(noises=[1e-3]), *rings)
+    after = network.trained(experiments.constant_start(noises=[1e-3]), *rings)
     lines = unit_lines({name: value[0] for name, value in after.items()})
     ends = np.column_stack(
         [lines[:, 2:] * lines[:, :2] + t * lines[:, 1::-1] * [-1, 1] for t in (-1.5, 1.5)]
@@ -129,37 +133,12 @@ def test_parallel_lines_would_not_enclose_the_origin():
     assert not encloses_the_origin(np.array([[1, 0, 0.5], [-1, 0, 0.5]]))
 
 
-@pytest.mark.parametrize("scale", [2.0, -1.0, -1e-3])
-def test_units_whose_weights_and_bias_are_multiples_share_a_line(scale):
-    W1, b1 = np.array([[1.0, -2.0], [scale, -2 * scale]]), np.array([[0.3], [0.3 * scale]])
-    assert len(unit_lines({"W1": W1, "b1": b1})) == 1
-    assert len(unit_lines({"W1": W1, "b1": 0 * b1})) == 1
-    assert len(unit_lines({"W1": W1, "b1": np.array([[0.3], [0.4]])})) == 2
-
-
-def test_a_line_stands_where_the_unit_switches_on(trained):
-    parameters = trained["snapshots"]["he"][15000]
-    for u_1, u_2, d in unit_lines(parameters):
-        points = np.array([[d * u_1 - u_2, d * u_1 + u_2], [d * u_2 + u_1, d * u_2 - u_1]])
-        z = parameters["W1"] @ points + parameters["b1"]
-        assert (np.abs(z) < 1e-9).all(axis=1).sum() == 1
-
-
 def test_plot_units_draws_upon_a_figure_or_makes_one_and_counts(trained):
     ax = plot_units(trained["snapshots"]["he"][0])
     assert len(ax.lines) == 10 and ax.texts[0].get_text() == "10 units, 10 lines"
     given = plt.subplots()[1]
     assert plot_units(trained["snapshots"]["zeros"][0], ax=given) is given
     assert not given.lines and given.texts[0].get_text() == "10 units, no line"
-
-
-@pytest.mark.parametrize(
-    "parameters",
-    [{}, {"W1": np.ones((3, 4)), "b1": np.ones((3, 1))}, {"W1": np.ones((3, 2)), "b1": [1, 2, 3]}],
-)
-def test_parameters_without_lines_in_the_plane_are_refused_in_words(parameters):
-    with pytest.raises(ValueError, match=r"expected \(n_1, 2\) and \(n_1, 1\)"):
-        plot_units(parameters)
 
 
 # The film -------------------------------------------------------------------------------------
@@ -206,28 +185,15 @@ def test_only_with_he_does_the_boundary_close_into_a_ring(trained, rings):
     assert found == {"zeros": False, "random": False, "he": True}
 
 
-def test_a_step_of_the_slider_redraws_picture_and_sentence_and_opens_no_figure(trained, rings):
-    controls, scrolled, sentence = film.film_widget(trained["snapshots"], *rings).children
-    (picture,), slider = scrolled.children, controls.children[1]
-    before = bytes(picture.value)
-    assert "Iteration 0." in sentence.value and "Large random: cost 1773.586" in sentence.value
-    slider.value = 15000
-    after = bytes(picture.value)
-    assert after.startswith(b"\x89PNG") and after != before
-    assert "Zeros: cost 0.693, no line" in sentence.value
-    assert "He: cost 0.065, 10 lines" in sentence.value
-    assert not plt.get_fignums()
-
-
 def test_regions_of_the_film_are_those_that_the_network_predicts(trained, rings):
     for moments in trained["snapshots"].values():
-        plane = film.Plane(plt.subplots()[1], *rings)
+        plane = Plane(plt.subplots()[1], *rings)
         parameters = moments[15000]
-        plane.show(experiments.output_logits(plane.grid, parameters), parameters)
+        plane.show(network.output_logits(plane.grid, parameters), parameters)
         drawn = np.zeros(plane.grid.shape[1], dtype=bool)
         for region in plane.artists[0].get_paths():
             drawn |= region.contains_points(plane.grid.T)
-        within = abs(plane.grid).max(axis=0) < film.EDGE  # not on the edge of a region
+        within = abs(plane.grid).max(axis=0) < EDGE  # not on the edge of a region
         np.testing.assert_array_equal(drawn[within], predict_dec(parameters, plane.grid)[0, within])
 
 
@@ -238,24 +204,25 @@ def test_a_training_that_was_shorter_stays_at_its_last_moment(trained, rings):
     assert "Iteration 15000." in film.describe(short, 15000, *rings)
 
 
-def test_a_notebook_gets_the_film_and_six_moments_for_where_it_does_not_run(
+def test_a_notebook_gets_all_moments_in_one_output_that_needs_no_kernel(
     trained, rings, in_a_notebook
 ):
     film.show_film(trained["snapshots"], *rings)
     (output,) = in_a_notebook
-    assert "model_id" in output["application/vnd.jupyter.widget-view+json"]
+    page = output["text/html"]
     assert base64.b64decode(output["image/png"]).startswith(b"\x89PNG")
-    assert "Iteration 0." in output["text/plain"]
-    assert not plt.get_fignums()
+    assert "Iteration 0." in output["text/plain"] and output["text/plain"] in page
+    steps = json.loads(re.search(r"steps = (\[.*?\]);", page)[1])
+    frames = json.loads(re.search(r"shots = (\[.*?\]),", page)[1])
+    assert len(steps) == len(set(frames)) == 39
+    assert "Large random: cost 1773.586" in steps[0] and "Zeros: cost 0.693, no line" in steps[-1]
+    assert "Iteration 15000." in steps[-1] and "He: cost 0.065, 10 lines" in steps[-1]
+    assert len(page) < 1.5e6 and not plt.get_fignums()
 
 
-def test_without_ipywidgets_the_film_is_six_moments_of_each_training(
-    trained, rings, in_a_notebook, monkeypatch, capsys
-):
-    without_widgets(monkeypatch)
+def test_outside_a_notebook_the_film_is_six_moments_of_each_training(trained, rings):
     film.show_film(trained["snapshots"], *rings)
-    assert not in_a_notebook and len(plt.gcf().axes) == 18
-    assert "No film here (it needs ipywidgets" in capsys.readouterr().out
+    assert len(plt.gcf().axes) == 18
 
 
 def test_without_a_training_the_film_says_what_to_run_first(rings, capsys):

@@ -6,7 +6,7 @@ Nothing is graded and nothing is stored: a choice lives in the kernel until that
 from dataclasses import dataclass
 from html import escape
 
-from lesson.experiments import notebook_display
+from lesson.pictures import notebook_display
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,7 @@ from autograder.course.folder import (
     Course,
     CourseError,
     Submission,
-    assignment_with_rules,
     assignments_of,
-    rules_of,
 )
 from autograder.grading.calibration import where_tests_run
 from autograder.sandbox.process import SandboxUnavailable, check_sandbox
@@ -104,12 +102,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.set_defaults(command=_report)
 
-    check = commands.add_parser(
-        "check", help="check a saved notebook against the rules of its assignment"
-    )
-    check.add_argument("notebook", nargs="?", help="(default: that of the assignment with rules)")
-    check.set_defaults(command=_check)
-
     doctor = commands.add_parser("doctor", help="see whether this machine has what grading needs")
     doctor.add_argument("--course", default=".", help="course folder (default: this folder)")
     doctor.set_defaults(command=_doctor)
@@ -120,12 +112,6 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
-
-
-def _check(options: argparse.Namespace) -> int:
-    notebook = options.notebook or f"{assignment_with_rules()}.ipynb"
-    with rules_of(notebook) as rules:
-        return 1 if rules.report(notebook) else 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

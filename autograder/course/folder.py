@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
 
 from nbgrader.api import Assignment as AssignmentEntry
 from nbgrader.api import BaseCell, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
@@ -26,7 +23,6 @@ from autograder.config import Grading
 from autograder.course.transaction import patient
 from autograder.facts import Attempt, is_result_of
 from autograder.grading.calibration import calibrated, remembered, why_inside
-from autograder.grading.examiner import library
 from autograder.grading.run import digest
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
@@ -355,42 +351,6 @@ def load_config(root: Path) -> Config:
     config = app.config.copy()
     config.CourseDirectory.root = str(root)
     return config
-
-
-def assignment_with_rules(root: Path = Path()) -> str:
-    """Name of the only assignment that has rules."""
-    modules = Grading(config=load_config(root.resolve())).rules
-    if len(modules) != 1:
-        raise CourseError(
-            f"Name the notebook to check ({', '.join(modules) or 'no assignment has rules'})."
-        )
-    return next(iter(modules))
-
-
-@contextlib.contextmanager
-def rules_of(notebook: str, root: Path = Path()) -> Iterator[ModuleType]:
-    """The module that checks the rules of the assignment that a notebook belongs to.
-
-    Raises
-    ------
-    CourseError
-        If the course in `root` does not say which one that is.
-    """
-    config = load_config(root.resolve())
-    modules = Grading(config=config).rules
-    name = Path(notebook).stem
-    if name not in modules and len(modules) == 1:
-        (name,) = modules  # a copy under another name
-    if name not in modules:
-        raise CourseError(
-            f"nbgrader_config.py names no rules for {name}. Give the notebook the name of its "
-            f"assignment ({', '.join(modules) or 'none has rules'})."
-        )
-    directory = CourseDirectory(config=config)
-    source = directory.format_path(directory.source_directory, ".", name)
-    some_notebook = next(iter(Assignment.all_in(source, config).values()))
-    with library(some_notebook).at_hand():
-        yield importlib.import_module(modules[name])
 
 
 def _exists(path: Path) -> bool:

@@ -1,6 +1,5 @@
-"""The five rules: what breaks them, what only looks like it, and input that no one expects."""
+"""The five rules: what breaks them, what only looks like it, and the saved file."""
 
-import ast
 import json
 import os
 import subprocess
@@ -9,13 +8,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from IPython.core.inputtransformer2 import TransformerManager
 from nbgrader.utils import compute_checksum
 
-from lesson import rules
-from lesson.rules import RuleViolation, check_cells, check_notebook, report
+from lesson.rules import check_cells, check_notebook, report
 
 TOP = Path(__file__).resolve().parents[2]
 
@@ -104,6 +99,11 @@ def function(*lines, head="def initialize_parameters_he(layers_dims):", before=(
     return "\n".join([*before, head, *(f"    {line}" for line in body)])
 
 
+def head(parameters, *lines):
+    """Return the solved notebook with these parameters of the third answer."""
+    return notebook(function(*lines, head=f"def initialize_parameters_he({parameters}):"))
+
+
 # ----- what breaks a rule -------------------------------------------------------------------------
 
 BREAKS = {
@@ -116,11 +116,8 @@ BREAKS = {
         ("a print in an f-string", notebook(function("return f'{print(1)}'")), 2),
         ("a helper that prints", notebook("def helper():\n    print(1)\n" + HE), 2),
         ("print of builtins", notebook(function("import builtins", "builtins.print(1)")), 3),
-        ("another name for print", notebook(function("show = print", "show(1)")), 3),
-        ("pprint", notebook(function("from pprint import pprint as p", "p(1)")), 3),
         ("pprint as a module", notebook("import pprint\n" + function("pprint.pprint(1)")), 3),
         ("stdout", notebook(function("import sys", "sys.stdout.write('a')")), 3),
-        ("stdout by name", notebook(function("from sys import stdout as o", "o.write('')")), 3),
         ("display", notebook(function("display(layers_dims)")), 2),
         ("a print that is timed", notebook(HE + "%time print(1)"), 7),
         ("a print after a magic", notebook("%load_ext a\n!echo it's\n" + HE + "print(1)"), 9),
@@ -140,53 +137,20 @@ BREAKS = {
         ("a source in lines", notebook(extra=[code(["x = 3\n", "y = 4"])]), None),
     ],
     "changed-parameters": [
-        ("another name", notebook(function(head="def initialize_parameters_he(dims):")), 1),
-        ("one more", notebook(function(head="def initialize_parameters_he(layers_dims, s):")), 1),
-        ("none", notebook(function(head="def initialize_parameters_he():")), 1),
-        ("a default", notebook(function(head="def initialize_parameters_he(layers_dims=[2]):")), 1),
-        ("*args", notebook(function(head="def initialize_parameters_he(*layers_dims):")), 1),
-        (
-            "one * more",
-            notebook(function(head="def initialize_parameters_he(layers_dims, *a):")),
-            1,
-        ),
-        ("**kw", notebook(function(head="def initialize_parameters_he(layers_dims, **k):")), 1),
-        (
-            "keyword only",
-            notebook(function(head="def initialize_parameters_he(*, layers_dims):")),
-            1,
-        ),
-        (
-            "position only",
-            notebook(function(head="def initialize_parameters_he(layers_dims, /):")),
-            1,
-        ),
-        (
-            "one more by position",
-            notebook(function(head="def initialize_parameters_he(n, /, layers_dims):")),
-            1,
-        ),
-        (
-            "one more by keyword",
-            notebook(function(head="def initialize_parameters_he(layers_dims, *, s=1):")),
-            1,
-        ),
-        ("a lambda", notebook("initialize_parameters_he = lambda n: {}"), 1),
-        (
-            "a decorator above",
-            notebook(
-                function(
-                    before=("import functools", "@functools.cache"),
-                    head="def initialize_parameters_he(n):",
-                )
-            ),
-            3,
-        ),
-        (
-            "the last of two definitions",
-            notebook(HE + function(head="def initialize_parameters_he(n):")),
-            7,
-        ),
+        ("another name", head("dims"), 1),
+        ("one more", head("layers_dims, s"), 1),
+        ("none", head(""), 1),
+        ("a default", head("layers_dims=[2]"), 1),
+        ("*args", head("*layers_dims"), 1),
+        ("one * more", head("layers_dims, *a"), 1),
+        ("**kw", head("layers_dims, **k"), 1),
+        ("keyword only", head("*, layers_dims"), 1),
+        ("position only", head("layers_dims, /"), 1),
+        ("one more by position", head("n, /, layers_dims"), 1),
+        ("one more by keyword", head("layers_dims, *, s=1"), 1),
+        ("a coroutine", notebook("async def initialize_parameters_he(n): pass"), 1),
+        ("a decorator above", notebook("@f\ndef initialize_parameters_he(n): pass"), 2),
+        ("the last of two", notebook(HE + "def initialize_parameters_he(n): pass"), 7),
         ("a renamed function", notebook(function(head="def init_he(layers_dims):")), 1),
         ("a deleted function", notebook("# nothing here"), None),
         ("a method", notebook("class A:\n" + "    def initialize_parameters_he(n): pass"), None),
@@ -210,12 +174,6 @@ BREAKS = {
         ("a typing error", notebook(function("return layer_dims")), 2),
         ("a loop variable of a cell", notebook("for k in [1]: pass\n" + function("return k")), 3),
         (
-            "a name that is local elsewhere",
-            notebook(function("[layers for layers in [1]]", "layers")),
-            3,
-        ),
-        ("a decorator", notebook(function(before=("deco = None", "@deco"))), 2),
-        (
             "a module that is imported in another function only",
             notebook("def f():\n    import math\n" + function("return math.pi")),
             4,
@@ -231,7 +189,6 @@ BREAKS = {
         ("a test as text", changed("test-he", cell_type="markdown"), None),
         ("an answer as text", changed("initialize-he", cell_type="markdown"), None),
         ("other points", remarked("test-he", points=100), None),
-        ("broken points", remarked("test-he", points=[]), None),
         ("a test that is not graded", remarked("test-he", grade=False), None),
         ("an unlocked test", remarked("test-he", solution=True), None),
         ("a copied test", notebook(extra=[cell_of(notebook(), "test-he")]), None),
@@ -249,10 +206,6 @@ NEAR_MISSES = {
         ("print without a call", notebook(function("return print"))),
         ("a longer name", notebook(function("def blueprint(): return 1", "return blueprint()"))),
         ("a method called print", notebook(function("layers_dims.print(1)"))),
-        (
-            "a function called display",
-            notebook("def display(x): return x\n" + function("display(1)")),
-        ),
         ("a file that is written", notebook(function("f = open('a')", "f.write('a')"))),
         ("a print in markdown", changed("packages")),
     ],
@@ -265,25 +218,14 @@ NEAR_MISSES = {
         ("a locked cell", notebook(extra=[marked("more", "x = 3", locked=True)])),
     ],
     "changed-parameters": [
-        (
-            "annotations",
-            notebook(
-                function(head="def initialize_parameters_he(layers_dims: list[int]) -> dict:")
-            ),
-        ),
-        ("a lambda", notebook("initialize_parameters_he = lambda layers_dims: {}")),
+        ("annotations", head("layers_dims: list[int]", "n: List = {}")),
         ("a helper with other parameters", notebook("def helper(a, *b, c=1): pass\n" + HE)),
         ("a nested function", notebook(function("def f(n, m=2): return n", "return f(1)"))),
-        (
-            "two lines",
-            notebook(function(head="def initialize_parameters_he(\n    layers_dims\n):")),
-        ),
+        ("two lines", head("\n    layers_dims\n")),
         ("an older version above", notebook(HE.replace("layers_dims", "n") + HE)),
         ("a condition", notebook("if True:\n    def initialize_parameters_he(layers_dims): pass")),
-        (
-            "a decorator",
-            notebook(function(before=("from functools import cache", "@cache"))),
-        ),
+        ("a decorator", notebook("from functools import cache\n@cache\n" + HE)),
+        ("a bound lambda", notebook("initialize_parameters_he = lambda n: {}")),
         ("a timed cell", notebook("%%time\n" + HE)),
         ("an escape that Python warns of", notebook(function(r"return '\d'"))),
         ("a partial", notebook("initialize_parameters_he = make('he')")),
@@ -303,12 +245,7 @@ NEAR_MISSES = {
         ("a parameter of that name", notebook(function("return lambda layers: layers"))),
         ("a walrus", notebook(function("return [m := n for n in layers_dims] + [m]"))),
         ("a global outside", notebook("scale = 2\nscale += 1\n" + function())),
-        (
-            "a comprehension in a decorator",
-            notebook(
-                function(before=("def deco(n): return np.vectorize", "@deco([k for k in [1]])"))
-            ),
-        ),
+        ("a decorator of one's own", notebook("d = 1\n@d([k for k in [1]])\n" + HE)),
         ("an attribute", notebook(function("return np.layers"))),
         ("a keyword", notebook(function("return dict(layers=1)"))),
         ("a string", notebook(function("return 'layers'"))),
@@ -362,12 +299,6 @@ def test_a_near_miss_is_not_found(rule, honest):
     assert check_cells(honest) == []
 
 
-@pytest.mark.parametrize("rule", BREAKS)
-def test_each_rule_has_five_notebooks_on_each_side(rule):
-    assert len(BREAKS[rule]) >= 5
-    assert len(NEAR_MISSES[rule]) >= 5
-
-
 def test_the_solved_notebook_is_clean():
     assert check_cells(notebook()) == []
 
@@ -385,20 +316,14 @@ def test_several_findings_come_in_the_order_of_the_lines():
 # ----- words --------------------------------------------------------------------------------------
 
 
-def test_a_finding_says_the_rule_the_cell_the_line_and_what_to_do():
-    [finding] = check_cells(notebook(function("for n in layers: pass")))
-    assert isinstance(finding, RuleViolation)
-    assert str(finding) == (
+def test_a_violation_says_the_cell_the_line_the_rule_and_what_to_do():
+    [found] = check_cells(notebook(function("for n in layers: pass")))
+    assert str(found) == (
         "initialize-he, line 2: No global variables inside graded functions. `layers` in "
-        "`for n in layers: pass` is a variable of the notebook. Use the parameter `layers_dims`, "
-        "or give it a value inside `initialize_parameters_he`."
+        "`for n in layers: pass` has no value inside of the function. Use the parameter "
+        "`layers_dims`, give `layers` a value inside of `initialize_parameters_he`, or check its "
+        "spelling."
     )
-
-
-def test_a_name_that_nothing_defines_gets_other_words_than_a_variable():
-    [finding] = check_cells(notebook(function("return layer_dims")))
-    assert "`layer_dims` in `return layer_dims` is not defined anywhere" in finding.message
-    assert "spelling" in finding.message
 
 
 @pytest.mark.parametrize(
@@ -410,21 +335,26 @@ def test_a_name_that_nothing_defines_gets_other_words_than_a_variable():
         "def helper():\n    global mine\n    mine = 1\n" + function("return mine"),
     ],
 )
-def test_a_name_that_the_notebook_has_without_an_assignment_is_its_variable(source):
-    [finding] = check_cells(notebook(source))
-    assert "is a variable of the notebook" in finding.message
+def test_a_name_that_the_notebook_has_without_an_assignment_is_a_variable(source):
+    [found] = check_cells(notebook(source))
+    assert found.rule == "global-variable"
 
 
-def test_a_renamed_function_is_named_with_the_name_it_should_have():
-    [finding] = check_cells(notebook(function(head="def init_he(layers_dims):")))
-    assert "Found `init_he`, expected `initialize_parameters_he(layers_dims)`" in finding.message
-
-
-def test_changed_parameters_are_shown_as_found_and_as_expected():
-    [finding] = check_cells(
-        notebook(function(head="def initialize_parameters_he(\n    dims, seed=3\n):"))
-    )
-    assert "Found `initialize_parameters_he(dims, seed=3)`" in finding.message
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("def init_he(layers_dims):\n    return {}", "def init_he(layers_dims):"),
+        (
+            "def initialize_parameters_he(d, s=3): pass",
+            "def initialize_parameters_he(d, s=3): pass",
+        ),
+        ("# nothing here", "# nothing here"),
+    ],
+)
+def test_a_changed_function_is_shown_as_found_and_as_expected(source, shown):
+    [found] = check_cells(notebook(source))
+    expected = "expected `def initialize_parameters_he(layers_dims):`"
+    assert f"Found `{shown}`, {expected}" in found.message
 
 
 def test_an_extra_cell_is_found_by_its_place_among_the_code_cells_and_its_first_line():
@@ -476,16 +406,24 @@ def test_code_that_python_cannot_read_is_a_finding_of_its_own(source, line, text
 # ----- the checksum and the notebook of this course ----------------------------------------------
 
 
-@pytest.mark.parametrize("points", [10, 10.0, 2.5, "10", True])
-@pytest.mark.parametrize("cell_type", ["code", "markdown"])
+@pytest.mark.parametrize("points", [10, 2.5, "10", True])
 @pytest.mark.parametrize("grade", [True, False])
 @pytest.mark.parametrize("solution", [True, False])
 @pytest.mark.parametrize("locked", [True, False])
-def test_the_checksum_is_that_of_nbgrader(points, cell_type, grade, solution, locked):
-    cell = marked("ü", "x = 'é'\n", grade=grade, solution=solution, locked=locked, points=points)
-    cell["cell_type"] = cell_type
-    [ours] = rules._cells({"cells": [cell]})
-    assert ours._checksum(ours.source) == compute_checksum(nbformat.from_dict(cell))
+def test_a_cell_with_the_checksum_of_nbgrader_is_as_it_was_released(
+    points, grade, solution, locked
+):
+    for cell_type in ("code", "markdown"):
+        cell = nbformat.from_dict(
+            marked("ü", "x = 'é'", grade=grade, solution=solution, locked=locked, points=points)
+        )
+        cell.cell_type = cell_type
+        cell.metadata.nbgrader.checksum = compute_checksum(cell)
+        if not solution and (grade or locked):
+            built = notebook(extra=[cell])
+            assert check_cells(built) == []
+            cell.source += " "
+            assert [one.rule for one in check_cells(built)] == ["changed-locked-cell"]
 
 
 def test_the_source_notebook_has_no_checksums_and_is_clean():
@@ -532,51 +470,41 @@ def saved(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "text"),
+    "content",
     [
-        (b"", "The file is empty"),
-        (b" \n", "The file is empty"),
-        (b"<html>", "damaged near its line 1"),
-        (b'{\n"cells": [\n', "damaged near its line 3"),
-        (json.dumps(notebook()).encode()[:-40], "damaged"),
-        (json.dumps(notebook()).encode("utf-16"), "not a notebook's text"),
-        (b"\xff\xfe\x00", "not a notebook's text"),
-        (b"[" * 100_000, "not a notebook's text"),
-        (b"9" * 10_000, "not a notebook's text"),
-        (b"[1, 2]", "no list of cells"),
-        (b"{}", "no list of cells"),
-        (b'{"cells": 3}', "no list of cells"),
-        (b'{"worksheets": [], "nbformat": 3}', "very old notebook"),
-        (b'{"cells": []}', "None of its cells"),
-        (json.dumps({"cells": [code("x = 3")]}).encode(), "another notebook"),
+        b"",
+        b"<html>",
+        json.dumps(notebook()).encode()[:-40],
+        json.dumps(notebook()).encode("utf-16"),
+        b"[" * 100_000,
+        b"9" * 10_000,
+        b"[1, 2]",
+        b"{}",
+        b'{"cells": 3}',
+        b'{"cells": [3]}',
+        b'{"cells": [{"cell_type": "code", "source": 3}]}',
+        b'{"cells": [{"cell_type": "code", "source": "", "metadata": []}]}',
+        b'{"worksheets": [], "nbformat": 3}',
     ],
 )
-def test_a_damaged_file_gives_one_finding_that_says_what_to_do(saved, content, text):
-    [finding] = check_notebook(saved(content))
-    assert (finding.rule, finding.cell, finding.line) == ("damaged", "notebook", None)
-    assert text in finding.message
-    assert any(word in finding.message for word in ("fresh copy", "Ctrl+S"))
+def test_a_damaged_file_gives_one_violation_that_says_what_to_do(saved, content):
+    [found] = check_notebook(saved(content))
+    assert (found.rule, found.cell, found.line) == ("damaged", "notebook", None)
+    assert "fresh copy" in found.message and "Ctrl+S" in found.message
 
 
 def test_a_file_that_is_not_there_says_where_it_was_looked_for(tmp_path, monkeypatch):
-    folder = tmp_path / "a folder whose name is longer than most" / "and another one inside of it"
-    folder.mkdir(parents=True)
-    monkeypatch.chdir(folder)
-    [finding] = check_notebook("Initialization.ipynb")
-    assert "no file Initialization.ipynb in" in finding.message
-    assert str(folder) in finding.message
-    assert "Ctrl+S" in finding.message
-
-
-def test_a_folder_or_an_impossible_path_is_no_notebook(tmp_path):
-    assert "is not a file" in check_notebook(tmp_path)[0].message
+    monkeypatch.chdir(tmp_path)
+    [found] = check_notebook("Initialization.ipynb")
+    assert f"{tmp_path}/Initialization.ipynb cannot be read" in found.message
+    assert "(No such file or directory)" in found.message
+    assert "(Is a directory)" in check_notebook(tmp_path)[0].message
     assert check_notebook("a\0b")[0].rule == "damaged"
 
 
-def test_a_file_that_is_too_large_is_not_read(saved, monkeypatch):
-    monkeypatch.setattr(rules, "MAX_FILE_BYTES", 1_000_000)
-    [finding] = check_notebook(saved(b" " * 1_000_001))
-    assert "larger than 1 MB" in finding.message
+def test_a_notebook_without_marks_is_another_one(saved):
+    for cells in ([], [code("x = 3")]):
+        assert [one.rule for one in check_notebook(saved({"cells": cells}))] == ["other-notebook"]
 
 
 def test_an_exercise_as_handed_out_is_found_in_the_file_but_is_no_broken_rule(saved):
@@ -588,49 +516,51 @@ def test_an_exercise_as_handed_out_is_found_in_the_file_but_is_no_broken_rule(sa
 
 
 def test_the_report_of_a_clean_notebook_says_ready_and_when_it_was_saved(saved, capsys):
-    path = saved(notebook())
+    path = saved(b"\xef\xbb\xbf" + json.dumps(notebook()).encode())  # with a byte order mark
     now = path.stat().st_mtime
     os.utime(path, (now, now - 200))
     assert report(path) == []
     printed = capsys.readouterr().out
-    assert printed.startswith("Read Initialization.ipynb, saved ")
-    assert ", 3 minutes ago. If you changed something since, save with Ctrl+S" in printed
+    assert printed.startswith("Read Initialization.ipynb, saved 3 min ago. ")
     assert "Ready to submit: " in printed
 
 
 def test_the_report_shows_the_same_list_that_it_returns(saved, capsys):
     path = saved(notebook(function("print(layers)")))
-    findings = report(str(path))
+    found = report(str(path))
     printed = capsys.readouterr().out
-    assert findings == check_notebook(path)
-    assert "2 things to change before you submit:" in printed
-    assert all(str(finding) in printed for finding in findings)
+    assert found == check_notebook(path)
+    assert "To change before you submit: 2" in printed
+    assert all(str(one) in printed for one in found)
     assert "Ready to submit" not in printed
 
 
-def test_the_report_of_a_missing_file_is_one_line_and_not_ready(tmp_path, capsys):
-    assert len(report(tmp_path / "none.ipynb")) == 1
-    printed = capsys.readouterr().out
-    assert "1 thing to change" in printed
-    assert "Ready" not in printed
+@pytest.mark.parametrize(
+    ("content", "arguments", "status", "words"),
+    [
+        (notebook(), [], 0, "Ready to submit"),
+        (notebook("print(1)\n" + HE), ["Initialization.ipynb"], 1, "1. initialize-he, line 1: "),
+        (notebook(), ["none.ipynb"], 1, "No such file"),
+        (notebook(), ["a", "b"], 2, ""),
+    ],
+)
+def test_the_command_says_by_its_exit_status_whether_all_rules_are_kept(
+    saved, content, arguments, status, words
+):
+    folder = saved(content).parent
+    done = subprocess.run(
+        [sys.executable, "-m", "lesson.rules", *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(TOP)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == status
+    assert words in done.stdout
+    assert "Traceback" not in done.stderr
 
 
-def test_a_byte_order_mark_is_accepted_with_a_note(saved, capsys):
-    path = saved(b"\xef\xbb\xbf" + json.dumps(notebook()).encode())
-    assert report(path) == []
-    printed = capsys.readouterr().out
-    assert "byte order mark" in printed
-    assert "Ready to submit" in printed
-
-
-def test_an_old_file_shows_its_day(saved, capsys):
-    path = saved(notebook())
-    os.utime(path, (0, 100_000_000))
-    report(path)
-    assert "saved 1973-03-03 " in capsys.readouterr().out
-
-
-# ----- input that no one expects ------------------------------------------------------------------
+# ----- code that no one expects -------------------------------------------------------------------
 
 
 def test_nothing_in_the_notebook_is_run(tmp_path):
@@ -646,171 +576,47 @@ def test_nothing_in_the_notebook_is_run(tmp_path):
     assert trace.exists()  # the trace would have been seen
 
 
-def test_only_the_standard_library_is_needed():
-    program = "import sys; from lesson import rules; print(sys.path); rules.report('none.ipynb')"
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", program], cwd=TOP, capture_output=True, text=True, check=True
-    )
-    assert "site-packages" not in done.stdout
-    assert "There is no file none.ipynb" in done.stdout
-
-
 @pytest.mark.parametrize(
     "source",
     [
         "(" * 50_000,
         "-" * 50_000 + "1",
-        "lambda:" * 10_000 + "1",
         "a" + ".b" * 40_000,
-        "a" + "+a" * 40_000,
-        "if a: pass\n" + "elif a: pass\n" * 7_000,
         "f'{" * 10_000,
-        "f(" * 30_000,
-        '"""\\' * 20_000,
         "\\\n" * 40_000,
-        "9" * 50_000,
         "x = '\ud800'",
         "x = \0",
         "9**9**9**9",
-        "'a' * 10**12",
         "'\\d' is 'a'; 1()",
-        "while 1:\n" * 500,
-        function(*(f"a{n}" for n in range(5_000))),
-        function("[" + ",".join(f"lambda: a{n}" for n in range(5_000)) + "]"),
-        "print(1)\n" * 10_000,
-        "def initialize_parameters_he(layers_dims, a=" + "(" * 80 + "1" + ")" * 80 + "): pass",
-        "def initialize_parameters_he(layers_dims, a=" + "-" * 600 + "1" + "): pass",
+        "print(1)\n" * 1_000,
     ],
     ids=lambda source: repr(source[:20]),
 )
-def test_hostile_code_gives_few_findings_and_no_exception_or_warning(source):
-    findings = check_cells(notebook(source))
-    assert 1 <= len(findings) <= 20
-
-
-def test_parameters_too_deep_to_be_shown_are_found_all_the_same():
-    head = f"def initialize_parameters_he(layers_dims={'-' * 600}1):"
-    [finding] = check_cells(notebook(function(head=head)))
-    assert finding.rule == "changed-parameters"
-
-
-def test_findings_of_one_kind_are_counted_after_the_first_ten():
-    findings = check_cells(notebook(HE + "print(1)\n" * 100))
-    assert len(findings) == rules.MAX_VIOLATIONS_PER_RULE
-    assert findings[-1].message.startswith("91 more of this kind")
-    assert len(check_cells(notebook(HE + "print(1)\n" * 10))) == 10
-
-
-def test_more_code_than_any_honest_notebook_has_is_not_parsed():
-    [finding] = check_cells(notebook("x = 1\n" * 20_000))
-    assert finding.rule == "damaged"
-    assert "100,000 characters" in finding.message
-
-
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.sampled_from(["code", "initialize-he", "test-he", "playground", HE, "print(1)"])
-    | st.text(st.characters(), max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(
-                ["source", "metadata", "nbgrader", "tags", "grade_id", "cell_type", "id"]
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=10,
-)
-
-
-def test_a_mark_that_is_nested_very_deeply_is_a_changed_mark():
-    deep = []
-    for _ in range(100_000):
-        deep = [deep]
-    [finding] = check_cells(remarked("test-he", grade=deep))
-    assert finding.rule == "changed-locked-cell"
-
-
-def test_a_broken_character_in_a_locked_cell_is_a_change():
-    findings = check_cells(changed("test-he", source="'\ud800'"))
-    assert [finding.rule for finding in findings] == ["changed-locked-cell"]
-
-
-@given(JSON, JSON, st.sampled_from(["source", "metadata", "cell_type", "id"]), st.integers(0, 9))
-@settings(max_examples=150, deadline=None)
-def test_no_structure_raises(anything, value, key, index):
-    check_cells(anything)
-    check_cells({"cells": anything})
-    check_cells({"cells": [anything, value]})
-    built = notebook()
-    built["cells"][index % len(built["cells"])][key] = value
-    check_cells(built)
-
-
-@given(JSON, st.sampled_from(["packages", "initialize-he", "test-he"]), st.data())
-@settings(max_examples=100, deadline=None)
-def test_no_mark_of_nbgrader_raises(value, grade_id, data):
-    marks = cell_of(notebook(), grade_id)["metadata"]["nbgrader"]
-    check_cells(remarked(grade_id, **{data.draw(st.sampled_from(sorted(marks))): value}))
+def test_hostile_code_gives_few_violations_and_no_exception_or_warning(source):
+    assert 1 <= len(check_cells(notebook(source))) <= 20
 
 
 # ----- IPython's syntax ---------------------------------------------------------------------------
 
-IPYTHON_CELLS = [
-    "%matplotlib inline\nx = 1",
-    "x = 1\n%load_ext autoreload\ny = 2",
-    "if x:\n    %time y = 3\nz = 4",
-    "%time x = 3",
-    "!ls -l 'it\"s\ny = 1",
-    "!ls \\\n  -l\ny = 1",
-    "files = !ls\ny = 1",
-    "a, b = %sql select 'x\ny = 1",
-    "np.zeros?\ny = 1",
-    "?np.zeros\ny = 1",
-    "np.zeros??",
-    "def f():\n    !ls\n    return 1",
-    "%%time\nx = 1\ny = 2",
-    "\n\n%%time\nx = 1",
-    "%%bash\nfor for for",
-    "%%html\n<b>'</b>",
-    "x = (1\n% 2)\ny = 3",
-    "x = 1 \\\n% 2\ny = 3",
-    "s = '''\n%time x = 1\n!ls\n'''\ny = 1",
-    's = """\n%%bash\n"""\ny = 1',
-    "s = 'a\\\n%time b'\ny = 1",
-    "y = 1  # ''' (\n%time z = 1",
-    "s = '%d' % 3\ny = 1  # 'quote\n%time z = 1",
-    "    x = 1\n    y = 2",
-    "f(a,\n  b)[\n! 1]",
-    "x = [\n  1, # ] not the end\n  2]\n%time y = 1",
-    "x = 1\r\n%time y = 2\r\nz = 3",
-    "await f()",
-]
 
-
-def bound(tree):
-    """Return the names that the assignments of a tree bind."""
-    return {
-        n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-    }
-
-
-@pytest.mark.parametrize("source", IPYTHON_CELLS, ids=repr)
-def test_a_cell_that_ipython_accepts_is_read_and_one_that_it_refuses_is_not(source):
-    ours = rules._as_python(source)
-    try:
-        theirs = ast.parse(TransformerManager().transform_cell(source))
-    except SyntaxError:
-        with pytest.raises(SyntaxError):
-            ast.parse(ours)
-        return
-    tree = ast.parse(ours)
-    timed = {"x", "y", "z"} if "%time" in source else set()  # IPython runs these from a string
-    assert bound(theirs) <= bound(tree) <= bound(theirs) | timed
-    if ours:
-        assert ours.count("\n") == source.count("\n")
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        ("", 1),
+        ("\n\n", 3),
+        ("%%time\n", 2),
+        ("\n%%capture out\n", 3),
+        ("%load_ext autoreload\nfiles = !ls 'it\n", 3),
+        ("%time x = 3\nnp.zeros?\n", 3),
+        ("s = '''\n%time x = 1\n!ls\n'''\n", 5),
+        ("x = (1\n% 2)\n", 3),
+        ("x = 1\r\n%time y = 2\r\n", 3),
+        ("await f()\n", 2),
+        ("if 1:\n    !ls\n", 3),
+    ],
+)
+def test_what_only_ipython_understands_is_read_and_keeps_the_lines(before, line):
+    definition = "def initialize_parameters_he(n): pass"
+    [found] = check_cells(notebook(before + definition))
+    assert (found.rule, found.line) == ("changed-parameters", line)
+    assert definition in found.message

@@ -61,7 +61,7 @@ SOURCES = [
     "\ufeff" * N,
     "\f" * N,
     "\\\n" * N,
-    "x?\n" * N,
+    "x?\n" * 100,
     "%time " * N,
     "!" * N,
 ]

@@ -9,15 +9,14 @@ from pathlib import Path
 _HEAD_CHARACTERS = 50_000  # what is read of a page; the result stands before the style
 
 
-def newest_result(notebook: str | Path) -> str:
+def newest_result(notebook: Path) -> str:
     """What the newest page says that was fetched, in a few lines; empty if there is none.
 
     Parameters
     ----------
-    notebook : str or Path
+    notebook : Path
         The notebook file. Pages of other submissions to it lie in ``feedback/TIME/`` beside it.
     """
-    notebook = Path(notebook)
     pages = notebook.parent.glob(f"feedback/*/{notebook.stem}.html")
     for page in sorted(pages, key=lambda page: page.parent.name, reverse=True):
         try:
@@ -25,7 +24,7 @@ def newest_result(notebook: str | Path) -> str:
                 head = _Head()
                 head.feed(file.read(_HEAD_CHARACTERS))
             return _in_words(json.loads(head.content), page.parent.name)
-        except (OSError, ValueError, KeyError, TypeError):  # a page of another kind
+        except (OSError, ValueError, LookupError, TypeError):  # a page of another kind
             continue
     return ""
 
@@ -44,11 +43,8 @@ class _Head(HTMLParser):
 def _in_words(result: dict, submitted: str) -> str:
     lines = [f"The newest feedback that was fetched, for what you submitted at {submitted}:"]
     if "notice" in result:
-        lines.append(f"    {result['notice']}")
-    else:
-        lines += [
-            f"    {one['title']}: {one['score']:g} of {one['max_score']:g} points"
-            for one in result["exercises"]
-        ]
-        lines.append(f"    Together: {result['score']:g} of {result['max_score']:g} points")
+        return f"{lines[0]}\n    {result['notice']}"
+    together = {"title": "Together", **result}
+    for one in [*result["exercises"], together]:
+        lines.append(f"    {one['title']}: {one['score']:g} of {one['max_score']:g} points")
     return "\n".join(lines)

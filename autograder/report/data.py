@@ -1,4 +1,4 @@
-"""What the report tells about an assignment: gradebook, and the facts of each submission."""
+"""What the report says about an assignment: the gradebook, and the facts of each submission."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from statistics import mean
 
 from nbgrader import api
 from nbgrader.utils import is_grade, is_task
-from sqlalchemy import create_engine, select
+from sqlalchemy import Select, create_engine, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -46,30 +46,15 @@ class Student:
 
 @dataclass
 class Result:
-    """What the gradebook holds on one submission.
-
-    Attributes
-    ----------
-    scores : dict of str to float
-        Points by exercise, as corrected by graders.
-    passed : set of str
-        The exercises whose tests passed.
-    facts : Facts
-        What grading found out.
-    for_grader : str
-        Why a person has to look at it; empty if nobody has to.
-    late_by : timedelta
-    penalty : float
-        Points taken off for being late.
-    """
+    """What gradebook and facts say about one submission."""
 
     student: Student
-    scores: dict[str, float] = field(default_factory=dict)
-    passed: set[str] = field(default_factory=set)
-    facts: Facts = field(default_factory=Facts)
-    for_grader: str = ""
+    scores: dict[str, float] = field(default_factory=dict)  # by exercise, with corrections
+    passed: set[str] = field(default_factory=set)  # the exercises whose tests passed
+    facts: Facts = field(default_factory=Facts)  # of all notebooks
+    for_grader: str = ""  # why a person has to look at it
     late_by: timedelta = timedelta(0)
-    penalty: float = 0
+    penalty: float = 0  # points taken off for being late
 
     @property
     def score(self) -> float:
@@ -78,8 +63,8 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
-    """A mistake, the message of one verdict about it, and who made it where."""
+class Mistake:
+    """A code of verdicts, the message of one of them, and who made it where."""
 
     code: str
     example: str
@@ -97,33 +82,15 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the report tells about an assignment.
-
-    Attributes
-    ----------
-    assignment : str
-    titles : dict of str to str
-        The exercises' titles by the grade id of the test, in the notebook's order.
-    points : dict of str to float
-        What each exercise can earn.
-    results : list of Result
-        One for each student who handed in something, in the order of their ids.
-    absent : list of Student
-        Those who did not.
-    tests : set of str
-        The exercises with a test; people grade the others.
-    modes : dict of str to str
-        Why a test runs in the student's sandbox, by exercise; empty for those that run outside.
-        There is nothing before grading has found it out.
-    """
+    """Everything that the report says; exercises go by the grade id of their test."""
 
     assignment: str
-    titles: dict[str, str]
-    points: dict[str, float]
-    results: list[Result]
+    titles: dict[str, str]  # by exercise, in the notebook's order
+    points: dict[str, float]  # what each exercise can earn
+    results: list[Result]  # of those who submitted something, in the order of their ids
     absent: list[Student]
-    tests: set[str]
-    modes: dict[str, str]
+    tests: set[str]  # the exercises with a test; people grade the others
+    modes: dict[str, str]  # why a test runs inside, "" if outside; none before the first grading
 
     @cached_property
     def max_score(self) -> float:
@@ -138,11 +105,8 @@ class Report:
     @cached_property
     def passed(self) -> dict[str, int]:
         """How many submissions passed the tests of each exercise that has any."""
-        return {
-            test: sum(test in r.passed for r in self.results)
-            for test in self.titles
-            if test in self.tests
-        }
+        with_test = [test for test in self.titles if test in self.tests]
+        return {test: sum(test in one.passed for one in self.results) for test in with_test}
 
     @cached_property
     def mean_points(self) -> dict[str, float]:
@@ -150,24 +114,24 @@ class Report:
         return {test: mean(r.scores.get(test, 0) for r in self.results) for test in self.titles}
 
     @cached_property
-    def diagnoses(self) -> list[Diagnosis]:
+    def mistakes(self) -> list[Mistake]:
         """The mistakes, those of most students first."""
-        found: dict[str, Diagnosis] = {}
+        found: dict[str, Mistake] = {}
         for result in self.results:
             for test, verdict in result.facts.verdicts.items():
                 if verdict.code:
-                    new = Diagnosis(verdict.code, verdict.message)
-                    diagnosis = found.setdefault(verdict.code, new)
-                    diagnosis.exercises[self.titles.get(test, test).partition(":")[0]] += 1
-                    if result.student.name not in diagnosis.students:
-                        diagnosis.students.append(result.student.name)
-        return sorted(found.values(), key=lambda d: (-len(d.students), d.code))
+                    new = Mistake(verdict.code, verdict.message)
+                    mistake = found.setdefault(verdict.code, new)
+                    mistake.exercises[self.titles.get(test, test).partition(":")[0]] += 1
+                    if result.student.name not in mistake.students:
+                        mistake.students.append(result.student.name)
+        return sorted(found.values(), key=lambda one: (-len(one.students), one.code))
 
     @cached_property
     def repairs(self) -> dict[str, list[str]]:
         """What was repaired, and in whose notebooks, the most frequent first."""
         return _by_frequency(
-            (str(repair), result.student.name)
+            (str(repair), result)
             for result in self.results
             for repair in result.facts.repairs
             if repair.code != _OTHER_NOTEBOOK  # it stands in `for_grader`
@@ -176,18 +140,12 @@ class Report:
     @cached_property
     def broken_rules(self) -> dict[str, list[str]]:
         """Which of the rules were broken, and by whom, the most frequent first."""
-        return _by_frequency(
-            (violation.title, result.student.name)
-            for result in self.results
-            for violation in result.facts.violations
-        )
+        return _by_frequency((v.title, r) for r in self.results for v in r.facts.violations)
 
     @cached_property
     def for_grader(self) -> dict[str, list[str]]:
         """Why a person has to look at submissions, and whose, the most frequent first."""
-        return _by_frequency(
-            (result.for_grader, result.student.name) for result in self.results if result.for_grader
-        )
+        return _by_frequency((r.for_grader, r) for r in self.results if r.for_grader)
 
     @cached_property
     def late(self) -> list[Result]:
@@ -213,7 +171,8 @@ def read_report(course: Course) -> Report:
     engine = create_engine(url)
     try:
         with Session(engine) as session:
-            students, results = _read(session, course)
+            students = _students(session)
+            results = _results(session, course, students)
     except SQLAlchemyError as error:
         reason = str(error).splitlines()[0]
         raise CourseError(
@@ -226,10 +185,11 @@ def read_report(course: Course) -> Report:
         raise CourseError(
             f"Nothing to report: no submission of {course.assignment_id} has been graded yet."
         )
+    for student, result in results.items():
+        _add_facts(course, student, result)
     return Report(
         course.assignment_id,
-        _titles(course),
-        _points(course),
+        *_exercises(course),
         [results[student] for student in sorted(results)],
         [students[student] for student in sorted(students) if student not in results],
         {course.label(*test) for test in course.tests},
@@ -237,39 +197,35 @@ def read_report(course: Course) -> Report:
     )
 
 
-def _read(session: Session, course: Course) -> tuple[dict[str, Student], dict[str, Result]]:
-    """All students, and the results of those who handed in something, by student id."""
-    students = {
-        row.id: Student(row.id, row.first_name or "", row.last_name or "", row.email or "")
-        for row in session.execute(
-            select(api.Student.id, api.Student.first_name, api.Student.last_name, api.Student.email)
-        )
-    }
-    of_assignment = (
-        select(api.SubmittedAssignment.student_id.label("student"))
-        .select_from(api.SubmittedAssignment)
-        .join(api.Assignment)
-        .where(api.Assignment.name == course.assignment_id)
-    )
-    in_notebook = of_assignment.join(api.SubmittedNotebook).join(api.Notebook)
-    in_notebook = in_notebook.where(api.Notebook.name.in_(course.notebooks))
+def _students(session: Session) -> dict[str, Student]:
+    """All students of the course, by id."""
+    columns = api.Student.id, api.Student.first_name, api.Student.last_name, api.Student.email
+    rows = session.execute(select(*columns))
+    return {row.id: Student(*(value or "" for value in row)) for row in rows}
 
-    results = {}
-    times = of_assignment.add_columns(
-        api.SubmittedAssignment.timestamp,
-        api.SubmittedAssignment.extension,
-        api.Assignment.duedate,
-    )
-    for row in session.execute(times):
-        results[row.student] = Result(students[row.student])
+
+def _results(session: Session, course: Course, students: dict[str, Student]) -> dict[str, Result]:
+    """What the gradebook says about those who submitted something, by student id."""
+    results: dict[str, Result] = {}
+    submitted = _submitted(course)
+    for row in session.execute(
+        submitted.add_columns(
+            api.SubmittedAssignment.timestamp,
+            api.SubmittedAssignment.extension,
+            api.Assignment.duedate,
+        )
+    ):
+        result = results[row.student] = Result(students[row.student])
         if row.timestamp and row.duedate:
             due = row.duedate + (row.extension or timedelta(0))
-            results[row.student].late_by = max(timedelta(0), row.timestamp - due)
+            result.late_by = max(timedelta(0), row.timestamp - due)
+    notebooks = submitted.join(api.SubmittedNotebook).join(api.Notebook)
+    notebooks = notebooks.where(api.Notebook.name.in_(course.notebooks))
     for row in session.execute(
-        in_notebook.add_columns(api.SubmittedNotebook.late_submission_penalty.label("penalty"))
+        notebooks.add_columns(api.SubmittedNotebook.late_submission_penalty.label("penalty"))
     ):
         results[row.student].penalty += row.penalty or 0
-    grades = in_notebook.join(api.Grade).join(api.BaseCell, api.Grade.cell_id == api.BaseCell.id)
+    grades = notebooks.join(api.Grade).join(api.BaseCell, api.Grade.cell_id == api.BaseCell.id)
     for row in session.execute(
         grades.add_columns(
             api.Notebook.name.label("notebook"),
@@ -286,44 +242,47 @@ def _read(session: Session, course: Course) -> tuple[dict[str, Student], dict[st
         if row.auto_score:
             result.passed.add(name)
         if row.needs_manual_grade:
-            result.for_grader = _WHY_SET_BY_HAND if row.manual_score is not None else _WHY_MARKED
-    for student, result in results.items():
-        executed = course.folder(course.directory.autograded_directory, student)
-        found = {name: Facts.read(executed / f"{name}.ipynb") for name in course.notebooks}
-        facts = {name: one for name, one in found.items() if one is not None}
-        if not facts:  # graded elsewhere: points are all that is known
-            continue
-        result.facts = Facts(
-            failure=" ".join(dict.fromkeys(one.failure for one in facts.values() if one.failure)),
-            repairs=[repair for one in facts.values() for repair in one.repairs],
-            violations=[violation for one in facts.values() for violation in one.violations],
-            verdicts={
-                course.label(name, test): verdict
-                for name, one in facts.items()
-                for test, verdict in one.verdicts.items()
-            },
-        )
-        result.passed = {t for t, verdict in result.facts.verdicts.items() if verdict.passed}
-        others = [r for r in result.facts.repairs if r.code == _OTHER_NOTEBOOK]
-        if others and not result.for_grader:
-            result.for_grader = str(others[0])
-        if result.for_grader and result.facts.failure:
-            result.for_grader = f"The submission could not be read: {result.facts.failure}"
-    return students, results
+            result.for_grader = _WHY_MARKED if row.manual_score is None else _WHY_SET_BY_HAND
+    return results
 
 
-def _points(course: Course) -> dict[str, float]:
-    """Points of all graded cells, those of graders included, in the notebooks' order."""
-    return {
-        course.label(name, grade_id(cell)): float(cell.metadata.nbgrader.get("points", 0))
-        for name, assignment in course.notebooks.items()
-        for cell in assignment.cells
-        if is_grade(cell) or is_task(cell)
-    }
+def _submitted(course: Course) -> Select:
+    return (
+        select(api.SubmittedAssignment.student_id.label("student"))
+        .select_from(api.SubmittedAssignment)
+        .join(api.Assignment)
+        .where(api.Assignment.name == course.assignment_id)
+    )
 
 
-def _titles(course: Course) -> dict[str, str]:
-    titles = {}
+def _add_facts(course: Course, student: str, result: Result) -> None:
+    """Add what grading found out, if it was done here: else points are all that is known."""
+    executed = course.folder(course.directory.autograded_directory, student)
+    found = {name: Facts.read(executed / f"{name}.ipynb") for name in course.notebooks}
+    facts = {name: one for name, one in found.items() if one is not None}
+    if not facts:
+        return
+    result.facts = Facts(
+        failure=" ".join(dict.fromkeys(one.failure for one in facts.values() if one.failure)),
+        repairs=[repair for one in facts.values() for repair in one.repairs],
+        violations=[violation for one in facts.values() for violation in one.violations],
+        verdicts={
+            course.label(name, test): verdict
+            for name, one in facts.items()
+            for test, verdict in one.verdicts.items()
+        },
+    )
+    result.passed = {test for test, verdict in result.facts.verdicts.items() if verdict.passed}
+    others = [repair for repair in result.facts.repairs if repair.code == _OTHER_NOTEBOOK]
+    if others and not result.for_grader:
+        result.for_grader = str(others[0])
+    if result.for_grader and result.facts.failure:
+        result.for_grader = f"The submission could not be read: {result.facts.failure}"
+
+
+def _exercises(course: Course) -> tuple[dict[str, str], dict[str, float]]:
+    """Titles and points of all graded cells, by label, in the notebooks' order."""
+    titles, points = {}, {}
     for name, assignment in course.notebooks.items():
         above = headings(assignment.released_cells())
         for cell in assignment.cells:
@@ -331,19 +290,21 @@ def _titles(course: Course) -> dict[str, str]:
                 own = grade_id(cell)
                 tested = answers_tested_by(assignment, own) if role(cell) is Role.TEST else [own]
                 label = course.label(name, own)
+                points[label] = float(cell.metadata.nbgrader.get("points", 0))
                 # A test that uses several answers tests the last of them.
                 found = (above[answer] for answer in reversed(list(tested)) if answer in above)
                 titles[label] = next(found, label)
     repeated = Counter(titles.values())
-    return {
-        label: title if repeated[title] == 1 or title == label else f"{title} ({label})"
-        for label, title in titles.items()
-    }
+    for label, title in titles.items():
+        if repeated[title] > 1 and title != label:
+            titles[label] = f"{title} ({label})"
+    return titles, points
 
 
-def _by_frequency(found: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def _by_frequency(found: Iterable[tuple[str, Result]]) -> dict[str, list[str]]:
+    """The names of those for whom something was found, by what it was."""
     students: dict[str, list[str]] = defaultdict(list)
-    for what, student in found:
-        if student not in students[what]:
-            students[what].append(student)
+    for what, result in found:
+        if result.student.name not in students[what]:
+            students[what].append(result.student.name)
     return dict(sorted(students.items(), key=lambda item: (-len(item[1]), item[0])))

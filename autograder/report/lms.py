@@ -1,16 +1,7 @@
 """The table of scores for a learning management system (LMS).
 
-The table comes in three forms, because each LMS wants its own columns:
-
-- ``moodle``: "Username", "First name", "Last name", "Email address", the score, and the score of
-  each exercise. Moodle asks which column to import: map "Username" or "Email address" to the user,
-  and "Initialization" to the grade item.
-- ``canvas``: "Student", "ID", "SIS User ID", "SIS Login ID", "Section", the score. Canvas finds
-  students by "SIS Login ID" and makes an assignment of each further column, so there is none.
-- ``blackboard``: "Last Name", "First Name", "Username", the score.
-
-In all of them a student's id in nbgrader is the login name in the LMS. Who handed in nothing has an
-empty score.
+A student's id in nbgrader is the login name in the LMS. Moodle asks which column to import. Canvas
+finds students by "SIS Login ID" and makes an assignment of each further column, so there is none.
 """
 
 from __future__ import annotations

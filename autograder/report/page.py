@@ -5,18 +5,11 @@ It writes a page for the instructor and a table of scores for a learning managem
 
 from __future__ import annotations
 
-import base64
-import io
-import itertools
-import re
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import mean, median
 
-import matplotlib
-import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from rich.console import Console
 from rich.table import Table
 
@@ -27,7 +20,7 @@ from autograder.report.data import Report, read_report
 from autograder.report.lms import write_csv
 from autograder.text import counted
 
-BLUE = "#0072B2"  # of Okabe and Ito's palette for color-blind readers
+_SHOWN = 5  # mistakes, and names of students, on the terminal
 
 
 def make_report(course: Course, output: Path, lms: str = "moodle") -> list[Path]:
@@ -58,64 +51,19 @@ def write_html(report: Report, path: Path, made: datetime) -> None:
         made=f"{made:%Y-%m-%d %H:%M}",
         mean=mean(report.scores),
         median=median(report.scores),
-        figures=[_scores_figure(report), *([_passed_figure(report)] if report.tests else [])],
+        distribution=_distribution(report),
         advice=advice,
         in_words=_in_words,
     )
     path.write_text(page, encoding="utf-8")
 
 
-def _scores_figure(report: Report) -> dict[str, str]:
-    figure = Figure(figsize=(4.8, 3.2), layout="constrained")
-    ax = figure.subplots()
-    largest = max(report.max_score, *report.scores)
-    counts, _, _ = ax.hist(report.scores, bins=np.linspace(0, largest, 11), color=BLUE, ec="white")
-    ax.set_title("Distribution of scores")
-    ax.set_xlabel(f"score (points of {report.max_score:g})")
-    ax.set_ylabel("number of students")
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    in_words = ", ".join(
-        f"{count:.0f} from {largest * i / 10:g} to {largest * (i + 1) / 10:g} points"
-        for i, count in enumerate(counts)
-        if count
-    )
-    return {"svg": _svg(figure), "alt": f"Distribution of scores: {in_words}."}
-
-
-def _passed_figure(report: Report) -> dict[str, str]:
-    titles = [_wrapped(report.titles[test]) for test in report.passed]
-    lines = sum(title.count("\n") + 1.5 for title in titles)
-    figure = Figure(figsize=(4.8, max(3.2, 1 + 0.17 * lines)), layout="constrained")
-    ax = figure.subplots()
-    total = len(report.results)
-    shares = {test: 100 * number / total for test, number in report.passed.items()}
-    bars = ax.barh(titles, list(shares.values()), color=BLUE)
-    labels = [f"{number} of {total}" for number in report.passed.values()]
-    ax.bar_label(bars, labels, padding=4)
-    ax.invert_yaxis()
-    ax.set_xlim(0, 125)
-    ax.set_xticks(range(0, 101, 20))
-    ax.set_title("Submissions that pass the tests", loc="right")  # above the names, too
-    ax.set_xlabel("share of submissions (%)")
-    ax.set_ylabel("exercise")
-    in_words = ", ".join(
-        f"{report.titles[test]} {share:.0f} percent" for test, share in shares.items()
-    )
-    return {"svg": _svg(figure), "alt": f"Submissions that pass the tests: {in_words}."}
-
-
-def _wrapped(title: str) -> str:
-    """A title in lines that leave room for the bar beside it, broken between words if possible."""
-    parts = title.replace(": ", ":\n").split("\n")
-    lines = [re.findall(r".{1,24}$|.{1,24}(?<=[\s_/-])|.{1,24}", part) for part in parts]
-    return "\n".join(line.strip() for line in itertools.chain(*lines))
-
-
-def _svg(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "report"}):  # the same ids each time
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+def _distribution(report: Report, bars: int = 10) -> dict[str, int]:
+    """How many students have a score in each part of the range, by the part in words."""
+    largest = max(report.max_score, *report.scores) or 1
+    counts = Counter(min(int(bars * score / largest), bars - 1) for score in report.scores)
+    edges = [f"{largest * edge / bars:g}" for edge in range(bars + 1)]
+    return {f"{edges[bar]} to {edges[bar + 1]}": counts[bar] for bar in range(bars)}
 
 
 def _in_words(late_by: timedelta) -> str:
@@ -127,8 +75,8 @@ def _in_words(late_by: timedelta) -> str:
     return " ".join(counted(number, unit) for number, unit in parts if number) or "seconds"
 
 
-def print_summary(report: Report, most: int = 5) -> None:
-    """Print the main numbers as short tables."""
+def print_summary(report: Report) -> None:
+    """Print the main numbers: a table of the exercises, and lines of what is remarkable."""
     console = Console(markup=False, emoji=False, highlight=False)
     total = len(report.results)
     exercises = Table(title=f"{report.assignment}: {counted(total, 'submission')}")
@@ -144,14 +92,9 @@ def print_summary(report: Report, most: int = 5) -> None:
     exercises.add_section()
     exercises.add_row("all", "", f"{mean(report.scores):.1f} of {report.max_score:g}")
     console.print(exercises)
-    if report.diagnoses:
-        diagnoses = Table(title="Most frequent diagnoses")
-        diagnoses.add_column("diagnosis", overflow="fold")
-        diagnoses.add_column("students", justify="right")
-        diagnoses.add_column("for example", overflow="fold")
-        for diagnosis in report.diagnoses[:most]:
-            diagnoses.add_row(diagnosis.code, str(len(diagnosis.students)), diagnosis.example)
-        console.print(diagnoses)
+    for mistake in report.mistakes[:_SHOWN]:
+        number = counted(len(mistake.students), "student")
+        console.print(f"{number}: {mistake.code}, for example: {mistake.example}", soft_wrap=True)
     for line in where_tests_run(report.modes):
         console.print(line, soft_wrap=True)
     for what, students in {
@@ -161,8 +104,8 @@ def print_summary(report: Report, most: int = 5) -> None:
         "Nothing handed in": [student.name for student in report.absent],
     }.items():
         if students:
-            more = f" and {len(students) - most} more" if len(students) > most else ""
-            console.print(f"{what}: {len(students)} ({', '.join(students[:most])}{more})")
+            more = f" and {len(students) - _SHOWN} more" if len(students) > _SHOWN else ""
+            console.print(f"{what}: {len(students)} ({', '.join(students[:_SHOWN])}{more})")
 
 
 def _everyone(students: dict[str, list[str]]) -> list[str]:

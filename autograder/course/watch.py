@@ -36,8 +36,8 @@ from autograder.course.journal import HOUR, Journal
 from autograder.course.queue import Line, Waiting
 from autograder.course.writer import NotRecorded, Writer
 from autograder.facts import Attempt
-from autograder.pages import render
 from autograder.submission import files
+from autograder.templates import render
 from autograder.text import in_line, summary
 
 HEALTH = ".health.json"

@@ -29,8 +29,8 @@ from traitlets import default
 
 from autograder.assignment import Role, grade_id
 from autograder.facts import Facts, RuleViolation, Verdict
-from autograder.pages import render
 from autograder.submission.files import SECRET, TIMESTAMP, read_secret
+from autograder.templates import render
 
 # A grader writes Markdown, but perhaps around words of the student: HTML in it stays text.
 _MARKDOWN = mistune.create_markdown(escape=True, hard_wrap=True)

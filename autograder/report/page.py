@@ -15,9 +15,9 @@ from rich.table import Table
 
 from autograder.course.folder import Course, CourseError
 from autograder.grading.calibration import advice, where_tests_run
-from autograder.pages import render
 from autograder.report.data import Report, read_report
 from autograder.report.lms import write_csv
+from autograder.templates import render
 from autograder.text import counted
 
 _SHOWN = 5  # mistakes, and names of students, on the terminal

@@ -1,4 +1,4 @@
-"""HTML pages that stand alone: no scripts, no files beside them, nothing from the network.
+"""HTML pages that need nothing else: no scripts, no files beside them, nothing from the network.
 
 The templates escape every value, because much of what they show comes from students. Only what
 is marked as `Markup` here and in the modules that use it goes into a page as HTML.
@@ -21,7 +21,7 @@ CONTENT_SECURITY_POLICY = (
 
 
 def render(template: str, **values: object) -> str:
-    """Fill in a template of the folder ``templates``."""
+    """Fill in a template of this folder."""
     return _ENVIRONMENT.get_template(template).render(values)
 
 
@@ -31,7 +31,7 @@ def with_code(text: str) -> Markup:
 
 
 _ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

@@ -1,0 +1,90 @@
+"""The instructor's side: notebook, released form, files, roles."""
+
+import json
+import os
+import pickle
+from dataclasses import FrozenInstanceError, replace
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell
+
+from autograder.assignment import Assignment, AssignmentError, Role, role
+from tests.support.three_functions import instructors_notebook, nbgrader, to_bytes
+
+STUB = "# YOUR CODE HERE"  # nbgrader's own
+
+
+def test_our_released_form_is_that_of_nbgrader(assignment, released):
+    theirs = nbformat.reads(released.decode(), as_version=4)
+    for ours, cell in zip(assignment.released_cells(), theirs.cells, strict=True):
+        assert (ours.id, ours.cell_type, ours.source) == (cell.id, cell.cell_type, cell.source)
+        assert ours.metadata.get("nbgrader") == cell.metadata.get("nbgrader")
+        assert ours.metadata.get("tags") == cell.metadata.get("tags")
+
+
+def test_the_assignment_names_its_functions_and_follows_its_own_links(assignment):
+    assert assignment.graded_functions() == ["total", "average", "spread"]
+    assert assignment.files == {"helpers.py": b"ANSWER = 42\n"}
+    with pytest.raises(KeyError, match="no test cell 'test-median'"):
+        assignment.test_source("test-median")
+
+
+def test_the_assignment_is_frozen_and_travels_between_processes(assignment):
+    assignment.released_cells()
+    assert pickle.loads(pickle.dumps(assignment)) == assignment
+    assert len(pickle.dumps(assignment)) < 2 * len(assignment.notebook)
+    with pytest.raises(FrozenInstanceError):
+        assignment.notebook = b""
+
+
+def test_each_cell_of_the_instructor_has_a_role(assignment):
+    roles = {cell.id: role(cell) for cell in assignment.cells}
+    assert roles["opening"] is roles["packages"] is Role.GIVEN
+    assert roles["total"] is Role.ANSWER
+    assert roles["test-total"] is Role.TEST
+    assert roles["plot"] is Role.DEMONSTRATION
+    assert roles["try"] is Role.PLAYGROUND
+
+
+def test_a_solution_cell_without_markers_is_replaced_as_a_whole(assignment):
+    notebook = nbformat.reads(assignment.notebook.decode(), as_version=4)
+    notebook.cells.append(new_code_cell("x = 1", metadata=nbgrader("x", solution=True)))
+    changed = replace(assignment, notebook=nbformat.writes(notebook).encode())
+    assert changed.released_cells()[-1].source == STUB + "\nraise NotImplementedError()"
+
+
+def test_a_folder_without_exactly_one_notebook_is_no_assignment(tmp_path):
+    with pytest.raises(AssignmentError, match="must hold a notebook"):
+        Assignment.from_directory(tmp_path)
+    with pytest.raises(AssignmentError, match="must hold a notebook"):
+        Assignment.from_directory(tmp_path / "nowhere")
+    for name in "ab":
+        (tmp_path / f"{name}.ipynb").write_bytes(to_bytes(instructors_notebook()))
+    with pytest.raises(AssignmentError, match="found: a, b"):
+        Assignment.from_directory(tmp_path)
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path):
+    (tmp_path / "a.ipynb").write_bytes(to_bytes(instructors_notebook()))
+    os.symlink("missing.py", tmp_path / "helpers.py")
+    with pytest.raises(AssignmentError, match=r"helpers\.py cannot be read"):
+        Assignment.from_directory(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda nb: nb.cells.append(nb.cells[3]), "several cells with the grade id total"),
+        (lambda nb: nb.cells[0].update(id="packages"), "several cells with the cell id packages"),
+        (lambda nb: nb.cells[3].update(source="### BEGIN SOLUTION"), "no end solution"),
+        (lambda nb: nb.update(cells="none"), "cannot be read"),
+        (lambda nb: nb.update(metadata=[]), "cannot be read"),
+    ],
+)
+def test_a_faulty_notebook_of_the_instructor_is_refused(change, message, tmp_path):
+    notebook = instructors_notebook()
+    change(notebook)
+    (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
+    with pytest.raises(AssignmentError, match=message):
+        Assignment.from_directory(tmp_path)

@@ -32,7 +32,8 @@ from autograder.sandbox.warm import COLD, templates
 from autograder.text import counted, in_line
 
 if TYPE_CHECKING:  # what grades runs on Linux alone, the other commands everywhere
-    from autograder.course.batch import Outcome, Workers
+    from autograder.course.batch import Outcome
+    from autograder.course.workers import Workers
 
 ALL_GRADED, SOME_UNREADABLE, NOT_STARTED = 0, 1, 2
 _HEADING_CHARACTERS = 36  # of the tests' names have room in the table
@@ -182,25 +183,23 @@ def _grade(options: argparse.Namespace) -> int:
 def _watch(options: argparse.Namespace) -> int:
     _require_linux()
     from autograder.course.batch import only_grader
+    from autograder.course.events import log_to_stdout
     from autograder.course.watch import Watcher
-    from autograder.views import Lines, LiveTable
 
     root = Path(options.course).resolve()
     _assignments(options)
-    is_live = sys.stdout.isatty() and options.log_format == "text"
-    jobs = options.jobs or len(os.sched_getaffinity(0))
+    log_to_stdout(options.log_format)
+    # Twice as many workers as processors: those that work on slow submissions are not missed.
+    jobs = options.jobs or 2 * len(os.sched_getaffinity(0))
     with contextlib.ExitStack() as stack:
         stack.enter_context(only_grader(root))
         _require_sandbox(options)
-        # Twice as many workers as processors: those that work on slow submissions are not missed.
-        workers = stack.enter_context(_workers(options, 2 * jobs))
+        workers = stack.enter_context(_workers(options, jobs))
         watcher = Watcher(
             root,
             lambda: _assignments(options),
             workers,
-            places=(lambda: workers.in_flight() // 2) if options.scheduler else (lambda: jobs),
             calibrate=lambda course: _calibrate(course, options),
-            view=stack.enter_context(LiveTable() if is_live else Lines(options.log_format)),
         )
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: watcher.stop())
@@ -294,7 +293,7 @@ def _grade_assignment(
 
 
 def _workers(options: argparse.Namespace, jobs: int) -> AbstractContextManager[Workers]:
-    from autograder.course.batch import local_workers
+    from autograder.course.workers import local_workers
 
     if not options.scheduler:
         return nullcontext(local_workers(jobs))

@@ -102,11 +102,9 @@ def configure(
     c.Grading.points_per_violation = points_per_violation
 
     c.Autograde.exporter_class = "autograder.nbgrader_plugin.autograde.SubmissionExporter"
-    c.Autograde.sanitize_preprocessors = ["autograder.nbgrader_plugin.autograde.Grade"]
-    c.Autograde.autograde_preprocessors = [
-        "autograder.nbgrader_plugin.autograde.SaveVerdicts",
-        "nbgrader.preprocessors.AssignLatePenalties",
-    ]
+    # Should something else take the place of that exporter, nothing runs outside the sandbox.
+    refuse = ["autograder.nbgrader_plugin.autograde.Refuse"]
+    c.Autograde.sanitize_preprocessors = c.Autograde.autograde_preprocessors = refuse
     c.GenerateAssignment.pre_convert_hook = "autograder.assignment.refuse_unmade_links"
     # nbgrader's own page needs the network and runs scripts.
     c.GenerateFeedback.exporter_class = "autograder.nbgrader_plugin.feedback.FeedbackExporter"

@@ -1,4 +1,4 @@
-"""Measure grading: against stock nbgrader, the writer alone, and the memory of the grader.
+"""Measure grading: against stock nbgrader, the recorder alone, and the memory of the grader.
 
     python benchmarks/grading.py compare [--count N]   # the same submissions by nbgrader and by us
     python benchmarks/grading.py writer [--count N]    # recording only, nbgrader's way and ours
@@ -35,13 +35,15 @@ import nbformat
 import numpy as np
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from traitlets.config import Config
 
 import public_tests
 from autograder.assignment import Assignment
-from autograder.course.batch import grade_course, local_workers
+from autograder.course.batch import grade_course
 from autograder.course.folder import Course
-from autograder.course.writer import Writer
+from autograder.course.recorder import Recorder
+from autograder.course.workers import local_workers
 from autograder.grading.run import Graded, grade_submission
 from autograder.submission.files import STAGING, TIMESTAMP
 from tests.support import courses
@@ -159,7 +161,7 @@ def own_training(folder: Path) -> None:
     course = Course(folder, courses.ASSIGNMENT)
     course.calibrate()
     assignment = course.notebooks[course.assignment_id]
-    plain = [submission.read(course.assignment_id) for submission in course.submissions()]
+    plain = [course.read(one).notebooks[course.assignment_id] for one in course.submissions()]
     carrying = [with_own_training(data) for data in plain]
     grade_submission(plain[0], assignment)  # which starts what all others use
     spent = [
@@ -195,12 +197,12 @@ def start_up(course: Path) -> None:
 def where_the_time_goes(folder: Path) -> None:
     """Grade a course once more and print the seconds by activity."""
     spent: Counter[str] = Counter()
-    record = Writer.record
+    record = Recorder.record
 
     def timed_record(*arguments: object) -> None:
         spent["recording, nbgrader's own steps"] += seconds(lambda: record(*arguments))
 
-    Writer.record = timed_record
+    Recorder.record = timed_record
     course = Course(folder, courses.ASSIGNMENT)
     course.calibrate()
     submissions = course.submissions()
@@ -212,7 +214,7 @@ def where_the_time_goes(folder: Path) -> None:
             on_outcome=lambda outcome: spent.update(outcome.seconds),
         )
     )
-    Writer.record = record
+    Recorder.record = record
     print(f"Seconds for each submission ({JOBS} at a time: {elapsed / len(submissions):.2f}):")
     for activity, total in spent.items():
         print(f"  {activity:<32} {total / len(submissions):6.3f}")
@@ -223,7 +225,7 @@ def writer(folder: Path, count: int) -> None:
     course, result = course_and_result(folder / "course", 3 * count)
     submissions = course.submissions()
     theirs = seconds(lambda: record_with_autograde(course, submissions[:count], result))
-    with Writer(course) as ours:
+    with Recorder(course) as ours:
 
         def record_all(chosen: list) -> None:
             for submission in chosen:
@@ -237,23 +239,22 @@ def writer(folder: Path, count: int) -> None:
     assert set(map(tuple, recorded.values())) == {(10, 10, 10)} and len(recorded) == 3 * count
     print("Results recorded by one writer, each second:")
     print(f"  Autograde, two conversions, commits as they come {count / theirs:6.1f}")
-    print(f"  one conversion, one transaction                  {count / our_seconds:6.1f}")
+    print(f"  one session, one transaction                     {count / our_seconds:6.1f}")
     print("Shares of the latter, by a profile:")
     found = {
         (Path(file).name, function): cumulative
         for (file, _, function), (*_, cumulative, _) in pstats.Stats(profile).stats.items()
     }
     for what, place in STEPS.items():
-        print(f"  {what:<48} {found[place] / found['writer.py', 'record']:6.0%}")
+        print(f"  {what:<48} {found[place] / found['recorder.py', 'record']:6.0%}")
 
 
 STEPS = {
-    "nbgrader opens the gradebook, seven times": ("api.py", "__init__"),
     "rows for the submission, its grades and comments": ("api.py", "update_or_create_submission"),
-    "scores and comments, one opening included": ("saveautogrades.py", "preprocess"),
-    "late penalty, one opening included": ("latesubmissions.py", "preprocess"),
-    "the notebook as text, checked by its schema": ("__init__.py", "writes"),
-    "copies of the assignment's other files": ("shutil.py", "copy"),
+    "scores and comments": ("recorder.py", "of_notebook"),
+    "files": ("recorder.py", "_write_files"),
+    "the notebook as text": ("nbjson.py", "writes"),
+    "moving the files": ("recorder.py", "_move_files"),
     "the transaction itself": ("~", "<method 'commit' of 'sqlite3.Connection' objects>"),
 }
 """Parts of recording, and the function that does each."""
@@ -265,6 +266,7 @@ def record_with_autograde(course: Course, submissions: list, result: Graded) -> 
     config.CourseDirectory.submitted_directory = STAGING
     config.Autograde.exporter_class = "nbconvert.exporters.NotebookExporter"
     config.Autograde.sanitize_preprocessors = []
+    config.Autograde.autograde_preprocessors = [SaveAutoGrades, AssignLatePenalties]
     log = logging.getLogger("benchmark")
     log.setLevel(logging.CRITICAL)
     directory = CourseDirectory(config=config, log=log)

@@ -27,8 +27,8 @@ import cloudpickle
 import dask
 from distributed import Client, KilledWorker, Scheduler, Worker, WorkerPlugin
 
-from autograder.course.batch import Workers, WorkersLost
 from autograder.course.folder import CourseError
+from autograder.course.workers import Workers, WorkersLost
 
 _PROJECT = Path(__file__).resolve().parents[2]
 # Dask remembers the last 1,000 messages of each connection, with the submissions in them.
@@ -81,7 +81,7 @@ def cluster_workers(scheduler: str, warn: Callable[[str], None]) -> Iterator[Wor
             client.run_on_scheduler(_report_each_loss)
             yield Workers(
                 make_executor=lambda: client.get_executor(pure=False, resources={check.token: 1}),
-                in_flight=lambda: 2 * _number_of_workers(client),
+                count=lambda: _number_of_workers(client),
                 loss=(KilledWorker,),
                 revive=lambda: _revive(client),
             )

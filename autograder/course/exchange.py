@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 import shutil
 import stat
 import time
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
@@ -18,20 +17,21 @@ from nbgrader.exchange import ExchangeFactory
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.utils import notebook_hash
 
-from autograder.course.folder import Course, CourseError, Submission
-from autograder.facts import Repair
+from autograder.course.folder import Course, CourseError, Submission, Submitted
+from autograder.facts import Attempt
 from autograder.submission import files
-from autograder.submission.notebook import Unreadable
+from autograder.submission.names import passes
 
-_STUDENT = re.compile(r"\w[\w.@+ -]{0,99}")
-_FINISHED = 0o777  # what nbgrader gives a folder when everything is in it
-_PATIENCE_SECONDS = 10  # with a folder that somebody has put there in another way
+_COMPLETE = 0o777  # what nbgrader gives a folder when everything is in it
+_COMPLETE_SECONDS = 10  # until a folder counts as complete that somebody has made in another way
+_SCAN_SECONDS = 5  # between two scans of a folder that seems to be as it was
+_AT_ONCE = 1_000  # new names that one scan takes up
 _FEEDBACK_MODE = 0o711  # as nbgrader makes that folder: who knows a name may read it
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Arrival:
-    """A submission in the exchange.
+    """A submission in the exchange, and how far its grading has come.
 
     Attributes
     ----------
@@ -39,24 +39,38 @@ class Arrival:
         Of its folder.
     student, assignment : str
     submitted : datetime
-        When it was handed in (UTC), by its name.
+        When it was submitted (UTC), by its name.
+    refusal : str
+        Why it is not graded; such a one has a name only.
+    since, not_before, started : float
+        By the clock of the queue: when it was found, when there is something to do with it, and
+        when grading began (0 if it has not).
+    held : bool
+        Whether its student waits for the next attempt.
+    attempt : Attempt or None
+        Known when grading begins, as are the next two.
+    submission : Submission or None
+    files : Submitted or None
+    recorded : bool
+        Whether the gradebook has its result, so that only the pages are left to do.
     """
 
     name: str
-    student: str
-    assignment: str
-    submitted: datetime
+    student: str = ""
+    assignment: str = ""
+    submitted: datetime = datetime.min
+    refusal: str = ""
+    since: float = 0
+    not_before: float = 0
+    started: float = 0
+    held: bool = False
+    attempt: Attempt | None = None
+    submission: Submission | None = None
+    files: Submitted | None = field(default=None, repr=False)
+    recorded: bool = False
 
 
-@dataclass(frozen=True)
-class NotTaken:
-    """Something in the exchange that is not graded, and why."""
-
-    name: str
-    reason: str
-
-
-class TakenBack(Exception):
+class Withdrawn(Exception):
     """A submission is no longer in the exchange."""
 
 
@@ -84,7 +98,9 @@ class Exchange:
         folder = Path(self._settings.root) / course.directory.course_id
         self.inbound = folder / "inbound"
         self._feedback = folder / "feedback"
-        self._first_seen: dict[str, float] = {}
+        self._incomplete: dict[str, float] = {}
+        self._changed, self._changed_at = 0, 0.0
+        self._scanned_at = self._scan_again_at = -float("inf")
         if not course.directory.course_id or not self.inbound.is_dir():
             raise CourseError(
                 f"There is no exchange for this course: {self.inbound} does not exist. "
@@ -96,82 +112,106 @@ class Exchange:
         """Whether a late submission never takes the place of a timely one (`before_duedate`)."""
         return self._settings.before_duedate
 
-    def arrivals(self, known: Collection[str]) -> Iterator[Arrival | NotTaken]:
-        """What has arrived completely and is not `known`, in no order.
+    def arrivals(
+        self, is_known: Callable[[str], bool], most: int | None = _AT_ONCE
+    ) -> list[Arrival]:
+        """At most so many of those that have arrived completely and are not known yet.
+
+        To ask often costs little: the folder is scanned where its time stamp has changed lately, or
+        now and then, and never for more than a tenth of the time.
 
         Raises
         ------
         OSError
             If the folder cannot be read.
         """
+        try:
+            return self._scan(is_known, most)
+        except OSError as error:
+            raise OSError(f"{self.inbound} cannot be read: {error.strerror}") from error
+
+    def _scan(self, is_known: Callable[[str], bool], most: int | None) -> list[Arrival]:
+        now = time.monotonic()
+        changed = os.stat(self.inbound).st_mtime_ns
+        if changed != self._changed:
+            self._changed, self._changed_at = changed, now
+        settled = now > self._changed_at + 1 and not self._incomplete
+        if now < self._scan_again_at or (settled and now < self._scanned_at + _SCAN_SECONDS):
+            return []
+        found = []
         with os.scandir(self.inbound) as entries:
             for entry in entries:
-                if entry.name not in known and (found := self._arrived(entry)):
-                    yield found
+                if not is_known(entry.name) and (arrival := self._arrived(entry)):
+                    found.append(arrival)
+                    if len(found) == most:
+                        self._changed = 0
+                        break
+        self._scanned_at = time.monotonic()
+        self._scan_again_at = self._scanned_at + 10 * (self._scanned_at - now)
+        return found
 
-    def _arrived(self, entry: os.DirEntry[str]) -> Arrival | NotTaken | None:
+    def scan_again(self) -> None:
+        """Let the next call of `arrivals` scan the folder, for what it returned was not taken."""
+        self._scanned_at = self._scan_again_at = -float("inf")
+
+    def _arrived(self, entry: os.DirEntry[str]) -> Arrival | None:
         arrival = parsed(entry.name)
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError:
             return None  # it has gone again
         if arrival is None or not stat.S_ISDIR(status.st_mode):
-            return NotTaken(entry.name, "it is not a submission that nbgrader has made.")
-        if stat.S_IMODE(status.st_mode) & _FINISHED != _FINISHED:
-            since = self._first_seen.setdefault(entry.name, time.monotonic())
-            if time.monotonic() - since < _PATIENCE_SECONDS:
+            return Arrival(entry.name, refusal="it is not a submission that nbgrader has made.")
+        if stat.S_IMODE(status.st_mode) & _COMPLETE != _COMPLETE:
+            since = self._incomplete.setdefault(entry.name, time.monotonic())
+            if time.monotonic() - since < _COMPLETE_SECONDS:
                 return None
-        self._first_seen.pop(entry.name, None)
+        self._incomplete.pop(entry.name, None)
         if self._settings.check_owner and status.st_uid != os.geteuid():
             owner = _user_name(status.st_uid)
             if owner != arrival.student:
-                return NotTaken(
+                return Arrival(
                     entry.name,
-                    f"it says that it is from {arrival.student}, but {owner} has made it. If the "
-                    "accounts of your students have other names, set in nbgrader_config.py: "
-                    "c.ExchangeCollect.check_owner = False",
+                    refusal=f"it says that it is from {arrival.student}, but {owner} has made it. "
+                    "If the accounts of your students have other names, set in "
+                    "nbgrader_config.py: c.ExchangeCollect.check_owner = False",
                 )
         return arrival
 
-    def collect(self, arrival: Arrival, course: Course) -> Submission:
+    def collect(self, arrival: Arrival, course: Course) -> tuple[Submission, Submitted]:
         """Copy a submission into ``submitted/``, in the place of an older one.
 
         Only plain files of the kinds that grading reads are copied, and no link is followed.
 
         Raises
         ------
-        TakenBack
+        Withdrawn
         OSError
             If something of ours is missing or cannot be written.
         """
         folder = self.inbound / arrival.name
         if not folder.is_dir():
-            os.stat(self.inbound)  # if that is missing, the submission is not
-            raise TakenBack
+            os.stat(self.inbound)  # raises, if it is the exchange that has gone
+            raise Withdrawn
         found = course.submission(arrival.student, folder)
-        notes = [found.note]
+        # nbgrader lets students submit so much.
+        submitted = course.read(found, largest=1_000 * course.directory.max_dir_size)
+        timestamp = found.timestamp or arrival.submitted
         copy = Path(mkdtemp(prefix=".collected-", dir=course.root / files.STAGING))
-        timestamp = f"{found.timestamp or arrival.submitted:%Y-%m-%d %H:%M:%S.%f} UTC"
-        beside = course.handed_in(found)
-        files.stage(copy, (), timestamp, files.read_secret(folder), beside.files)
-        if beside.left_out:
-            notes.append(str(Repair("left-out", tuple(beside.left_out))))
-        largest = 1_000 * course.directory.max_dir_size  # what nbgrader lets students submit
-        for name, path in found.notebooks.items():
-            try:
-                if path.is_file() and path.stat().st_size > largest:
-                    raise Unreadable(f"{name}.ipynb has more than {largest:,} bytes.")
-                (copy / f"{name}.ipynb").write_bytes(found.read(name))
-            except Unreadable as reason:
-                notes.append(str(reason))
-        place = course.folder(course.directory.submitted_directory, arrival.student)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if place.exists():
-            shutil.rmtree(place)
-        shutil.move(copy, place)
-        return replace(
-            course.submission(arrival.student, place), note=" ".join(filter(None, notes))
-        )
+        try:
+            text = f"{timestamp:%Y-%m-%d %H:%M:%S.%f} UTC"
+            files.stage(copy, (), text, submitted.secret, submitted.attachments)
+            for name, content in submitted.notebooks.items():
+                if isinstance(content, bytes):
+                    (copy / f"{name}.ipynb").write_bytes(content)
+            place = course.folder(course.directory.submitted_directory, arrival.student)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if place.exists():
+                shutil.rmtree(place)
+            shutil.move(copy, place)
+        finally:
+            shutil.rmtree(copy, ignore_errors=True)
+        return course.submission(arrival.student, place), submitted
 
     def publish(self, arrival: Arrival, course: Course, pages: Mapping[str, str]) -> bool:
         """Let the student fetch pages, by notebook, as feedback; False if there is no secret.
@@ -199,7 +239,7 @@ def parsed(name: str) -> Arrival | None:
     """Read the name of a folder: student, assignment, time and, in newer ones, random letters."""
     for parts in (name.rsplit("+", 3)[:3], name.rsplit("+", 2)):
         submitted = files.timestamp_in(parts[-1]) if len(parts) == 3 else None
-        if submitted and _STUDENT.fullmatch(parts[0]):
+        if submitted and passes(parts[0]) and name.isprintable():
             return Arrival(name, parts[0], parts[1], submitted)
     return None
 

@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -15,13 +15,13 @@ from nbgrader.api import BaseCell, Grade, Gradebook, SubmittedAssignment, Submit
 from nbgrader.api import Notebook as NotebookEntry
 from nbgrader.apps.baseapp import NbGrader
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
 from autograder.assignment import Assignment
 from autograder.config import Grading
-from autograder.course.transaction import patient
-from autograder.facts import Attempt, is_result_of
+from autograder.facts import Repair, is_result_of
 from autograder.grading.calibration import calibrated, remembered, why_inside
 from autograder.grading.run import digest
 from autograder.submission import files
@@ -32,7 +32,8 @@ LOCK = ".lock"
 """File in the folder `STAGING` that a grader at work locks; no student's name begins with a dot.
 """
 
-_ENTRIES, _NAMES = 1_000, 6  # of a folder without the notebook: looked at, told of
+_ENTRIES, _NAMES = 1_000, 6  # of a folder without the notebook: how many are read, and named
+_LOCKED_SECONDS = 60  # how long to wait while another program has locked an SQLite file
 
 
 class CourseError(Exception):
@@ -41,7 +42,7 @@ class CourseError(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """What one student handed in.
+    """Where a submission of one student stands.
 
     Attributes
     ----------
@@ -51,13 +52,11 @@ class Submission:
     notebooks : dict of str to Path
         Where each notebook of the assignment should be, by name. They need not exist.
     timestamp : datetime or None
-        When it was handed in (UTC), if known. It is read before the notebook: if another version
+        When it was submitted (UTC), if known. It is read before the notebook: if another version
         arrives in between, the result counts as that of the older one, and the newer one is graded
         by the next run.
     note : str
-        What is unusual about the way it was handed in; empty as a rule.
-    attempt : Attempt or None
-        Which attempt of the student it is, where these are counted.
+        What is unusual about its place; empty as a rule.
     """
 
     student: str
@@ -65,21 +64,28 @@ class Submission:
     notebooks: Mapping[str, Path]
     timestamp: datetime | None
     note: str = ""
-    attempt: Attempt | None = None
 
-    def read(self, notebook: str) -> bytes:
-        """Content of a notebook; raises `Unreadable`."""
-        try:
-            return files.read_notebook(self.notebooks[notebook])
-        except Unreadable as reason:
-            raise Unreadable(f"{reason} {self.note}".strip()) from None
 
-    def digest(self, notebook: str, handed_in: Mapping[str, bytes]) -> str:
-        """What tells the content of a notebook, with files beside it, from another one."""
-        try:
-            return digest(self.read(notebook), handed_in)
-        except Unreadable:
-            return digest(b"")
+@dataclass(frozen=True)
+class Submitted:
+    """What a student submitted, read once.
+
+    Attributes
+    ----------
+    notebooks : dict of str to (bytes or Unreadable)
+        Content by name, or why there is none.
+    attachments : dict of str to bytes
+        The files beside the notebooks that can be used, by path.
+    secret : bytes or None
+        With which the student can fetch the feedback.
+    remarks : list of Repair
+        What was unusual about it.
+    """
+
+    notebooks: Mapping[str, bytes | Unreadable]
+    attachments: Mapping[str, bytes]
+    secret: bytes | None = None
+    remarks: list[Repair] = field(default_factory=list)
 
 
 class Course:
@@ -90,6 +96,8 @@ class Course:
     root : str or Path
         The folder with nbgrader_config.py.
     assignment_id : str
+    config : Config or None
+        What nbgrader has read already; None reads nbgrader_config.py.
 
     Attributes
     ----------
@@ -107,10 +115,11 @@ class Course:
         If the folder is not a course or the assignment does not exist.
     """
 
-    def __init__(self, root: str | Path, assignment_id: str) -> None:
+    def __init__(self, root: str | Path, assignment_id: str, config: Config | None = None) -> None:
         self.root = Path(root).resolve()
         self.assignment_id = assignment_id
-        self.config = load_config(self.root)
+        self.config = load_config(self.root) if config is None else Config(config)
+        self.config.CourseDirectory.root = str(self.root)
         self.directory = CourseDirectory(config=self.config)
         source = Path(self.folder(self.directory.source_directory, "."))
         if not source.is_dir():
@@ -176,6 +185,10 @@ class Course:
         """Folder of nbgrader's `step` (``submitted``, say) for a student of this assignment."""
         return Path(self.directory.format_path(step, student, self.assignment_id))
 
+    def unfinished(self, student: str) -> Path:
+        """Folder that exists while a result of this student is being recorded."""
+        return self.root / files.STAGING / student / self.assignment_id
+
     def submissions(self) -> list[Submission]:
         """Everything in ``submitted/``, in the order of the students' names."""
         folders = {name: self._submitted(name) for name in self._names_in_submitted()}
@@ -183,9 +196,26 @@ class Course:
             self.submission(name, folder) for name, folder in folders.items() if _exists(folder)
         ]
 
-    def handed_in(self, submission: Submission) -> files.Beside:
-        """What a student handed in beside the notebooks and could not have from us."""
-        return files.read_beside(submission.folder, next(iter(self.notebooks.values())))
+    def read(self, submission: Submission, largest: int | None = None) -> Submitted:
+        """Read what a student submitted; what cannot be used is named in the remarks.
+
+        Notebooks of more than `largest` bytes are not read.
+        """
+        some = next(iter(self.notebooks.values()))
+        beside = files.read_beside(submission.folder, some)
+        notebooks: dict[str, bytes | Unreadable] = {}
+        for name, path in submission.notebooks.items():
+            try:
+                if largest and path.is_file() and path.stat().st_size > largest:
+                    raise Unreadable(f"{name}.ipynb has more than {largest:,} bytes.")
+                notebooks[name] = files.read_notebook(path)
+            except Unreadable as reason:
+                notebooks[name] = Unreadable(f"{reason} {submission.note}".strip())
+        remarks = [Repair("handed-in", detail=submission.note)] if submission.note else []
+        if beside.left_out:
+            remarks.append(Repair("left-out", tuple(beside.left_out)))
+        secret = files.read_secret(submission.folder)
+        return Submitted(notebooks, beside.files, secret, remarks)
 
     def misplaced(self) -> list[Path]:
         """What stands in ``submitted/`` where no submission is looked for, but looks like one."""
@@ -225,7 +255,7 @@ class Course:
             If that is not possible.
         """
         try:
-            return Gradebook(patient(self.directory.db_url), self.directory.course_id)
+            return Gradebook(_with_timeout(self.directory.db_url), self.directory.course_id)
         except (SQLAlchemyError, ImportError) as error:  # ImportError: no driver for the database
             raise CourseError(f"The gradebook cannot be opened: {error}") from error
 
@@ -274,7 +304,7 @@ class Course:
     def _was_recorded(self, submission: Submission) -> bool:
         autograded = self.folder(self.directory.autograded_directory, submission.student)
         notebooks = {name: autograded / f"{name}.ipynb" for name in self.notebooks}
-        if self.folder(files.STAGING, submission.student).exists():
+        if self.unfinished(submission.student).exists():
             return False
         if not all(path.exists() for path in notebooks.values()):
             return False
@@ -283,9 +313,14 @@ class Course:
             return False
         if submission.timestamp is not None:
             return True
-        beside = self.handed_in(submission).files
+        submitted = self.read(submission)
+        contents = {
+            name: b"" if isinstance(content, Unreadable) else content
+            for name, content in submitted.notebooks.items()
+        }
         return all(
-            is_result_of(path, submission.digest(name, beside)) for name, path in notebooks.items()
+            is_result_of(path, digest(contents[name], submitted.attachments))
+            for name, path in notebooks.items()
         )
 
     def submission(self, student: str, folder: Path) -> Submission:
@@ -313,6 +348,14 @@ class Course:
         names = ", ".join(in_line(path.name) for path in others[:_NAMES])
         note = f"The folder holds several notebooks of other names: {names}." if names else ""
         return Submission(student, folder, expected, timestamp, note)
+
+
+def _with_timeout(db_url: str) -> str:
+    """The same database; with SQLite, waiting longer for other programs to unlock the file."""
+    url = make_url(db_url)
+    if url.get_backend_name() == "sqlite" and "timeout" not in url.query:
+        url = url.update_query_dict({"timeout": str(_LOCKED_SECONDS)})
+    return url.render_as_string(hide_password=False)
 
 
 def assignments_of(root: str | Path) -> list[str]:

@@ -31,17 +31,17 @@ CREATE INDEX IF NOT EXISTS by_start ON arrivals (started);
 class Journal:
     """Remembers submissions by the name of their folder in the exchange; times are Unix times.
 
-    Parameters
+    Attributes
     ----------
-    path : Path
-        It is made if it does not exist.
-    clock : callable
+    students : set of str
+        Those who have had an attempt.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._database = sqlite3.connect(path, isolation_level=None)
         self._database.executescript(_TABLE)
+        self.students = self._column("student", "started IS NOT NULL")
 
     def close(self) -> None:
         """Close the database."""
@@ -49,11 +49,11 @@ class Journal:
 
     def ended(self) -> set[str]:
         """Those of which nothing is left to do."""
-        return self._names("ended IS NOT NULL")
+        return self._column("name", "ended IS NOT NULL")
 
     def unfinished(self) -> set[str]:
         """Those whose grading began without coming to its end."""
-        return self._names("ended IS NULL")
+        return self._column("name", "ended IS NULL")
 
     def start(self, arrival: Arrival) -> None:
         """Note that grading begins; it counts as one attempt, however often it begins."""
@@ -62,6 +62,7 @@ class Journal:
             "ON CONFLICT DO NOTHING",
             (arrival.name, arrival.student, arrival.assignment, self._clock()),
         )
+        self.students.add(arrival.student)
 
     def end(self, fate: str, arrivals: Iterable[Arrival]) -> None:
         """Note, of all or none, that nothing is left to do, and in a word why."""
@@ -92,17 +93,14 @@ class Journal:
         return [started for (started,) in rows]
 
     def used(self) -> dict[str, float]:
-        """Seconds for which each student has held a worker with attempts of the last hour.
-
-        Of all students who ever had an attempt.
-        """
+        """Seconds for which students have held a worker with attempts of the last hour."""
         rows = self._database.execute(
-            "SELECT student, sum(CASE WHEN started > ? THEN max(0, coalesce(ended, started) "
-            "- started) ELSE 0 END) FROM arrivals WHERE started IS NOT NULL GROUP BY student",
+            "SELECT student, sum(max(0, coalesce(ended, started) - started)) FROM arrivals "
+            "WHERE started > ? GROUP BY student",
             (self._clock() - HOUR,),
         )
         return dict(rows.fetchall())
 
-    def _names(self, condition: str) -> set[str]:
-        rows = self._database.execute(f"SELECT name FROM arrivals WHERE {condition}")
-        return {name for (name,) in rows}
+    def _column(self, column: str, condition: str) -> set[str]:
+        rows = self._database.execute(f"SELECT {column} FROM arrivals WHERE {condition}")
+        return {value for (value,) in rows}

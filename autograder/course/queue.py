@@ -4,124 +4,85 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 
 from autograder.course.exchange import Arrival
-from autograder.course.folder import Submission
-from autograder.facts import Attempt
 
-_QUICK_SECONDS = 5  # what takes longer leaves its place to others
-_HEAVY_SECONDS = 30  # those who have held a worker for longer, within an hour, share one place
+_FAIR_SECONDS = 5  # a difference in use that does not decide who is next
+_HEAVY_SECONDS = 30  # those who have used more within an hour share one slot
 
 
-@dataclass
-class Waiting:
-    """A submission in the exchange; times are those of the line's clock.
+class Queue:
+    """The submissions that wait: at most one for each student and assignment, and one that runs.
 
     Attributes
     ----------
-    arrival : Arrival
-    since : float
-    not_before : float
-        When there is something to do with it.
-    held : bool
-        Whether its student has been told to wait for the next attempt.
-    started : float
-        When grading began; 0 if it has not.
-    attempt : Attempt or None
-        Known when grading begins, as is `submission`.
-    submission : Submission or None
-    recorded : bool
-        Whether the gradebook has its result, so that only the pages are left to do.
+    arrivals : dict of str to Arrival
+        By the name of their folder, those that run included.
     """
 
-    arrival: Arrival
-    since: float
-    not_before: float = 0
-    held: bool = False
-    started: float = 0
-    attempt: Attempt | None = None
-    submission: Submission | None = None
-    recorded: bool = False
-
-
-class Line:
-    """The submissions that wait: at most one for each student and assignment, and one that runs.
-
-    Parameters
-    ----------
-    places : callable
-        How many may be graded at a time if all are quick.
-    most : callable
-        How many may be graded at a time, slow ones included.
-    clock : callable
-        Time in seconds that never jumps.
-    """
-
-    def __init__(
-        self,
-        places: Callable[[], int],
-        most: Callable[[], int],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._places = places
-        self._most = most
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self.waiting: dict[str, Waiting] = {}
+        self.arrivals: dict[str, Arrival] = {}
 
-    def join(self, arrivals: Iterable[Arrival]) -> list[Waiting]:
+    def add(self, arrivals: Iterable[Arrival]) -> list[Arrival]:
         """Let arrivals wait; returns those that a later one of the same student replaces."""
         replaced = []
         newest = {
-            (one.arrival.student, one.arrival.assignment): one
-            for one in self.waiting.values()
+            (one.student, one.assignment): one
+            for one in self.arrivals.values()
             if not one.started and not one.recorded
         }
         for arrival in sorted(arrivals, key=lambda arrival: arrival.submitted):
-            one = Waiting(arrival, self.clock())
+            arrival.since = self.clock()
             whose = arrival.student, arrival.assignment
             other = newest.get(whose)
-            if other and other.arrival.submitted > arrival.submitted:
-                replaced.append(one)
+            if other and other.submitted > arrival.submitted:
+                replaced.append(arrival)
                 continue
             if other:
-                replaced.append(self.waiting.pop(other.arrival.name))
-            newest[whose] = self.waiting[arrival.name] = one
+                replaced.append(self.arrivals.pop(other.name))
+            newest[whose] = self.arrivals[arrival.name] = arrival
         return replaced
 
-    def next(self, running: Collection[Waiting], used: Mapping[str, float]) -> Waiting | None:
-        """Who is next, if there is a place.
+    def next(
+        self,
+        running: Collection[Arrival],
+        slots: int,
+        used: Mapping[str, float],
+        repeating: Collection[str],
+    ) -> Arrival | None:
+        """Who is next, if there is a free slot.
 
-        Those come first who have used the workers least. A submission that takes long gives its
-        place to another one, as long as there are workers. The last worker is for first attempts,
-        and those who have used much have one for all of them together.
+        Those come first who have used the workers least. The last slot is for first attempts, and
+        those who have used much have one slot for all of them together.
 
         Parameters
         ----------
-        running : collection of Waiting
+        running : collection of Arrival
+        slots : int
+            How many may run at a time.
         used : mapping of str to float
-            Seconds for which students have held a worker lately, of all who ever had an attempt.
+            Seconds for which students have held a worker lately.
+        repeating : collection of str
+            Students who have had an attempt.
         """
-        now = self.clock()
-        quick = sum(now - one.started < _QUICK_SECONDS for one in running)
-        if quick >= self._places() or len(running) >= self._most():
+        if len(running) >= slots:
             return None
-        busy = {one.arrival.student for one in running}
+        barred = {one.student for one in running}
         heavy = {student for student, seconds in used.items() if seconds > _HEAVY_SECONDS}
-        barred = set(busy)
-        if heavy & busy:
+        if heavy & barred:
             barred |= heavy
-        last_place = len(running) + 1 == self._most() > 1
+        last_slot = len(running) + 1 == slots > 1
         ready = [
             one
-            for one in self.waiting.values()
+            for one in self.arrivals.values()
             if not one.started
-            and one.not_before <= now
-            and one.arrival.student not in barred
-            and not (last_place and one.arrival.student in used)
+            and one.not_before <= self.clock()
+            and one.student not in barred
+            and not (last_slot and one.student in repeating)
         ]
         return min(
             ready,
-            key=lambda one: (used.get(one.arrival.student, 0) // _QUICK_SECONDS, one.since),
+            key=lambda one: (used.get(one.student, 0) // _FAIR_SECONDS, one.since),
             default=None,
         )

@@ -12,117 +12,47 @@ import contextlib
 import json
 import os
 import shutil
-import sqlite3
 import statistics
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Executor, Future, InvalidStateError
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
-import watchfiles
 from nbgrader.api import MissingEntry
 
 from autograder.assignment import AssignmentError
 from autograder.config import Grading
-from autograder.course.batch import Pool, Results, Workers, record, start_grading
-from autograder.course.exchange import Arrival, Exchange, TakenBack, parsed
+from autograder.course import events
+from autograder.course.batch import record, start_grading
+from autograder.course.exchange import Arrival, Exchange, Withdrawn, parsed
 from autograder.course.folder import Course, CourseError
 from autograder.course.journal import HOUR, Journal
-from autograder.course.queue import Line, Waiting
-from autograder.course.writer import NotRecorded, Writer
+from autograder.course.queue import Queue
+from autograder.course.recorder import NotRecorded, Recorder
+from autograder.course.workers import Pool, Workers
 from autograder.facts import Attempt
+from autograder.grading.run import Graded
 from autograder.submission import files
 from autograder.templates import render
-from autograder.text import in_line, summary
+from autograder.text import counted, in_line, summary
 
 HEALTH = ".health.json"
 """File in the folder ``.grading`` that says how a watcher is, renewed every second or so."""
 
-_LOOK_SECONDS = 0.5  # between two looks where no news comes, as with network file systems
+_POLL_SECONDS = 0.1
 _RETRY_SECONDS = 30
-_TOLD_AT_ONCE = 20  # of what one look has found
-_SHOW_SECONDS = 1  # between two states
+_LOGGED_AT_ONCE = 20  # of what one poll has found
+_HEALTH_SECONDS = 1
 _RATE_SECONDS = 300
-_LATELY = 200  # results of which `State` tells the time
-
-
-@dataclass(frozen=True)
-class News:
-    """Something that the instructor should see.
-
-    Attributes
-    ----------
-    kind : str
-        ``graded``, ``waits``, ``replaced``, ``late``, ``not-taken``, ``gone``, ``failed`` (a person
-        has to look at it) or ``problem`` (which is tried again).
-    text : str
-    student, assignment : str
-        Empty if it is about none.
-    attempt : int
-        0 if it was not graded.
-    seconds : float or None
-        From the arrival to the page that can be fetched.
-    """
-
-    kind: str
-    text: str
-    student: str = ""
-    assignment: str = ""
-    attempt: int = 0
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class State:
-    """How a watcher is.
-
-    Attributes
-    ----------
-    pid : int
-    looked : float
-        When it looked at the exchange (Unix time); monitoring should warn if that is long ago.
-    problem : str
-        What keeps it from its work; empty if all is well.
-    waiting, held, running : int
-        Submissions that are next, that wait for the next attempt of their student, that are graded.
-    counts : dict of str to int
-        Of `News` since the start, by kind.
-    per_minute : float
-        Results within the last five minutes.
-    seconds : float
-        Median time from arrival to page of the latest results.
-    """
-
-    pid: int
-    looked: float
-    problem: str
-    waiting: int
-    held: int
-    running: int
-    counts: Mapping[str, int]
-    per_minute: float
-    seconds: float
-
-
-class View(Protocol):
-    """Shows the instructor what happens."""
-
-    def news(self, news: News) -> None: ...
-
-    def state(self, state: State) -> None: ...
-
-
-class _Stopped(Exception):
-    """Somebody wants the watcher to end."""
+_LATEST = 200  # results of which the health file tells the time
 
 
 class Watcher:
-    """Grades a course for as long as it runs. It is the `Queue` of its own pool of workers.
+    """Grades a course for as long as it runs.
 
     Parameters
     ----------
@@ -131,12 +61,8 @@ class Watcher:
     names : callable
         Which assignments it has now.
     workers : Workers
-    places : callable
-        How many submissions may be graded at a time if all are quick. With slow ones, half of
-        `Workers.in_flight` is the most.
     calibrate : callable
         Lets a course be calibrated.
-    view : View
     """
 
     def __init__(
@@ -145,26 +71,25 @@ class Watcher:
         names: Callable[[], Collection[str]],
         workers: Workers,
         *,
-        places: Callable[[], int],
         calibrate: Callable[[Course], None],
-        view: View,
     ) -> None:
         self._root = root
         self._names = names
         self._workers = workers
         self._calibrate = calibrate
-        self._view = view
         self._courses: dict[str, Course] = {}
-        self._read: dict[str, object] = {}
-        self._line = Line(places, lambda: workers.in_flight() // 2)
+        self._versions: dict[str, object] = {}
+        self._recorders: dict[str, Recorder] = {}
+        self._queue = Queue()
         self._stop = threading.Event()
-        self._news: Future[None] = Future()
-        self._writers: dict[str, Writer] = {}
+        self._unknown: set[str] = set()  # submissions to assignments that the course does not have
+        self._known_names: set[str] = set()
         self._problems: dict[str, str] = {}
-        self._looked = time.time()
-        self._began = self._shown = self._line.clock()
+        self._polled = time.time()
+        self._poll_at = 0.0
+        self._began = self._health_at = self._queue.clock()
         self._counts: Counter[str] = Counter()
-        self._results: deque[tuple[float, float]] = deque(maxlen=_LATELY)
+        self._results: deque[tuple[float, float]] = deque(maxlen=_LATEST)
 
     def stop(self) -> None:
         """Let `run` return soon. What is being graded is graded again by the next watcher."""
@@ -177,6 +102,7 @@ class Watcher:
         ------
         CourseError
             If there is no exchange, or an assignment cannot be used that has been generated.
+        WorkersLost
         """
         staging = self._root / files.STAGING
         for left_over in staging.glob(".collected-*"):
@@ -190,74 +116,54 @@ class Watcher:
         with contextlib.ExitStack() as resources:
             self._journal = Journal(staging / ".journal.sqlite")
             resources.callback(self._journal.close)
-            resources.callback(self._close_writers)
+            resources.callback(self._close_recorders)
             self._done = self._journal.ended()
-            self._take_up()
-            pool = resources.enter_context(Pool(self._workers, self._submit))
-            threading.Thread(target=self._observe, daemon=True).start()
-            with contextlib.suppress(_Stopped):
-                for waiting, future in pool.results(self):
-                    with self._attention_to(waiting):
-                        self._record(waiting, future)
+            self._resume()
+            pool = resources.enter_context(Pool(self._workers))
+            while not self._stop.is_set():
+                if self._queue.clock() >= self._poll_at:
+                    with self._reporting("the exchange"):
+                        self._poll()
+                with self._reporting("the queue"):
+                    self._start_next(pool)
+                if pool.items:
+                    for arrival, future in pool.finished(_POLL_SECONDS):
+                        with self._reporting(arrival.name):
+                            self._record(arrival, future)
+                else:
+                    self._close_recorders()  # nobody is kept from moving or mending the gradebook
+                    self._stop.wait(_POLL_SECONDS)
+                self._write_health(len(pool.items))
             (staging / HEALTH).unlink(missing_ok=True)
 
-    # As a queue
-
-    @property
-    def news(self) -> Future[None]:
-        """Done when there may be something to do."""
-        if self._stop.is_set():
-            raise _Stopped
-        return self._news
-
-    def take(self, running: Collection[Waiting]) -> Waiting | None:
-        """Return a submission to grade, prepared, if there is one and a place for it."""
-        if self._news.done():
-            self._news = Future()  # first, since what arrives during the look is news again
-            self._look()
-            self._show_state(running)
-        while waiting := self._line.next(running, self._journal.used()):
-            with self._attention_to(waiting):
-                self._begin(waiting)
-            if waiting.started:
-                return waiting
-        if not running:
-            self._close_writers()  # nobody is kept from moving or mending the gradebook
-        return None
-
-    def _observe(self) -> None:
-        """Make news whenever something arrives, and every now and then."""
-        while not self._stop.is_set():
-            # Without the folder, or when the system has no more watches to give, we look without.
-            with contextlib.suppress(Exception):
-                for _ in watchfiles.watch(
-                    self._exchange.inbound,
-                    watch_filter=None,
-                    debounce=100,
-                    step=10,
-                    stop_event=self._stop,
-                    rust_timeout=int(1_000 * _LOOK_SECONDS),
-                    yield_on_timeout=True,
-                    raise_interrupt=False,
-                    recursive=False,
-                ):
-                    self._stir()
-            self._stop.wait(_LOOK_SECONDS)
-            self._stir()
-
-    def _stir(self) -> None:
-        with contextlib.suppress(InvalidStateError):
-            self._news.set_result(None)
+    @contextlib.contextmanager
+    def _reporting(self, what: str) -> Iterator[None]:
+        """Do something, with the arrival of this name perhaps; what fails is done again later."""
+        try:
+            yield
+        except Exception as error:  # whatever it is, it costs nobody else anything
+            expected = isinstance(error, CourseError | AssignmentError | NotRecorded | OSError)
+            reason = str(error) if expected else summary(error)
+            self._log_problem(what, f"{in_line(what)}: {reason}")
+            if arrival := self._queue.arrivals.get(what):
+                arrival.started = 0
+                arrival.not_before = self._queue.clock() + _RETRY_SECONDS
+        else:
+            if what not in self._queue.arrivals:
+                self._problems.pop(what, None)
 
     # Arrivals
 
-    def _take_up(self) -> None:
-        """See what earlier watchers, or other ways to grade, have left to do."""
+    def _resume(self) -> None:
+        """Find out what earlier watchers, or other ways to grade, have left to do."""
         unfinished = self._journal.unfinished()
         is_new = not (self._done or unfinished)
-        arrivals = [one for one in self._exchange.arrivals(self._done) if isinstance(one, Arrival)]
-        for name in unfinished.difference(arrival.name for arrival in arrivals):
-            self._end(Waiting(parsed(name), self._line.clock()), "gone")
+        found = self._exchange.arrivals(self._done.__contains__, most=None)
+        self._exchange.scan_again()
+        arrivals = [one for one in found if not one.refusal]
+        for name in unfinished:
+            if not os.path.lexists(self._exchange.inbound / name):
+                self._end(parsed(name) or Arrival(name), "gone")
         for course in self._courses.values():
             recorded = {}
             if (self._root / course.directory.submitted_directory).is_dir():
@@ -271,126 +177,135 @@ class Watcher:
                 secret = files.read_secret(self._exchange.inbound / arrival.name)
                 same = secret and secret == files.read_secret(mine.folder)
                 if same and arrival.name in unfinished:
-                    self._line.waiting[arrival.name] = Waiting(
-                        arrival, self._line.clock(), recorded=True
-                    )
+                    arrival.recorded = True
+                    self._queue.arrivals[arrival.name] = arrival
                 elif is_new and (same or (mine.timestamp and arrival.submitted < mine.timestamp)):
                     self._journal.end("graded before", [arrival])
                     self._done.add(arrival.name)
 
-    def _look(self) -> None:
-        known = self._done | self._line.waiting.keys()
+    def _poll(self) -> None:
+        """Take up what has arrived."""
+        self._poll_at = self._queue.clock() + 1  # if this fails
         try:
-            found = list(self._exchange.arrivals(known))
-        except OSError as error:
-            self._say_problem("", f"{self._exchange.inbound} cannot be read: {error.strerror}")
-            return
-        self._problems.pop("", None)
-        self._looked = time.time()
-        odd = [one for one in found if not isinstance(one, Arrival)]
-        self._done.update(one.name for one in odd)
-        for one in odd[:_TOLD_AT_ONCE]:
-            self._say(News("not-taken", f"{in_line(one.name)}: {one.reason}"))
-        if len(odd) > _TOLD_AT_ONCE:
-            self._say(News("not-taken", f"and {len(odd) - _TOLD_AT_ONCE} more"))
-        arrivals = [one for one in found if isinstance(one, Arrival)]
-        names = self._names() if arrivals else ()
-        replaced = self._line.join(one for one in arrivals if one.assignment in names)
-        try:
-            self._journal.end("replaced", [one.arrival for one in replaced])
-        except sqlite3.Error as error:  # they are found again by the next look
-            self._say_problem("", f"the journal cannot be written: {error}")
-            return
-        self._done.update(one.arrival.name for one in replaced)
-        for one in replaced[-_TOLD_AT_ONCE:]:
+            self._take_up(self._exchange.arrivals(self._is_known))
+        except BaseException:
+            self._exchange.scan_again()
+            raise
+        self._polled = time.time()
+        self._poll_at = 0
+
+    def _is_known(self, name: str) -> bool:
+        return name in self._done or name in self._unknown or name in self._queue.arrivals
+
+    def _take_up(self, found: list[Arrival]) -> None:
+        refused = [one for one in found if one.refusal]
+        arrivals = [one for one in found if not one.refusal]
+        if arrivals or self._unknown:
+            names = set(self._names())
+            if names != self._known_names:  # an instructor has made an assignment, or renamed one
+                self._known_names = names
+                self._unknown.clear()
+            strange = [one for one in arrivals if one.assignment not in names]
+            self._unknown.update(one.name for one in strange)
+            if strange:
+                assignments = sorted({in_line(one.assignment) for one in strange})
+                more = ", ..." if len(assignments) > _LOGGED_AT_ONCE else ""
+                self._log(
+                    "not-taken",
+                    f"{counted(len(strange), 'submission')} to what is no assignment of this "
+                    f"course (yet): {', '.join(assignments[:_LOGGED_AT_ONCE])}{more}",
+                )
+            self._add_to_queue([one for one in arrivals if one.assignment in names])
+        self._done.update(one.name for one in refused)
+        for one in refused[:_LOGGED_AT_ONCE]:
+            self._log("not-taken", f"{in_line(one.name)}: {one.refusal}")
+        if len(refused) > _LOGGED_AT_ONCE:
+            self._log("not-taken", f"and {len(refused) - _LOGGED_AT_ONCE} more")
+
+    def _add_to_queue(self, arrivals: list[Arrival]) -> None:
+        replaced = self._queue.add(arrivals)
+        self._journal.end("replaced", replaced)
+        self._done.update(one.name for one in replaced)
+        for one in replaced[-_LOGGED_AT_ONCE:]:
             text = (
                 "You have submitted this assignment again before this submission was graded. The "
                 "later one is graded in its place."
             )
-            with self._attention_to(one):
+            with self._reporting(one.name):
                 self._publish_notice(one, text)
-                self._say_of(one, "replaced", text)
+            self._log_about(one, "replaced", text)
 
     # One submission
 
-    @contextlib.contextmanager
-    def _attention_to(self, waiting: Waiting) -> Iterator[None]:
-        """Do something with a submission; if that fails, it is done again later."""
-        name = waiting.arrival.name
-        try:
-            yield
-        except Exception as error:  # whatever it is, it costs nobody else anything
-            expected = isinstance(error, CourseError | AssignmentError | NotRecorded | OSError)
-            reason = str(error) if expected else summary(error)
-            self._say_problem(name, f"{in_line(name)}: {reason}")
-            waiting.started = 0
-            waiting.not_before = self._line.clock() + _RETRY_SECONDS
+    def _start_next(self, pool: Pool) -> None:
+        """Let workers begin what is next, as long as they have room."""
+        while pool.has_room(slots := self._workers.count()):
+            used, students = self._journal.used(), self._journal.students
+            arrival = self._queue.next(pool.items, slots, used, students)
+            if arrival is None:
+                return
+            with self._reporting(arrival.name):
+                self._begin(arrival, pool)
 
-    def _begin(self, waiting: Waiting) -> None:
-        """Prepare the grading of a submission, or do what is to be done in its place."""
-        arrival = waiting.arrival
+    def _begin(self, arrival: Arrival, pool: Pool) -> None:
+        """Start the grading of a submission, or do what is to be done in its place."""
         course = self._course(arrival.assignment)
-        if waiting.recorded:
-            self._release(waiting, "it was graded before the watcher started again")
+        if arrival.recorded:
+            self._release(arrival, "it was graded before the watcher started again")
         elif self._exchange.timely_first and _comes_too_late(arrival, course):
             text = "It was handed in after the deadline, and an earlier one of yours counts."
-            self._end(waiting, "late", text)
-        elif (seconds := self._count(waiting, course)) > 0:
-            self._hold(waiting, seconds)
+            self._end(arrival, "late", text)
+        elif (seconds := self._count_attempt(arrival, course)) > 0:
+            self._hold(arrival, seconds)
         else:
             self._journal.start(arrival)
             try:
-                submission = self._exchange.collect(arrival, course)
-            except TakenBack:
-                self._end(waiting, "gone")
+                arrival.submission, arrival.files = self._exchange.collect(arrival, course)
+            except Withdrawn:
+                self._end(arrival, "gone")
                 return
-            waiting.submission = replace(submission, attempt=waiting.attempt)
-            waiting.started = self._line.clock()
+            arrival.started = self._queue.clock()
+            start_grading(pool, arrival, course, arrival.files, attempt=arrival.attempt)
 
-    def _count(self, waiting: Waiting, course: Course) -> float:
+    def _count_attempt(self, arrival: Arrival, course: Course) -> float:
         """Say which attempt it is; return the seconds until it may be graded."""
         allowed = Grading(config=course.config).attempts_per_hour
-        begun = self._journal.attempts(waiting.arrival)
-        submitted = _in_words(waiting.arrival.submitted)
-        waiting.attempt = Attempt(len(begun) + 1, submitted)
+        begun = self._journal.attempts(arrival)
+        arrival.attempt = Attempt(len(begun) + 1, _in_words(arrival.submitted))
         if allowed is None:
             return 0
         now = time.time()
         recent = [start for start in begun if start > now - HOUR] + [now]
         again = recent[max(0, len(recent) - allowed - 1)] + HOUR
-        waiting.attempt = replace(
-            waiting.attempt,
+        arrival.attempt = replace(
+            arrival.attempt,
             left=max(0, allowed - len(recent)),
             again=_in_words(datetime.fromtimestamp(again, UTC)),
         )
         return again - now if len(recent) > allowed else 0
 
-    def _hold(self, waiting: Waiting, seconds: float) -> None:
-        waiting.not_before = self._line.clock() + seconds
-        if not waiting.held:
-            when = waiting.attempt.again
+    def _hold(self, arrival: Arrival, seconds: float) -> None:
+        arrival.not_before = self._queue.clock() + seconds
+        if not arrival.held:
+            when = arrival.attempt.again
             self._publish_notice(
-                waiting,
+                arrival,
                 "You have had as many attempts as are graded within an hour. This submission is "
                 f"kept, and is graded at {when} or soon after: you need not submit it again.",
             )
-            self._say_of(waiting, "waits", f"until {when}")
-            waiting.held = True
+            self._log_about(arrival, "waits", f"until {when}")
+            arrival.held = True
 
-    def _submit(self, executor: Executor, waiting: Waiting) -> Future[Results]:
-        course = self._courses[waiting.arrival.assignment]
-        return start_grading(executor, course, waiting.submission)
-
-    def _record(self, waiting: Waiting, future: Future[Results]) -> None:
-        writer = self._writer(waiting.arrival.assignment)
-        course = self._courses[waiting.arrival.assignment]
-        outcome = record(course, writer, waiting.submission, future, self._workers.loss)
+    def _record(self, arrival: Arrival, future: Future[dict[str, Graded]]) -> None:
+        recorder = self._recorder(arrival.assignment)
+        loss = self._workers.loss
+        outcome = record(recorder, arrival.submission, arrival.files, future, loss)
         if outcome.recorded:
-            waiting.recorded = True
-            self._release(waiting, outcome.in_words)
+            arrival.recorded = True
+            self._release(arrival, outcome.in_words)
         elif future.exception():
             self._end(
-                waiting,
+                arrival,
                 "failed",
                 "It could not be graded, through no fault of yours. Your instructor has been told.",
                 outcome.problem,
@@ -398,32 +313,28 @@ class Watcher:
         else:
             raise NotRecorded(outcome.problem)
 
-    def _release(self, waiting: Waiting, result: str) -> None:
+    def _release(self, arrival: Arrival, result: str) -> None:
         """Let the student fetch the pages of what is recorded."""
-        arrival = waiting.arrival
-        pages = self._writer(arrival.assignment).feedback(arrival.student)
+        pages = self._recorder(arrival.assignment).feedback(arrival.student)
         if not self._exchange.publish(arrival, self._courses[arrival.assignment], pages):
             result += "; nobody can fetch the feedback, because the submission has no secret"
-        self._end(waiting, "graded", said=result)
+        self._end(arrival, "graded", logged=result)
 
-    def _end(self, waiting: Waiting, kind: str, page: str = "", said: str = "") -> None:
+    def _end(self, arrival: Arrival, kind: str, page: str = "", logged: str = "") -> None:
         """Nothing is left to do; a `page` says why to the student if there is no result."""
-        arrival = waiting.arrival
         self._journal.end(kind, [arrival])
         self._done.add(arrival.name)
-        self._line.waiting.pop(arrival.name, None)
-        self._problems.pop(arrival.name, None)
+        self._queue.arrivals.pop(arrival.name, None)
         if page:
-            try:
-                self._publish_notice(waiting, page)
-            except OSError as error:
-                self._say_problem(arrival.name, f"{in_line(arrival.name)}: {error}")
+            with self._reporting(arrival.name):
+                self._publish_notice(arrival, page)
         if kind == "graded":
-            self._results.append((self._line.clock(), self._line.clock() - waiting.since))
-        self._say_of(waiting, kind, said or page)
+            now = self._queue.clock()
+            self._results.append((now, now - arrival.since))
+        self._log_about(arrival, kind, logged or page)
 
-    def _publish_notice(self, waiting: Waiting, text: str) -> None:
-        arrival, course = waiting.arrival, self._courses[waiting.arrival.assignment]
+    def _publish_notice(self, arrival: Arrival, text: str) -> None:
+        course = self._course(arrival.assignment)
         page = render(
             "notice.html.j2",
             assignment=arrival.assignment,
@@ -438,64 +349,64 @@ class Watcher:
     def _course(self, name: str) -> Course:
         """The assignment as it is now: instructors mend tests while students work."""
         course = self._courses.get(name)
-        if course is None or _versions(course) != self._read[name]:
+        if course is None or _versions(course) != self._versions[name]:
             course = Course(self._root, name)
             versions = _versions(course)
             self._calibrate(course)
-            self._close_writers()
-            self._courses[name], self._read[name] = course, versions
+            self._close_recorders()
+            self._courses[name], self._versions[name] = course, versions
         return course
 
-    def _writer(self, name: str) -> Writer:
-        if name not in self._writers:
-            self._writers[name] = Writer(self._courses[name])
-        return self._writers[name]
+    def _recorder(self, name: str) -> Recorder:
+        if name not in self._recorders:
+            self._recorders[name] = Recorder(self._courses[name])
+        return self._recorders[name]
 
-    def _close_writers(self) -> None:
-        while self._writers:
-            self._writers.popitem()[1].close()
+    def _close_recorders(self) -> None:
+        while self._recorders:
+            self._recorders.popitem()[1].close()
 
     # What the instructor sees
 
-    def _say_of(self, waiting: Waiting, kind: str, text: str) -> None:
-        arrival = waiting.arrival
-        attempt = waiting.attempt.number if waiting.attempt else 0
-        seconds = self._line.clock() - waiting.since if kind == "graded" else None
-        self._say(News(kind, text, arrival.student, arrival.assignment, attempt, seconds))
+    def _log_about(self, arrival: Arrival, kind: str, text: str) -> None:
+        attempt = arrival.attempt.number if arrival.attempt else 0
+        seconds = self._queue.clock() - arrival.since if kind == "graded" else None
+        self._log(kind, text, arrival.student, arrival.assignment, attempt, seconds)
 
-    def _say_problem(self, what: str, text: str) -> None:
+    def _log_problem(self, what: str, text: str) -> None:
         if self._problems.get(what) != text:
             self._problems[what] = text
-            self._say(News("problem", text))
+            self._log("problem", text)
 
-    def _say(self, news: News) -> None:
-        self._counts[news.kind] += 1
-        self._view.news(news)
+    def _log(self, kind: str, text: str, *about: object) -> None:
+        self._counts[kind] += 1
+        events.log(kind, text, *about)
 
-    def _show_state(self, running: Collection[Waiting]) -> None:
-        now = self._line.clock()
-        if now < self._shown + _SHOW_SECONDS:
+    def _write_health(self, running: int) -> None:
+        now = self._queue.clock()
+        if now < self._health_at:
             return
-        self._shown = now
-        still = [one for one in self._line.waiting.values() if not one.started]
+        self._health_at = now + _HEALTH_SECONDS
+        still = [one for one in self._queue.arrivals.values() if not one.started]
         held = sum(one.held for one in still)
         lately = sum(at > now - _RATE_SECONDS for at, _ in self._results)
-        state = State(
-            os.getpid(),
-            self._looked,
-            next(iter(self._problems.values()), ""),
-            len(still) - held,
-            held,
-            len(running),
-            dict(self._counts),
-            60 * lately / min(_RATE_SECONDS, max(1, now - self._began)),
-            statistics.median(seconds for _, seconds in self._results) if self._results else 0,
-        )
-        self._view.state(state)
+        minutes = min(_RATE_SECONDS, max(1, now - self._began)) / 60
+        seconds = [seconds for _, seconds in self._results]
+        state = {
+            "pid": os.getpid(),
+            "looked": self._polled,
+            "problem": next(iter(self._problems.values()), ""),
+            "waiting": len(still) - held,
+            "held": held,
+            "running": running,
+            "counts": self._counts,
+            "per_minute": lately / minutes,
+            "seconds": statistics.median(seconds) if seconds else 0,
+        }
         health = self._root / files.STAGING / HEALTH
         new = health.with_suffix(".new")
         with contextlib.suppress(OSError):  # the disk is full, perhaps: that shows elsewhere
-            new.write_text(json.dumps(asdict(state)))
+            new.write_text(json.dumps(state))
             new.replace(health)
 
 

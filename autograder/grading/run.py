@@ -29,7 +29,7 @@ from autograder.assignment import (
     function_names,
     grade_id,
 )
-from autograder.facts import Facts, Repair, Verdict
+from autograder.facts import Facts, Verdict
 from autograder.grading.inside import grade_inside, judge_saved
 from autograder.grading.reader import are_idle, are_inert, check_rules
 from autograder.grading.session import DIED, TIME_OUT, Session, error_output
@@ -59,14 +59,6 @@ class Graded:
     notebook: NotebookNode
     facts: Facts
     seconds: dict[str, float] = field(default_factory=dict)
-
-    def mention(self, left_out: Iterable[str], note: str = "") -> None:
-        """Say, of a submission that could be read, what was unusual about how it was handed in."""
-        unusual = [Repair("handed-in", detail=note)] if note else []
-        unusual += [Repair("left-out", tuple(left_out))] if left_out else []
-        if unusual and not self.facts.failure:
-            self.facts.repairs[:0] = unusual
-            self.facts.store(self.notebook)
 
 
 def grade_submission(

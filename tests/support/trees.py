@@ -1,13 +1,11 @@
-"""Trees of files as nobody should hand them in, made from a seed; and both ways to read them.
+"""Trees of files as nobody should hand them in, made from a seed, and how they are read.
 
-Run as a program it makes one tree after the other, lets both doors read each, and ends with the
+Run as a program it makes one tree after the other, reads each, and ends with the
 peak of its memory. A tree that takes longer than `SECONDS` of processor time ends it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
 import random
 import re
@@ -17,13 +15,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from nbgrader.converters import Autograde, NbGraderException
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import NbGraderPreprocessor
-
 from autograder.course.folder import Course
 from autograder.submission import files
-from autograder.submission.notebook import Unreadable
 
 SECONDS = 2
 NAMES = [
@@ -130,45 +123,14 @@ def outside_of(folder: Path) -> Path:
     return outside
 
 
-class Look(NbGraderPreprocessor):
-    """Reads a submission as the preprocessor that grades does, but grades nothing."""
-
-    def preprocess(self, nb: object, resources: dict) -> tuple[object, dict]:
-        name = resources["nbgrader"]["notebook"]
-        with contextlib.suppress(Unreadable):
-            files.read_notebook(self.parent.submitted / f"{name}.ipynb")
-        assert self.parent.beside is not None
-        return nb, resources
-
-
-def read_as_the_command_does(course: Course) -> None:
-    """Read and stage all submissions as ``python -m autograder grade`` does."""
+def read_and_stage(course: Course) -> None:
+    """Read all submissions as every way to grade does, and write what may be kept of them."""
     course.misplaced()
     for submission in course.submissions():
-        for name in course.notebooks:
-            with contextlib.suppress(Unreadable):
-                submission.read(name)
-        beside = course.handed_in(submission)
-        place = course.folder(files.STAGING, submission.student)
+        submitted = course.read(submission)
+        place = course.unfinished(submission.student)
         time = files.timestamp_text(submission.folder)
-        secret = files.read_secret(submission.folder)
-        files.stage(place, course.notebooks, time, secret, beside.files)
-
-
-def read_as_nbgrader_does(course: Course) -> None:
-    """Let nbgrader's Autograde copy all submissions."""
-    errors: list[str] = []
-    log = logging.Logger("nbgrader")
-    log.addHandler(handler := logging.Handler(logging.ERROR))
-    handler.emit = lambda record: errors.append(record.getMessage())
-    directory = CourseDirectory(config=course.config, assignment_id=course.assignment_id, log=log)
-    autograde = Autograde(coursedir=directory, config=course.config, log=log)
-    autograde.sanitize_preprocessors = [Look]
-    autograde.autograde_preprocessors = []
-    try:
-        autograde.start()
-    except NbGraderException:
-        assert errors[0].startswith(("No notebooks were matched", "No notebooks found")), errors
+        files.stage(place, course.notebooks, time, submitted.secret, submitted.attachments)
 
 
 def assert_clean(folder: Path) -> int:
@@ -186,7 +148,7 @@ def assert_clean(folder: Path) -> int:
 
 
 def main(folder: Path, seeds: range) -> None:
-    """Plant a tree for each seed, read it in both ways, and look what came of it."""
+    """Plant a tree for each seed, read it, and look what came of it."""
     course = Course(folder, "Initialization")
     outside = outside_of(folder)
     kept = 0
@@ -204,12 +166,10 @@ def main(folder: Path, seeds: range) -> None:
         used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
         resource.setrlimit(resource.RLIMIT_CPU, (int(used) + 1 + SECONDS, resource.RLIM_INFINITY))
         print("seed", seed, flush=True)
-        read_as_the_command_does(course)
-        read_as_nbgrader_does(course)
-        for name in (files.STAGING, "autograded"):
-            if (folder / name).exists():
-                kept += assert_clean(folder / name)
-            os.system(f"rm -rf {folder / name}")
+        read_and_stage(course)
+        if (folder / files.STAGING).exists():
+            kept += assert_clean(folder / files.STAGING)
+        os.system(f"rm -rf {folder / files.STAGING}")
         os.system(f"rm -rf {place.parent}")
     print("kept", kept)
     print(Path("/proc/self/status").read_text())

@@ -1,6 +1,5 @@
 """Grade whole courses: every kind of submission, interruptions, and the same as nbgrader alone."""
 
-import contextlib
 import functools
 import gc
 import os
@@ -14,12 +13,10 @@ import nbformat
 import psutil
 import pytest
 from nbgrader.api import Grade, Gradebook
-from sqlalchemy import Engine, event
 
 from autograder.cli import main
 from autograder.course.batch import grade_course, new_submissions, only_grader
 from autograder.course.folder import Course
-from autograder.course.transaction import SharedConnection
 from autograder.grading.run import Graded
 from autograder.sandbox import warm
 from tests.support import courses
@@ -194,26 +191,6 @@ def test_without_warm_sandboxes_one_line_says_what_that_costs(course, capsys, co
     assert main(["grade", "--course", str(course)]) == 1
     said = capsys.readouterr().err.splitlines()
     assert sum("about half a second more for each submission" in line for line in said) == 1
-
-
-def test_the_tables_of_a_gradebook_are_looked_for_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", os.path.dirname(sys.executable))  # nbgrader starts alembic
-    url = f"sqlite:///{tmp_path / 'gradebook.db'}"
-    looked_for = []
-
-    def remember(connection, cursor, statement, *_):
-        looked_for.extend(re.findall(r"table_info\(\W*(\w+)", statement))
-
-    Gradebook(url).close()
-    event.listen(Engine, "before_cursor_execute", remember)
-    try:
-        with contextlib.closing(SharedConnection(url)) as shared:
-            for _ in range(3):
-                Gradebook(shared.db_url).close()
-    finally:
-        event.remove(Engine, "before_cursor_execute", remember)
-    assert {"grade", "student"} <= set(looked_for)
-    assert len(looked_for) == len(set(looked_for))
 
 
 def test_the_students_named_are_graded_again_by_force(course, capsys):
@@ -409,7 +386,7 @@ def test_a_result_that_cannot_be_recorded_leaves_the_gradebook_as_it_was(
 ):
     for student in ("ada", "bela"):
         courses.hand_in_file(course, student, b"not looked at")
-    add_comment = "autograder.nbgrader_plugin.autograde.SaveVerdicts._add_comment"
+    add_comment = "autograder.course.recorder._SaveVerdicts._add_comment"
 
     def fail_for_ada(saver, cell, resources):
         if saver.student_id == "ada":
@@ -436,7 +413,7 @@ def test_results_are_not_kept_in_memory(course, right_result):
 
     outcomes = grade_quickly(course, right_result, on_outcome=count)
     assert len(outcomes) == 20
-    assert max(alive) <= 4  # two in flight, the one just recorded, and the fixture
+    assert max(alive) <= 4  # two in work, the one just recorded, and the fixture
 
 
 def test_the_grader_itself_stays_small(graded):

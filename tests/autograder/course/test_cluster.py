@@ -296,10 +296,10 @@ class _Deadly:
     def __init__(self, executor, deadly):
         self._executor, self._deadly = executor, deadly
 
-    def submit(self, function, submission, *arguments, **options):
-        if submission == self._deadly:
+    def submit(self, function, submitted, *arguments, **options):
+        if self._deadly in submitted.notebooks.values():
             return self._executor.submit(os._exit, 1)
-        return self._executor.submit(function, submission, *arguments, **options)
+        return self._executor.submit(function, submitted, *arguments, **options)
 
     def shutdown(self, wait=True):
         self._executor.shutdown(wait=wait)
@@ -332,5 +332,5 @@ def test_a_lost_scheduler_ends_the_run_and_keeps_what_was_recorded(submitted, tm
 def test_an_open_scheduler_is_warned_of(address, warned):
     said = []
     with dask_config.set({"distributed.comm.timeouts.connect": "1s"}), pytest.raises(CourseError):
-        cluster_workers(address, True, said.append).__enter__()
+        cluster_workers(address, said.append).__enter__()
     assert len(said) == warned

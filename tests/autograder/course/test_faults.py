@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Future
 
 import pytest
 from nbgrader.converters import GenerateFeedback
@@ -23,10 +22,11 @@ from tornado.log import app_log
 from autograder import cli
 from autograder.__main__ import main
 from autograder.assignment import Assignment
-from autograder.course import batch, transaction
-from autograder.course.batch import Workers, grade_course, new_submissions
-from autograder.course.folder import Course, Submission
-from autograder.course.writer import Writer
+from autograder.course import folder, workers
+from autograder.course.batch import grade_course, new_submissions
+from autograder.course.folder import Course
+from autograder.course.recorder import Recorder
+from autograder.course.workers import InThisProcess, Workers
 from autograder.grading import run, session
 from autograder.grading.run import grade_submission
 from autograder.nbgrader_plugin.feedback import FeedbackExporter
@@ -45,15 +45,15 @@ def submitted(course):
     return course
 
 
-def grade_quickly(folder, result, **options):
-    course = Course(folder, courses.ASSIGNMENT)
+def grade_quickly(place, result, **options):
+    course = Course(place, courses.ASSIGNMENT)
     return grade_course(course, new_submissions(course), courses.canned_workers(result), **options)
 
 
 @contextlib.contextmanager
-def locked(folder):
+def locked(place):
     """Hold the lock of the gradebook, as another program may."""
-    file = folder / "gradebook.db"
+    file = place / "gradebook.db"
     with contextlib.closing(sqlite3.connect(file, check_same_thread=False)) as other:
         other.execute("BEGIN EXCLUSIVE")
         yield
@@ -93,7 +93,7 @@ def test_the_grader_waits_for_a_locked_gradebook(submitted, right_result):
 def test_a_gradebook_that_stays_locked_is_reported_and_the_next_run_records(
     submitted, right_result, monkeypatch
 ):
-    monkeypatch.setattr(transaction, "_LOCKED_SECONDS", 0.01)
+    monkeypatch.setattr(folder, "_LOCKED_SECONDS", 0.01)
     with contextlib.ExitStack() as locks:
         outcomes = grade_quickly(
             submitted,
@@ -109,7 +109,7 @@ def test_a_gradebook_that_stays_locked_is_reported_and_the_next_run_records(
 
 
 def test_tracebacks_that_nbgrader_logs_do_not_reach_the_terminal(submitted, caplog):
-    with Writer(Course(submitted, courses.ASSIGNMENT)):
+    with Recorder(Course(submitted, courses.ASSIGNMENT)):
         app_log.error("Rolling back session due to database error")
         assert caplog.records == []
     app_log.error("somebody else's")
@@ -117,7 +117,7 @@ def test_tracebacks_that_nbgrader_logs_do_not_reach_the_terminal(submitted, capl
 
 
 def test_a_gradebook_that_is_locked_from_the_start_is_reported(submitted, capsys, monkeypatch):
-    monkeypatch.setattr(transaction, "_LOCKED_SECONDS", 0.01)
+    monkeypatch.setattr(folder, "_LOCKED_SECONDS", 0.01)
     with locked(submitted):
         assert main(["grade", "--course", str(submitted)]) == 2
     assert "database is locked" in capsys.readouterr().err
@@ -173,9 +173,9 @@ def test_a_full_disk_is_reported_and_the_next_run_records_the_rest(submitted, tm
 
 STEPS = {  # the student for whom it fails, and where it is told the folder
     "s1": (files, "read_timestamp", 0),
-    "s3": (Submission, "read", 0),
+    "s3": (Course, "read", 1),
     "s4": (files, "read_secret", 0),
-    "s6": (Writer, "record", 1),
+    "s6": (Recorder, "record", 1),
 }
 
 
@@ -204,15 +204,10 @@ def test_an_exception_at_any_step_costs_only_its_own_submission(
 class OneAtATime(courses.Canned):
     """Grades what can be read in this process, and has a result ready for all else."""
 
-    def submit(self, function, submission, *task, **options):
-        if not submission:
-            return super().submit(function, submission, *task, **options)
-        future = Future()
-        try:
-            future.set_result(function(submission, *task, **options))
-        except BaseException as error:
-            future.set_exception(error)
-        return future
+    def submit(self, function, submitted, *task, **options):
+        if list(submitted.notebooks.values()) == [b""]:
+            return super().submit(function, submitted, *task, **options)
+        return InThisProcess().submit(function, submitted, *task, **options)
 
 
 INSIDE_A_WORKER = {
@@ -245,8 +240,8 @@ def test_an_exception_inside_a_worker_costs_only_its_own_submission(
         failed.append(step)
         raise RuntimeError("injected")
 
-    workers = Workers(make_executor=lambda: OneAtATime(right_result), in_flight=lambda: 2)
-    monkeypatch.setattr(batch, "local_workers", lambda jobs: workers)
+    at_once = Workers(make_executor=lambda: OneAtATime(right_result), count=lambda: 1)
+    monkeypatch.setattr(workers, "local_workers", lambda jobs: at_once)
     monkeypatch.setattr(cli, "check_sandbox", lambda: None)  # before any submission
     monkeypatch.setattr(place, name, fail)
     code = main(["grade", "--course", str(submitted)])
@@ -293,8 +288,8 @@ def test_a_clock_that_jumps_changes_nothing(course, right_result, monkeypatch):
 
 
 def test_no_time_limit_depends_on_the_clock_on_the_wall():
-    # The report and the views show the date; attempts are counted by the hour of people.
-    other_purposes = ("report/page.py", "views.py", "course/watch.py", "course/journal.py")
+    # The report shows the date; attempts are counted by the hour of people.
+    other_purposes = ("report/page.py", "course/watch.py", "course/journal.py")
     for path in (courses.PROJECT / "autograder").rglob("*.py"):
         if path.as_posix().endswith(other_purposes):
             continue

@@ -11,7 +11,7 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 
-from autograder.course.folder import load_config
+from autograder.course.folder import Course, load_config
 from autograder.submission.files import TIMESTAMP
 from tests.support import courses
 
@@ -142,28 +142,23 @@ def test_odd_time_stamps_of_second_submissions_are_refused_by_name(course):
     assert int(re.search(r"VmHWM:\s+(\d+) kB", result.stdout)[1]) < 300_000
 
 
-class Swapping(Autograde):
+def test_a_link_in_the_place_of_a_submission_shows_nothing(course, monkeypatch):
     """While nbgrader is at work, somebody puts a link in the place of the submission."""
-
-    def init_assignment(self, assignment_id, student_id):
-        course = self.coursedir.root
-        folder = os.path.join(course, "submitted", student_id, assignment_id)
-        if os.path.islink(folder):
-            os.unlink(folder)
-        else:
-            shutil.rmtree(folder)
-        os.symlink(os.path.join(course, "private"), folder)
-        super().init_assignment(assignment_id, student_id)
-
-
-def test_a_link_in_the_place_of_a_submission_shows_nothing(course):
     private = course / "private"
     private.mkdir()
     for name in ("solution.py", f"{NAME}.ipynb"):
         (private / name).write_text("print('the solution')")
-    courses.hand_in(course, "ada", courses.answers())
+    folder = courses.hand_in(course, "ada", courses.answers()).parent
+    read = Course.read
+
+    def swap_and_read(*arguments):
+        shutil.rmtree(folder)
+        folder.symlink_to(private)
+        return read(*arguments)
+
+    monkeypatch.setattr(Course, "read", swap_and_read)
     directory = CourseDirectory(config=load_config(course), assignment_id=NAME)
-    Swapping(coursedir=directory, config=directory.config).start()
+    Autograde(coursedir=directory, config=directory.config).start()
     assert not (course / "autograded" / "ada" / NAME / "solution.py").exists()
     assert courses.scores(course) == {"ada": [0, 0, 0]}  # and a person has to look
     notebook = course / "autograded" / "ada" / NAME / f"{NAME}.ipynb"

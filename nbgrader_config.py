@@ -7,7 +7,10 @@ from pathlib import Path
 COURSE = Path(__file__).resolve().parent
 sys.path.insert(0, str(COURSE))  # so that nbgrader finds our grader, wherever it is started
 
-from autograder.config import configure
+try:
+    from autograder.config import configure
+except ImportError as error:  # nbgrader would go on, and run student code unprotected
+    raise SystemExit(f"nbgrader_config.py: {error}. Nothing was done.") from error
 
 c = get_config()
 

@@ -6,17 +6,21 @@ configure(get_config())
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute
 from traitlets import Dict, Float, Integer, Unicode
 from traitlets.config import Config, Configurable
+from traitlets.utils.importstring import import_item
 
+from autograder.assignment import refuse_unmade_links
 from autograder.limits import MEGABYTE, Limits
 from autograder.submission.files import read_timestamp
 
@@ -87,9 +91,15 @@ class Grading(Configurable):
 
 
 def configure(
-    c: Config, *, rules: Mapping[str, str] | None = None, points_per_violation: float = 0
+    c: Config,
+    *,
+    rules: Mapping[str, str] | None = None,
+    points_per_violation: float | None = None,
+    **unknown: object,
 ) -> None:
     """Let nbgrader grade in the sandbox and write our feedback pages.
+
+    What the configuration says before, of files to ignore and of hooks, stays in force.
 
     Parameters
     ----------
@@ -97,32 +107,61 @@ def configure(
         What ``get_config()`` gives in nbgrader_config.py.
     rules, points_per_violation
         See `Grading`.
-    """
-    c.Grading.rules = dict(rules or {})
-    c.Grading.points_per_violation = points_per_violation
 
+    Raises
+    ------
+    SystemExit
+        If that is not possible, with a sentence that says why. In a Jupyter server, which has more
+        to do, this is a `ValueError`, and only grading is refused.
+    """
+    Autograde.convert_notebooks = _refuse  # until our exporter takes its place
+    try:
+        if unknown:
+            raise TypeError(f"configure has no argument {', '.join(unknown)}")
+        if rules is not None:
+            c.Grading.rules = dict(rules)
+        if points_per_violation is not None:
+            c.Grading.points_per_violation = points_per_violation
+        Grading(config=c).limits()
+        _configure(c)
+    except Exception as error:
+        text = f"nbgrader_config.py: {error}. Nothing is graded before this is mended."
+        raise (ValueError if _is_in_server() else SystemExit)(text) from error
+
+
+def _refuse(converter: Autograde) -> None:
+    sys.exit(
+        "Nothing was graded, because student code would run unprotected: nbgrader could not read "
+        "nbgrader_config.py to its end (the reason stands above), or it names another "
+        "Autograde.exporter_class."
+    )
+
+
+def _is_in_server() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _configure(c: Config) -> None:
     c.Autograde.exporter_class = "autograder.nbgrader_plugin.autograde.SubmissionExporter"
-    # Should something else take the place of that exporter, nothing runs outside the sandbox.
-    refuse = ["autograder.nbgrader_plugin.autograde.Refuse"]
-    c.Autograde.sanitize_preprocessors = c.Autograde.autograde_preprocessors = refuse
-    c.GenerateAssignment.pre_convert_hook = "autograder.assignment.refuse_unmade_links"
+    hook = c.GenerateAssignment.get("pre_convert_hook") or c.BaseConverter.get("pre_convert_hook")
+    c.GenerateAssignment.pre_convert_hook = _after(hook, refuse_unmade_links)
     # nbgrader's own page needs the network and runs scripts.
     c.GenerateFeedback.exporter_class = "autograder.nbgrader_plugin.feedback.FeedbackExporter"
-    c.GenerateFeedback.preprocessors = [
-        "autograder.nbgrader_plugin.feedback.ReadGradebook",
-        "autograder.nbgrader_plugin.feedback.MakeReleasable",
-    ]
-    c.Application.logging_config = {
-        "filters": {"printable": {"()": "autograder.text.Printable"}},
-        "handlers": {"console": {"filters": ["printable"]}},
-    }
+    c.GenerateFeedback.preprocessors = ["autograder.nbgrader_plugin.feedback.ReadGradebook"]
+    logging = c.Application.get("logging_config", {})
+    filters = {**logging.get("filters", {}), "printable": {"()": "autograder.text.Printable"}}
+    handlers = dict(logging.get("handlers", {}))
+    console = dict(handlers.get("console", {}))
+    handlers["console"] = {**console, "filters": [*console.get("filters", ()), "printable"]}
+    c.Application.logging_config = {**logging, "filters": filters, "handlers": handlers}
     # Formgrader's list of submissions reads their time stamps.
     CourseDirectory.get_existing_timestamp = lambda self, folder: read_timestamp(Path(folder))
     # A web page that stands beside a submission must not be taken for feedback and handed out.
-    c.CourseDirectory.ignore = [
-        *(".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback"),  # as nbgrader does
-        *("*.html", "*.htm"),
-    ]
+    c.CourseDirectory.ignore.extend(["*.html", "*.htm"])
 
     # nbgrader starts other tools (alembic) by name, also where no virtual environment is active.
     programs = str(Path(sys.executable).parent)
@@ -131,3 +170,17 @@ def configure(
     # nbgrader makes SQLAlchemy say this for each new submission. It is harmless: the rows are added
     # by the statement that follows. Releases of SQLAlchemy without it do not run on Python 3.13.
     warnings.filterwarnings("ignore", message="Object of type <.*> not in session")
+
+
+def _after(
+    hook: str | Callable[..., None] | None, ours: Callable[..., None]
+) -> Callable[..., None]:
+    """A hook that does what the instructor's own one does, and then ours."""
+
+    def both(**about: object) -> None:
+        if hook:
+            function = import_item(hook) if isinstance(hook, str) else hook
+            function(**about)
+        ours(**about)
+
+    return both

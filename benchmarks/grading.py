@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import copy
 import cProfile
+import functools
 import io
 import itertools
 import logging
@@ -33,7 +34,7 @@ sys.path.insert(0, str(PROJECT))
 
 import nbformat
 import numpy as np
-from nbgrader.converters import Autograde
+from nbgrader.converters import Autograde, BaseConverter
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from traitlets.config import Config
@@ -271,6 +272,8 @@ def record_with_autograde(course: Course, submissions: list, result: Graded) -> 
     log.setLevel(logging.CRITICAL)
     directory = CourseDirectory(config=config, log=log)
     autograde = Autograde(coursedir=directory, config=config, log=log)
+    # `configure` lets no conversion start but ours.
+    autograde.convert_notebooks = functools.partial(BaseConverter.convert_notebooks, autograde)
     directory.assignment_id = course.assignment_id
     for submission in submissions:
         staged = course.folder(STAGING, submission.student)

@@ -17,6 +17,7 @@ from nbgrader.apps.baseapp import NbGrader
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
+from traitlets import TraitError
 from traitlets.config import Config
 
 from autograder.assignment import Assignment
@@ -124,7 +125,10 @@ class Course:
         source = Path(self.folder(self.directory.source_directory, "."))
         if not source.is_dir():
             raise CourseError(f"There is no assignment {assignment_id!r}: {source} does not exist.")
-        grading = Grading(config=self.config)
+        try:
+            grading = Grading(config=self.config)
+        except TraitError as error:
+            raise CourseError(f"nbgrader_config.py of {self.root}: {error}") from error
         self.limits = grading.limits()
         self.executes = grading.executes()
         self.notebooks = Assignment.all_in(
@@ -385,10 +389,9 @@ def load_config(root: Path) -> Config:
     os.chdir(root)  # nbgrader looks for its configuration in the working directory
     try:
         app.initialize([], root=str(root))
-    except Exception as error:  # whatever that file does wrong
-        raise CourseError(
-            f"nbgrader_config.py of {root} cannot be loaded: {summary(error)}"
-        ) from error
+    except (Exception, SystemExit) as error:  # whatever that file does wrong
+        reason = str(error) if isinstance(error, SystemExit) else summary(error)
+        raise CourseError(f"nbgrader_config.py of {root} cannot be loaded: {reason}") from error
     finally:
         os.chdir(here)
     config = app.config.copy()

@@ -16,11 +16,10 @@ from pathlib import Path
 
 from nbconvert.exporters import NotebookExporter
 from nbgrader.converters import Autograde, NbGraderException
-from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.assignment import AssignmentError
 from autograder.course.batch import Outcome, grade_course
-from autograder.course.folder import Course, CourseError, Submission
+from autograder.course.folder import Course, CourseError, Submission, load_config
 from autograder.course.workers import InThisProcess, Workers
 from autograder.sandbox.process import SandboxUnavailable
 from autograder.submission import files
@@ -37,16 +36,6 @@ class SubmissionExporter(NotebookExporter):
         converter.convert_notebooks = lambda: _grade(converter)
 
 
-class Refuse(NbGraderPreprocessor):
-    """Stops nbgrader where it would go on without our exporter."""
-
-    def preprocess(self, nb: object, resources: object) -> None:
-        """Grade nothing."""
-        raise NbGraderException(
-            "Autograde.exporter_class is not the autograder's: student code would run unprotected."
-        )
-
-
 def _grade(converter: Autograde) -> None:
     """Grade the submissions that a converter has found, in this process.
 
@@ -55,6 +44,7 @@ def _grade(converter: Autograde) -> None:
     NbGraderException
         If one of them was not graded, or its result not recorded; the log says why.
     """
+    _check_configuration(converter)
     pattern = converter._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True)
     submitted: dict[str, dict[str, list[str]]] = defaultdict(dict)
     for folder, notebooks in sorted(converter.assignments.items()):
@@ -71,6 +61,17 @@ def _grade(converter: Autograde) -> None:
             failed = True
     if failed:
         raise NbGraderException("Not all submissions were graded; the log says why.")
+
+
+def _check_configuration(converter: Autograde) -> None:
+    """Stop where nbgrader has gone on after an error in a configuration."""
+    root = Path(converter.coursedir.root)
+    if (root / "nbgrader_config.py").is_file():
+        try:
+            load_config(root)
+        except CourseError as error:
+            converter.log.error("%s", error)
+            raise NbGraderException(str(error)) from error
 
 
 def _grade_assignment(

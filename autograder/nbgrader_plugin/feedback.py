@@ -20,8 +20,8 @@ from markupsafe import Markup
 from nbconvert.exporters import Exporter
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
+from nbgrader.converters import GenerateFeedback
+from nbgrader.preprocessors import GetGrades
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer, TextLexer
@@ -29,7 +29,7 @@ from traitlets import default
 
 from autograder.assignment import Role, grade_id
 from autograder.facts import Facts, RuleViolation, Verdict
-from autograder.submission.files import SECRET, TIMESTAMP, read_secret
+from autograder.submission.files import SECRET, TIMESTAMP, read_secret, timestamp_text
 from autograder.templates import render
 
 # A grader writes Markdown, but perhaps around words of the student: HTML in it stays text.
@@ -55,33 +55,31 @@ class ReadGradebook(GetGrades):
         cell.metadata.nbgrader.manual_score = grade.manual_score is not None
 
 
-class MakeReleasable(NbGraderPreprocessor):
-    """Puts beside a page what ``nbgrader release_feedback`` asks for, where that is missing.
-
-    A submission that did not come through the exchange has no time stamp and no secret by which
-    its student can fetch the page. Without them nbgrader would stop, and release no other page.
-    """
-
-    def preprocess(
-        self, nb: NotebookNode, resources: ResourcesDict
-    ) -> tuple[NotebookNode, ResourcesDict]:
-        course: CourseDirectory = self.parent.parent.coursedir
-        names = resources["nbgrader"]
-        folder = Path(
-            course.format_path(course.feedback_directory, names["student"], names["assignment"])
-        )
-        folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / TIMESTAMP).exists():
-            (folder / TIMESTAMP).write_text("")
-        if read_secret(folder) is None:
-            (folder / SECRET).write_text(uuid.uuid4().hex)
-        return nb, resources
-
-
 class FeedbackExporter(Exporter):
     """Makes a feedback page of an autograded notebook that `ReadGradebook` has seen."""
 
     export_from_notebook = None  # not for JupyterLab's menu: it needs the gradebook
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**settings)
+        converter: GenerateFeedback = self.parent
+        converter.init_assignment = self._make_releasable
+
+    def _make_releasable(self, assignment: str, student: str) -> None:
+        """Write what ``nbgrader release_feedback`` asks for, in the place of copies of all files.
+
+        A submission that did not come through the exchange has no time stamp and no secret by which
+        its student can fetch the page. Without them nbgrader would stop, and release no other page.
+        """
+        course = self.parent.coursedir
+        graded = Path(course.format_path(course.autograded_directory, student, assignment))
+        folder = Path(course.format_path(course.feedback_directory, student, assignment))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / TIMESTAMP).write_text(timestamp_text(graded) or "")
+        if secret := read_secret(graded):
+            (folder / SECRET).write_bytes(secret)
+        elif read_secret(folder) is None:
+            (folder / SECRET).write_text(uuid.uuid4().hex)
 
     @default("file_extension")
     def _file_extension_default(self) -> str:

@@ -238,9 +238,10 @@ def copy_of_project(folder: Path) -> Path:
 
 
 def stock_config(folder: Path) -> None:
-    """Let a course folder be graded by nbgrader alone, without our preprocessors."""
-    config = folder / "nbgrader_config.py"
-    config.write_text(config.read_text() + "\ndel c.Autograde\n")
+    """Let a course folder be graded by nbgrader alone."""
+    with open(folder / "nbgrader_config.py", "a") as config:
+        config.write("\ndel c.Autograde\nfrom nbgrader.converters import Autograde\n")
+        config.write("del Autograde.convert_notebooks\n")
 
 
 def without(environment: Iterable[str]) -> dict[str, str]:

@@ -134,8 +134,8 @@ REPAIRS = {
     "order": "Cells were in another order; ours was used.",
     "kernel": "{detail}",
     "cell-damaged": "{cells} had no content or an unknown type; read as code.",
-    "handed-in": "{detail}",
-    "left-out": "Not all that was handed in beside the notebook could be used",
+    "odd-place": "{detail}",
+    "skipped": "Not all that was handed in beside the notebook could be used",
 }
 """Sentences by code."""
 
@@ -204,7 +204,11 @@ class Facts:
             return None
         return cls(
             stored["failure"],
-            [Repair(**{**repair, "cells": tuple(repair["cells"])}) for repair in stored["repairs"]],
+            [
+                Repair(**{**repair, "cells": tuple(repair["cells"])})
+                for repair in stored["repairs"]
+                if repair["code"] in REPAIRS  # an earlier version knew others
+            ],
             [RuleViolation(**violation) for violation in stored["violations"]],
             stored["submission"],
             {

@@ -206,7 +206,7 @@ class Course:
         Notebooks of more than `largest` bytes are not read.
         """
         some = next(iter(self.notebooks.values()))
-        beside = files.read_beside(submission.folder, some)
+        attachments = files.read_attachments(submission.folder, some)
         notebooks: dict[str, bytes | Unreadable] = {}
         for name, path in submission.notebooks.items():
             try:
@@ -215,11 +215,11 @@ class Course:
                 notebooks[name] = files.read_notebook(path)
             except Unreadable as reason:
                 notebooks[name] = Unreadable(f"{reason} {submission.note}".strip())
-        remarks = [Repair("handed-in", detail=submission.note)] if submission.note else []
-        if beside.left_out:
-            remarks.append(Repair("left-out", tuple(beside.left_out)))
+        remarks = [Repair("odd-place", detail=submission.note)] if submission.note else []
+        if attachments.skipped:
+            remarks.append(Repair("skipped", tuple(attachments.skipped)))
         secret = files.read_secret(submission.folder)
-        return Submitted(notebooks, beside.files, secret, remarks)
+        return Submitted(notebooks, attachments.files, secret, remarks)
 
     def misplaced(self) -> list[Path]:
         """What stands in ``submitted/`` where no submission is looked for, but looks like one."""

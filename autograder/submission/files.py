@@ -1,4 +1,4 @@
-"""Read what students handed in, without following links or trusting names."""
+"""Read what students submitted, without following links or trusting names."""
 
 from __future__ import annotations
 
@@ -29,26 +29,22 @@ from autograder.submission.notebook import (
 from autograder.text import in_line
 
 STAGING = ".grading"
-"""Folder for what has not been recorded completely, laid out like ``submitted/``.
-
-nbgrader's Autograde sees this in the place of ``submitted/``: only what `stage` writes."""
+"""Folder for what has not been recorded completely, laid out like ``submitted/``."""
 TIMESTAMP = "timestamp.txt"
 SECRET = "submission_secret.txt"
-# Pages and drawings are left out: Formgrader would show them with all rights of its own.
+# Pages and drawings are skipped: Formgrader would show them with all rights of its own.
 _SUFFIXES = frozenset(".ipynb .py .pyc .txt .md .csv .tsv .json .npy .npz .png .jpg .jpeg".split())
 _TIMESTAMP_FORM = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
     r"( ?(Z|[A-Z]{3,5}|[+-][0-9]{2}:?[0-9]{2}|(?P<zone>[A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+){1,2})))?"
 )
-_PATH_BESIDE = re.compile(r"(?:\w[\w .,()+-]{0,80}/){0,4}\w[\w .,()+-]{0,80}")
-_FILES_BESIDE, _BYTES_BESIDE = 100, 8 * 2**20
-_ENTRIES_BESIDE = 1_000  # that are looked at, folders included
+_PATH = re.compile(r"(?:\w[\w .,()+-]{0,80}/){0,4}\w[\w .,()+-]{0,80}")
+_MAX_ATTACHMENTS, _MAX_ATTACHED_BYTES = 100, 8 * 2**20
+_MAX_ENTRIES = 1_000  # of which the type is looked up, folders included
 
 
 def read_notebook(path: Path) -> bytes:
     """Content of a submitted notebook; of one above `MAX_FILE_BYTES`, without its saved outputs.
-
-    These are left out while the file is read, so that a print that ran away needs no memory here.
 
     Raises
     ------
@@ -61,54 +57,55 @@ def read_notebook(path: Path) -> bytes:
         return without_bulk(file)
 
 
-class Beside(NamedTuple):
-    """What a student handed in beside a notebook.
+class Attachments(NamedTuple):
+    """Files that a student submitted with the notebooks.
 
     Attributes
     ----------
     files : dict of str to bytes
         Content of what can be used, by path.
-    left_out : list of str
+    skipped : list of str
         Paths of all else, in the order of the alphabet, in a form that a terminal can show.
     """
 
     files: dict[str, bytes]
-    left_out: list[str]
+    skipped: list[str]
 
 
-def read_beside(directory: Path, assignment: Assignment) -> Beside:
-    """Files that a student handed in beside the notebooks.
+def read_attachments(directory: Path, assignment: Assignment) -> Attachments:
+    """Read what a student submitted with the notebooks.
 
     Only plain files of common kinds are read, as far as a part of a sandbox's space has room for
-    them, and none in the place of the assignment's own. Passed over without a word are those,
-    hidden files, and other notebooks.
+    them, and none in the place of the assignment's own. These, hidden files and other notebooks
+    are not named as skipped.
     """
-    beside = Beside({}, [])
-    room = _BYTES_BESIDE
-    looked_at = 0
+    files: dict[str, bytes] = {}
+    skipped: list[str] = []
+    room = _MAX_ATTACHED_BYTES
+    entries = 0
     with contextlib.suppress(OSError, Unreadable), contextlib.ExitStack() as opened:
         top = _open_folder(directory)
         opened.callback(os.close, top)
-        for path, place in itertools.islice(_paths_in(top, ".", ""), _ENTRIES_BESIDE):
-            looked_at += 1
+        for path, folder in itertools.islice(_paths_in(top, ".", ""), _MAX_ENTRIES):
+            entries += 1
             ours = path in assignment.files and path not in assignment.declared
             if ours or Path(path).suffix == ".ipynb" or path in (TIMESTAMP, SECRET):
                 continue
             content = None
-            fits = len(beside.files) < _FILES_BESIDE and assignment.has_room_for(path)
-            if fits and place is not None:
-                content = _read_plain(Path(path).name, place, room)
+            fits = len(files) < _MAX_ATTACHMENTS and assignment.has_room_for(path)
+            if fits and folder is not None:
+                content = _read_plain(Path(path).name, folder, room)
             if content is None:
-                beside.left_out.append(in_line(path))
+                skipped.append(in_line(path))
             else:
-                beside.files[path] = content
+                files[path] = content
                 room -= len(content)
-    beside.left_out.sort()
-    if looked_at == _ENTRIES_BESIDE:
-        beside.left_out.append(f"whatever comes after {_ENTRIES_BESIDE} files")
+    skipped.sort()
+    if entries == _MAX_ENTRIES:
+        skipped.append(f"whatever comes after {_MAX_ENTRIES} files")
     if timestamp_is_odd(directory):
-        beside.left_out.insert(0, TIMESTAMP)
-    return beside
+        skipped.insert(0, TIMESTAMP)
+    return Attachments(files, skipped)
 
 
 def _paths_in(above: int, name: str, prefix: str) -> Iterator[tuple[str, int | None]]:
@@ -127,7 +124,7 @@ def _paths_in(above: int, name: str, prefix: str) -> Iterator[tuple[str, int | N
                 path = prefix + entry.name
                 if entry.name.startswith("."):
                     continue
-                if not _PATH_BESIDE.fullmatch(path):
+                if not _PATH.fullmatch(path):
                     yield path, None
                 elif entry.is_dir(follow_symlinks=False):
                     yield from _paths_in(folder, entry.name, f"{path}/")
@@ -137,10 +134,10 @@ def _paths_in(above: int, name: str, prefix: str) -> Iterator[tuple[str, int | N
         os.close(folder)
 
 
-def _read_plain(name: str, place: int, largest: int) -> bytes | None:
+def _read_plain(name: str, folder: int, largest: int) -> bytes | None:
     """Content of a regular file in an open folder; None if it is something else, or larger."""
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError:
         return None
     with open(descriptor, "rb") as file:
@@ -166,7 +163,7 @@ def timestamp_text(directory: Path) -> str | None:
     return text if timestamp_in(text) else None
 
 
-@functools.lru_cache(maxsize=1_000)  # a look at a course asks four times for each
+@functools.lru_cache(maxsize=1_000)  # each is needed four times when a course is read
 def timestamp_in(text: str) -> datetime | None:
     """Read a time (UTC, without time zone); None if there is none.
 
@@ -200,25 +197,16 @@ def stage(
     notebooks: Iterable[str],
     timestamp: str | None,
     secret: bytes | None,
-    beside: Mapping[str, bytes],
+    attachments: Mapping[str, bytes],
 ) -> None:
-    """Write into a new folder all that nbgrader may see of a submission.
-
-    Parameters
-    ----------
-    folder : Path
-    notebooks : iterable of str
-        Names of the notebooks that were handed in; their files are empty, for nobody reads them.
-    timestamp, secret, beside
-        As `timestamp_text`, `read_secret` and `read_beside` return them.
-    """
+    """Write into a new folder what may be seen of a submission; notebooks, by name, stay empty."""
     shutil.rmtree(folder, ignore_errors=True)  # left by a run that did not come to its end
     folder.mkdir(parents=True)
     if timestamp is not None:
         (folder / TIMESTAMP).write_text(timestamp)
     if secret:
         (folder / SECRET).write_bytes(secret)
-    for path, content in beside.items():  # for people to look at
+    for path, content in attachments.items():  # for people to look at
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     for name in notebooks:

@@ -81,23 +81,14 @@ def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
     """
     document = _parse(data, keep_outputs)
     entries = _cell_entries(document)
-    if len(entries) > MAX_CELLS:
-        raise Unreadable(f"The notebook has {len(entries)} cells; at most {MAX_CELLS} are read.")
+    _limit("cells", len(entries), MAX_CELLS)
     objects = [entry for entry in entries if isinstance(entry, dict)]
     saved = (entry.get("outputs") for entry in objects)
-    outputs = sum(len(one) for one in saved if isinstance(one, list))
-    if outputs > MAX_OUTPUTS:
-        raise Unreadable(f"The notebook has {outputs} outputs; at most {MAX_OUTPUTS} are read.")
-
+    _limit("outputs", sum(len(one) for one in saved if isinstance(one, list)), MAX_OUTPUTS)
     cells = [_read_cell(entry) for entry in objects]
-    for number, cell in enumerate(cells, start=1):
-        if len(cell.source) > MAX_SOURCE:
-            raise Unreadable(
-                f"Cell {number} has {len(cell.source)} characters; at most {MAX_SOURCE} are read."
-            )
-    lines = sum(len(cell.source.splitlines()) for cell in cells)
-    if lines > MAX_LINES:
-        raise Unreadable(f"The notebook has {lines} lines; at most {MAX_LINES} are read.")
+    longest = max((len(cell.source) for cell in cells), default=0)
+    _limit("characters in one cell", longest, MAX_SOURCE)
+    _limit("lines", sum(len(cell.source.splitlines()) for cell in cells), MAX_LINES)
     damaged = [entry for entry in entries if _dict(entry).get("cell_type") not in _CELL_TYPES]
     repairs = [Repair("cell-damaged", count=len(damaged))] if damaged else []
 
@@ -114,6 +105,11 @@ def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
         ),
         cells=cells,
     )
+
+
+def _limit(what: str, number: int, limit: int) -> None:
+    if number > limit:
+        raise Unreadable(f"The notebook has {number} {what}; at most {limit} are read.")
 
 
 def _parse(data: bytes, keep_outputs: bool) -> dict[str, Any]:

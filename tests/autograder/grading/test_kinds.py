@@ -17,7 +17,7 @@ from autograder.config import Grading
 from autograder.grading.calibration import calibrated, where_tests_run
 from autograder.grading.run import grade_submission
 from autograder.limits import Limits
-from autograder.submission.files import read_beside
+from autograder.submission.files import read_attachments
 from tests.support.courses import PROJECT
 from tests.support.kinds import KINDS, STUB, Kind, instructors, submission
 
@@ -186,7 +186,7 @@ def test_what_a_student_hands_in_is_there_and_ours_stays(tmp_path):
         (theirs / path).parent.mkdir(exist_ok=True)
         (theirs / path).write_text("raise SystemError")
     (theirs / "link.py").symlink_to(tmp_path / "kind.ipynb")
-    handed_in, left_out = read_beside(theirs, assignment)
+    handed_in, left_out = read_attachments(theirs, assignment)
     assert set(handed_in) == {"mine.py", "extra/more.py"}
     assert left_out == odd
     notebook = json.dumps(submission(kind, "s")).encode()

@@ -551,7 +551,7 @@ def test_a_linked_folder_is_not_read(assignment, tmp_path):
     notebook = submitted / "bob" / "Initialization" / "Initialization.ipynb"
     with pytest.raises(Unreadable, match="links are not followed"):
         files.read_notebook(notebook)
-    assert files.read_beside(notebook.parent, assignment) == ({}, ["timestamp.txt"])
+    assert files.read_attachments(notebook.parent, assignment) == ({}, ["timestamp.txt"])
     assert files.read_timestamp(notebook.parent) is None
 
 

@@ -86,12 +86,12 @@ def test_only_plain_files_pass_and_all_else_is_named(assignment, tmp_path):
         file.truncate(2_000_000_000)
     os.mkfifo(folder / "pipe.txt")
 
-    beside = files.read_beside(folder, assignment)
-    assert set(beside.files) == set(plain)
+    attachments = files.read_attachments(folder, assignment)
+    assert set(attachments.files) == set(plain)
     odd[3] = "esc\N{REPLACEMENT CHARACTER}[2J.txt"
-    assert beside.left_out == sorted([*odd, "[a]", "links/a.txt", "sparse.csv", "pipe.txt"])
+    assert attachments.skipped == sorted([*odd, "[a]", "links/a.txt", "sparse.csv", "pipe.txt"])
     staged = tmp_path / "staged"
-    files.stage(staged, ["Initialization"], "", b"0d91", beside.files)
+    files.stage(staged, ["Initialization"], "", b"0d91", attachments.files)
     left = {str(path.relative_to(staged)) for path in staged.rglob("*") if path.is_file()}
     assert left == {*plain, "Initialization.ipynb", files.TIMESTAMP, files.SECRET}
     assert (staged / "Initialization.ipynb").read_bytes() == b""

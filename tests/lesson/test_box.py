@@ -39,8 +39,13 @@ def run(shell, *cells):
             "cell-not-python",
             "line 2, <code>x =* 10</code>",
         ),
-        (f"1 / 0\ndef {NAME}(layers_dims):\n    pass", "cell-stopped", "stopped with an error"),
-        (answer("he", name="init_he"), "wrong-name", f"There is no function {NAME}"),
+        (f"1 / 0\ndef {NAME}(layers_dims):\n    pass", "cell-stopped", "the function is not there"),
+        (answer("he", name=NAME.replace("he", "He")), "other-name", "a cell defines"),
+        (answer("he").partition("\n")[2], "def-missing", "no line with def"),
+        (f"class A:\n    def {NAME}(self):\n        pass", "defined-inside", "inside of A"),
+        (f"def {NAME}(layers_dims):\n    x = 1 \u2212 1", "cell-odd-character", "MINUS SIGN"),
+        (f"def {NAME}(layers_dims):\n    x = 1O", "cell-letter-behind-digit", "follows a digit"),
+        (f"def {NAME}(layers_dims):\nreturn 1", "cell-empty-block", "a line is missing"),
     ],
 )
 def test_a_function_that_is_not_defined_is_named_with_the_reason(shell, cell, code, words, capsys):

@@ -6,6 +6,7 @@
 import contextlib
 import io
 import linecache
+import re
 from functools import cache
 from itertools import pairwise
 
@@ -14,7 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lesson.causes import CAUSES, ERRORS
+import public_tests
+from lesson import diagnosis
+from lesson.causes import CAUSES, ERRORS, FUNCTION
+from lesson.source import Source
 from public_tests import (
     WrongAnswer,
     check_hidden,
@@ -22,8 +26,16 @@ from public_tests import (
     initialize_parameters_random_test,
     initialize_parameters_zeros_test,
 )
-from tests.support import more_mistakes
-from tests.support.mistakes import EXERCISES, MISTAKES, RIGHT_ANSWERS, Mistake, answer
+from tests.support import further_mistakes, more_mistakes
+from tests.support.further_mistakes import FURTHER_MISTAKES
+from tests.support.mistakes import (
+    EXERCISES,
+    MISTAKES,
+    RIGHT_ANSWERS,
+    WITHOUT_LINES,
+    Mistake,
+    answer,
+)
 from tests.support.more_mistakes import MORE_MISTAKES
 
 PUBLIC_TESTS = {
@@ -73,6 +85,19 @@ def failure_of(mistake: Mistake, architectures=None) -> WrongAnswer | None:
     return None
 
 
+# Programs that name no function, or whose outcome depends on more than the architecture.
+PROGRAMS = [*MISTAKES, *MORE_MISTAKES, *FURTHER_MISTAKES]
+IMPURE = {"no-seed", "seed-too-late", "seed-of-random", "not-repeatable", "not-a-function"}
+IMPURE_PROGRAMS = [
+    m
+    for m in PROGRAMS
+    if m.code in IMPURE
+    or m.code in FUNCTION
+    or m.name in ("shared-dict", "too large", "async def", "draws in exercise 1")
+]
+PURE = [m for m in PROGRAMS if m not in IMPURE_PROGRAMS]
+
+
 # ------------------------------------------------------------------------------ the listed mistakes
 
 
@@ -100,13 +125,14 @@ def test_each_mistake_gets_its_code_and_the_words_that_belong_to_it(mistake):
 
 
 def test_every_code_is_shown_by_a_mistake_so_that_no_words_are_dead():
-    programs = [*MISTAKES, *MORE_MISTAKES]
-    shown = {mistake.code for mistake in programs}
-    shown |= {"cell-not-run", "cell-stopped", "endless-loop"}  # in test_box.py
+    shown = {more_mistakes.failure_of(mistake).code for mistake in PROGRAMS}
+    shown |= {"wrong-name", "cell-stopped", "endless-loop"}  # in test_box.py
     assert shown == set(CAUSES)
 
 
-@pytest.mark.parametrize("mistake", MORE_MISTAKES, ids=lambda m: f"{m.exercise}-{m.name}")
+@pytest.mark.parametrize(
+    "mistake", [*MORE_MISTAKES, *FURTHER_MISTAKES], ids=lambda m: f"{m.exercise}-{m.name}"
+)
 def test_each_of_the_other_mistakes_gets_its_code(mistake):
     failure = more_mistakes.failure_of(mistake)
     assert failure is not None, "the wrong program passed"
@@ -115,7 +141,10 @@ def test_each_of_the_other_mistakes_gets_its_code(mistake):
 
 def test_the_words_for_the_other_mistakes_are_those_that_were_read_through():
     assert len(MORE_MISTAKES) >= 150
-    assert more_mistakes.page() == more_mistakes.PAGE.read_text()
+    assert more_mistakes.page(MORE_MISTAKES) == more_mistakes.PAGE.read_text()
+    assert len(FURTHER_MISTAKES) >= 150
+    page = more_mistakes.page(FURTHER_MISTAKES, with_source=True)
+    assert page == further_mistakes.PAGE.read_text()
 
 
 def test_no_two_codes_share_a_message():
@@ -145,8 +174,8 @@ UNLISTED = [
     ("he", "np.random.randn({n}, {p}) * np.sqrt(1 / {p}) * 1.4", {}, {"scale-constant"}),
     ("he", "np.random.randn({n}, {p}) * np.sqrt(2 // {p} + 1)", {}, {"scale-missing"}),
     ("he", "np.random.randn({n}, {p}) * -np.sqrt(2 / {p})", {}, {"scale-constant"}),
-    ("he", "np.random.randn({n}, {p}) ** 2 * np.sqrt(2 / {p})", {}, {"other-distribution"}),
-    ("he", "np.random.randn({n}, {p})[::-1] * np.sqrt(2 / {p})", {}, {"drawn-in-other-order"}),
+    ("he", "np.random.randn({n}, {p}) ** 2 * np.sqrt(2 / {p})", {}, {"squared"}),
+    ("he", "np.random.randn({n}, {p})[::-1] * np.sqrt(2 / {p})", {}, {"rearranged"}),
     (
         "he",
         "np.random.randn({n}, {p}) * np.sqrt(2 / {p})",
@@ -174,7 +203,7 @@ UNLISTED = [
     ("random", "np.random.randn({n}, {p}) * 10 ** l", {}, {"scale-varies"}),
     ("random", "np.random.randint(-10, 10, ({n}, {p})).astype(float)", {}, {"repeated-numbers"}),
     ("random", "np.random.rand({n}, {p}) * 10 - 5", {}, {"uniform"}),
-    ("random", "np.sort(np.random.randn({n}, {p}) * 10)", {}, {"drawn-in-other-order"}),
+    ("random", "np.sort(np.random.randn({n}, {p}) * 10)", {}, {"rearranged"}),
     ("random", "np.random.randn({n}, {p}) * 10", {"first": "np.random.seed(3 * l)"}, {"reseeded"}),
     ("random", "np.tile(np.random.randn(1, {p}), ({n}, 1)) * 10", {}, {"some-entries-differ"}),
 ]
@@ -230,12 +259,6 @@ def same(first, second):
     )
 
 
-# Programs that name no function, or whose outcome depends on more than the architecture.
-IMPURE = {"wrong-name", "cell-not-python", "not-a-function", "no-seed", "not-repeatable"}
-PROGRAMS = [*MISTAKES, *MORE_MISTAKES]
-PURE = [m for m in PROGRAMS if m.code not in IMPURE and m.name != "shared-dict"]
-
-
 @given(architectures=architectures, mistake=st.sampled_from(PURE))
 @settings(steady, max_examples=800)
 def test_a_mistake_fails_where_it_differs_and_no_code_is_wrong(architectures, mistake):
@@ -254,68 +277,131 @@ def states_a_fact(code, mistake, architectures):
     outcomes = [outcome(mistake, dims) for dims in architectures]
     if code in ERRORS:
         return any(type(found) is str for found in outcomes)
-    pairs = [
-        (found, reference(mistake.exercise, dims))
-        for found, dims in zip(outcomes, architectures, strict=True)
-        if type(found) is dict
-    ]
-    keys = [(set(found), set(right)) for found, right in pairs]
-    if code in ("extra-keys", "wrong-keys", "nothing-stored"):
-        return {
-            "extra-keys": any(found > right for found, right in keys),
-            "wrong-keys": any(right - found for found, right in keys),
-            "nothing-stored": not any(found for found, _ in keys),
-        }[code]
-    if code in ("weight-shape", "bias-shape"):
-        return any(
-            found[key].shape != right[key].shape
-            for found, right in pairs
-            for key in right
-            if key in found and key[0].lower() == code[0]
-        )
-    if code == "fixed-depth":
-        return len({frozenset(found) for found, _ in pairs}) == 1
-    if code == "bias-of-previous-layer":
-        return all(
-            found[key].shape == (right["W" + key[1:]].shape[1], 1)
-            for found, right in pairs
-            for key in right
-            if key[0] == "b"
-        )
-    if code == "sizes-shifted":
-        return all(
-            found[f"W{l}"].shape == (dims[l - 1], dims[l - 2])
-            for (found, _), dims in zip(pairs, architectures, strict=True)
+    return code not in FACTS or FACTS[code](Facts(mistake, architectures, outcomes))
+
+
+class Facts:
+    """What a program returned for some architectures, and what it should have returned."""
+
+    def __init__(self, mistake, architectures, outcomes):
+        self.mistake, self.architectures = mistake, architectures
+        rights = [reference(mistake.exercise, dims) for dims in architectures]
+        triples = zip(outcomes, rights, architectures, strict=True)
+        self.all = [one for one in triples if type(one[0]) is dict]
+        self.keys = [(set(found), set(right)) for found, right, _ in self.all]
+
+    def arrays(self, letter):
+        """Found and expected, and the sizes of the previous and of this layer."""
+        return [
+            (found[f"{letter}{l}"], right[f"{letter}{l}"], dims[l - 1], dims[l])
+            for found, right, dims in self.all
             for l in range(1, len(dims))
+        ]
+
+    def shapes(self, letter):
+        return [found.shape for found, *_ in self.arrays(letter)]
+
+    def have_shape(self, letter, shape):
+        return all(found.shape == shape(p, n) for found, _, p, n in self.arrays(letter))
+
+    def ratios(self):
+        return [found / right for found, right, *_ in self.arrays("W")]
+
+    def constant(self):
+        return all(np.ptp(ratio) <= 1e-8 * abs(ratio).max() for ratio in self.ratios())
+
+    def follow(self, factor):
+        """Whether each W is the draw times a factor of the sizes, of any seed 3."""
+        scale = {"random": lambda p: 10, "he": lambda p: np.sqrt(2 / p)}[self.mistake.exercise]
+        return all(
+            np.allclose(found, right / scale(p) * factor(p, n), rtol=1e-8)
+            for found, right, p, n in self.arrays("W")
         )
-    if code == "weights-zero":
-        return not any(found[key].any() for found, _ in pairs for key in found)
-    if code in ("nonzero-bias", "weights-not-zero"):
-        letter = "b" if code == "nonzero-bias" else "W"
-        return any(found[key].any() for found, _ in pairs for key in found if key[0] == letter)
-    layers = [(found[key], right[key]) for found, right in pairs for key in right if key[0] == "W"]
-    if code == "weights-alike":
-        return all(np.ptp(W) == 0 for W, _ in layers)
-    if code == "some-entries-differ":
-        return any(np.isclose(W, right, rtol=1e-9).any() for W, right in layers)
-    if code == "wrong-after-first-layer":
-        return all(np.allclose(found["W1"], right["W1"], rtol=1e-9) for found, right in pairs)
-    ratios = [W / right for W, right in layers]
-    constant = all(np.ptp(ratio) <= 1e-9 * abs(ratio).max() for ratio in ratios)
-    if code == "scale-constant":
-        everything = np.concatenate([ratio.ravel() for ratio in ratios])
-        return np.ptp(everything) <= 1e-8 * abs(everything).max()
-    if code in ("scale-fixed", "scale-other", "scale-varies"):
-        return constant
-    if code == "extra-draw":
-        return mistake.name.startswith("extra-")
-    if code == "other-seed":  # with a single layer, a seed for each layer is just another seed
-        return mistake.code == "reseeded" and all(len(dims) == 2 for dims in architectures)
-    if code in ("other-stream", "other-spread", "other-distribution", "repeated-numbers"):
-        return mistake.code in DRAWN_OTHERWISE
-    return code == "values-differ"
+
+    def drawn_otherwise(self):
+        return self.mistake.code in DRAWN_OTHERWISE
 
 
+def same_in_all(values):
+    values = np.concatenate([np.ravel(value) for value in values])
+    return np.ptp(values) <= 1e-8 * abs(values).max()
+
+
+FACTS = {
+    "extra-keys": lambda f: any(found > right for found, right in f.keys),
+    "wrong-keys": lambda f: any(right - found for found, right in f.keys),
+    "keys-missing": lambda f: any(found < right for found, right in f.keys),
+    "nothing-stored": lambda f: not any(found for found, _ in f.keys),
+    "fixed-depth": lambda f: len({frozenset(found) for found, _ in f.keys}) == 1,
+    "missing-letter": lambda f: any(len({key[0] for key in found}) == 1 for found, _ in f.keys),
+    "weight-shape": lambda f: any(w.shape != right.shape for w, right, *_ in f.arrays("W")),
+    "bias-shape": lambda f: any(b.shape != right.shape for b, right, *_ in f.arrays("b")),
+    "transposed": lambda f: f.have_shape("W", lambda p, n: (p, n)),
+    "factor-in-shape": lambda f: f.have_shape("W", lambda p, n: (n, 10 * p)),
+    "minus-outside": lambda f: f.have_shape("W", lambda p, n: (n, n - 1)),
+    "bias-flat": lambda f: f.have_shape("b", lambda p, n: (n,)),
+    "bias-row": lambda f: f.have_shape("b", lambda p, n: (1, n)),
+    "bias-of-previous-layer": lambda f: f.have_shape("b", lambda p, n: (p, 1)),
+    "one-bias": lambda f: f.have_shape("b", lambda p, n: (1, 1)),
+    "fixed-rows": lambda f: any(len({s[0] for s in f.shapes(letter)}) == 1 for letter in "Wb"),
+    "fixed-columns": lambda f: len({shape[1] for shape in f.shapes("W")}) == 1,
+    "sizes-shifted": lambda f: all(
+        found[f"W{l}"].shape == (dims[l - 1], dims[l - 2])
+        for found, _, dims in f.all
+        for l in range(1, len(dims))
+    ),
+    "weights-zero": lambda f: not any(found.any() for found, *_ in f.arrays("W")),
+    "weights-not-zero": lambda f: any(found.any() for found, *_ in f.arrays("W")),
+    "nonzero-bias": lambda f: any(found.any() for found, *_ in f.arrays("b")),
+    "bias-constant": lambda f: same_in_all([found for found, *_ in f.arrays("b")]),
+    "weights-alike": lambda f: all(np.ptp(found) == 0 for found, *_ in f.arrays("W")),
+    "absolute-values": lambda f: all((found >= 0).all() for found, *_ in f.arrays("W")),
+    "one-constant": lambda f: any(
+        np.ptp(found) == 0 for found, *_ in f.arrays("W") if found.size > 1
+    ),
+    "rearranged": lambda f: all(
+        np.allclose(np.sort(found / factor, None), np.sort(right, None))
+        for found, right, *_ in f.arrays("W")
+        for factor in [np.sum(found) / np.sum(right)]
+    ),
+    "some-entries-differ": lambda f: any(
+        np.isclose(found, right, rtol=1e-9).any() for found, right, *_ in f.arrays("W")
+    ),
+    "wrong-after-first-layer": lambda f: all(
+        np.allclose(found["W1"], right["W1"], rtol=1e-9) for found, right, _ in f.all
+    ),
+    "scale-missing": lambda f: f.follow(lambda p, n: 1),
+    "scale-square": lambda f: f.follow(lambda p, n: 100),
+    "scale-root": lambda f: f.follow(lambda p, n: np.sqrt(10)),
+    "scale-tenth": lambda f: f.follow(lambda p, n: 0.1),
+    "scale-he": lambda f: f.follow(lambda p, n: np.sqrt(2 / p)),
+    "large-scale-kept": lambda f: f.follow(lambda p, n: 10 * np.sqrt(2 / p)),
+    "scale-xavier": lambda f: f.follow(lambda p, n: np.sqrt(1 / p)),
+    "scale-fan-out": lambda f: f.follow(lambda p, n: np.sqrt(2 / n)),
+    "scale-root-missing": lambda f: f.follow(lambda p, n: 2 / p),
+    "scale-twice": lambda f: f.follow(lambda p, n: 2 / p),
+    "scale-power-first": lambda f: f.follow(lambda p, n: 1 / p),
+    "scale-partial-root": lambda f: f.follow(lambda p, n: 2 / np.sqrt(p)),
+    "scale-divided": lambda f: f.follow(lambda p, n: np.sqrt(p / 2)),
+    "scale-one-more": lambda f: f.follow(lambda p, n: np.sqrt(2 / (p + 1))),
+    "scale-constant": lambda f: same_in_all(f.ratios()),
+    "scale-fixed": lambda f: same_in_all(
+        [found / right * np.sqrt(2 / p) for found, right, p, _ in f.arrays("W")]
+    ),
+    "scale-other": lambda f: f.constant(),
+    "scale-varies": lambda f: f.constant() and not same_in_all(f.ratios()),
+    "scale-of-network": lambda f: all(
+        same_in_all([found[f"W{l}"] / right[f"W{l}"] for l in range(1, len(dims))])
+        for found, right, dims in f.all
+    ),
+    "extra-draw": lambda f: f.mistake.name.startswith("extra-") or f.mistake.code == "extra-draw",
+    # With a single layer, a seed for each layer is just another seed.
+    "other-seed": lambda f: f.mistake.code in ("reseeded", "other-seed"),
+    **dict.fromkeys(
+        ["other-stream", "other-spread", "other-distribution", "repeated-numbers"],
+        Facts.drawn_otherwise,
+    ),
+}
 DRAWN_OTHERWISE = {
     "shifted-and-scaled",
     "drawn-transposed",
@@ -324,11 +410,91 @@ DRAWN_OTHERWISE = {
     "uniform",
     "other-seed",
     "other-stream",
+    "other-generator-drawn",
     "other-spread",
     "other-distribution",
     "repeated-numbers",
+    "some-entries-differ",
     "values-differ",
 }
+
+
+# --------------------------------------------------------------- no statement of a message is false
+
+# What must stand in the lines of a program, where its words ask about a sign or a function.
+SIGNS = {
+    "factor-added": r"\+|normal\(",
+    "factor-as-mean": r"normal\(",
+    "cut-off": r"int|astype|round|floor|//",
+    "scale-twice": "sqrt",
+    "comma-in-number": ",",
+    "comma-before-star": r",\s*\*",
+    "caret": r"\^",
+    "compared-not-stored": "==",
+    "seed-too-late": "seed",
+    "dots-in-line": r"\.\.\.",
+    "star-before-number": r"\(\*",
+    "returns-a-call": r"return \w+[.\w]*\(",
+    "yields": "yield|async",
+    "not-cacheable": "@",
+}
+
+
+@pytest.mark.parametrize("mistake", PROGRAMS, ids=lambda m: f"{m.exercise}-{m.name}")
+def test_no_statement_of_a_message_is_false(mistake):
+    failure = more_mistakes.failure_of(mistake)
+    fields, code = failure.fields, failure.code
+    assert re.search(SIGNS.get(code, ""), mistake.source)
+    if "text" in fields and fields.get("line"):
+        line = mistake.source.splitlines()[fields["line"] - 1].strip()
+        assert line.startswith(fields["text"].removesuffix("..."))
+    if "dims" not in fields or code in ERRORS or mistake in IMPURE_PROGRAMS:
+        return
+    architectures = [dims for dims, _ in public_tests.EXPECTED_ZEROS]
+    assert states_a_fact(code, mistake, architectures)
+    dims = next(dims for dims in architectures if str(dims) == fields["dims"])
+    found, right = outcome(mistake, dims), reference(mistake.exercise, dims)
+    key = fields.get("key")
+    if "shape" in fields:
+        assert fields["shape"] == str(found[key].shape) and fields["expected"] == str(
+            right[key].shape
+        )
+    if "entry" in fields:
+        place = fields["row"], fields["column"]
+        assert (fields["entry"], fields["expected"]) == pytest.approx(
+            (found[key][place], right[key][place]), rel=1e-12
+        )
+    if "value" in fields:
+        assert (found[key] == fields["value"]).all()
+    if "ratio" in fields:
+        assert found[key] == pytest.approx(right[key] * fields["ratio"])
+    if "shift" in fields:
+        assert found[key] == pytest.approx(right[key] + fields["shift"])
+    for one in fields.get("factors", "").split(", "):
+        ratio, _, layer = one.partition(" in ")
+        assert not one or found[layer] == pytest.approx(right[layer] * float(ratio), rel=1e-4)
+
+
+@pytest.mark.parametrize("mistake", PROGRAMS, ids=lambda m: f"{m.exercise}-{m.name}")
+def test_without_the_students_lines_the_hint_is_a_general_one(mistake, monkeypatch):
+    monkeypatch.setattr(diagnosis, "source_of", lambda *_: Source())
+    if mistake.code in WITHOUT_LINES:
+        assert more_mistakes.failure_of(mistake).code == WITHOUT_LINES[mistake.code]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 9_000,
+        "x=" + "-" * 9_000 + "1",
+        "1\n" * 30_000,
+        "a\0b",
+        "x = (1" + "\n<1" * 5_000 + ")",
+    ],
+    ids=["brackets", "signs", "length", "zero byte", "comparisons"],
+)
+def test_lines_that_are_hard_to_parse_are_left_unread_or_read_at_once(text):
+    assert not Source(f"{text}\ndef f(): pass", "f").returns
 
 
 if __name__ == "__main__":

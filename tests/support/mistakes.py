@@ -86,6 +86,26 @@ def _indent(text: str, depth: int) -> list[str]:
     return ["    " * depth + line for line in text.splitlines()]
 
 
+# Codes that need the student's lines, and the code where those are not at hand.
+WITHOUT_LINES = {
+    "not-written": "nothing-stored",
+    "never-stored": "nothing-stored",
+    "other-dictionary": "nothing-stored",
+    "colon-for-equals": "nothing-stored",
+    "loop-stopped": "only-first-layer",
+    "behind-the-loop": "only-last-layer",
+    "made-anew": "only-last-layer",
+    "no-return": "returns-none",
+    "returns-a-call": "returns-none",
+    "seed-too-late": "no-seed",
+    "seed-of-random": "no-seed",
+    "product-not-stored": "scale-missing",
+    "stored-too-early": "scale-missing",
+    "scale-twice": "scale-root-missing",
+    "factor-as-mean": "factor-added",
+}
+
+
 def _in_every_exercise() -> list[Mistake]:
     """Mistakes that can be made in each of the exercises."""
     mistakes = []
@@ -95,7 +115,7 @@ def _in_every_exercise() -> list[Mistake]:
         def add(name: str, code: str, source: str, exercise: str = exercise) -> None:
             mistakes.append(Mistake(name, exercise, source, code))
 
-        add("untouched", "nothing-stored", answer(exercise, body="pass"))
+        add("untouched", "not-written", answer(exercise, body="pass"))
         add("deleted", "wrong-name", "")
         add("wrong-name", "wrong-name", answer(exercise, name=f"init_{exercise}"))
         add(
@@ -115,8 +135,8 @@ def _in_every_exercise() -> list[Mistake]:
             answer(exercise, biases="np.zeros((layers_dims[l - 1], 1))"),
         )
         add("missing-layer", "missing-last-layer", answer(exercise, layers="range(1, L)"))
-        add("return-in-loop", "only-first-layer", answer(exercise, last="return parameters"))
-        add("dict-in-loop", "only-last-layer", answer(exercise, first="parameters = {}"))
+        add("return-in-loop", "loop-stopped", answer(exercise, last="return parameters"))
+        add("dict-in-loop", "made-anew", answer(exercise, first="parameters = {}"))
         for name, code, W, b in (
             ("keys-from-zero", "keys-from-zero", 'f"W{l - 1}"', 'f"b{l - 1}"'),
             ("keys-integer", "keys-not-text", "l", "-l"),
@@ -130,7 +150,7 @@ def _in_every_exercise() -> list[Mistake]:
             "no-biases", "missing-letter", answer(exercise, body=f'parameters[f"W{{l}}"] = {right}')
         )
         add("extra-keys", "extra-keys", answer(exercise, start='parameters["L"] = L'))
-        add("prints", "returns-none", answer(exercise, end="print(parameters)"))
+        add("prints", "no-return", answer(exercise, end="print(parameters)"))
         add("returns-list", "not-a-dict", answer(exercise, end="return list(parameters.values())"))
         add("lists", "not-an-array", answer(exercise, f"({right}).tolist()"))
         add("float32", "wrong-dtype", answer(exercise, f"({right}).astype(np.float32)"))
@@ -226,7 +246,7 @@ def _in_random_draws() -> list[Mistake]:
         add("last-layer-first", "drawn-in-other-order", answer(exercise, layers="range(L, 0, -1)"))
         add(
             "other-generator",
-            "other-stream",
+            "other-generator-drawn",
             answer(
                 exercise,
                 f"generator.standard_normal(({shape})) * {factor}",
@@ -235,7 +255,7 @@ def _in_random_draws() -> list[Mistake]:
         )
         add(
             "other-generator-scale",
-            "other-spread",
+            "other-generator-drawn",
             answer(
                 exercise,
                 f"generator.standard_normal(({shape})) * {factor} / 2",
@@ -307,7 +327,7 @@ def _in_the_scale() -> list[Mistake]:
     factors = [
         ("random", "scale-missing", "* 1", "scale-missing"),
         ("random", "scale-small", "* 0.01", "scale-constant"),
-        ("random", "divided", "/ 10", "scale-constant"),
+        ("random", "divided", "/ 10", "scale-tenth"),
         ("random", "squared", "* 100", "scale-square"),
         ("random", "too-large", "* 1000", "scale-constant"),
         ("random", "negative", "* -10", "scale-constant"),
@@ -369,7 +389,7 @@ def _that_raise() -> list[Mistake]:
         ("divided-list", "list-in-arithmetic", answer("he", first="layers_dims / 2")),
         ("float-size", "float-as-size", answer("he", layers="range(1, (L + 1) / 1)")),
         ("read-before-stored", "missing-key", answer("he", body='parameters[f"W{l}"] *= 10')),
-        ("misspelled-zeros", "unknown-attribute", answer("he", biases=f"np.zero(({n}, 1))")),
+        ("misspelled-zeros", "similar-attribute", answer("he", biases=f"np.zero(({n}, 1))")),
         ("late-variable", "local-name", answer("he", first="scale = scale * 2")),
         (
             "wrong-product",
@@ -409,13 +429,13 @@ def _in_the_structure() -> list[Mistake]:
             "missing-letter",
             answer("he", body=f'parameters[f"b{{l}}"] = np.zeros(({n}, 1))'),
         ),
-        ("every-second-layer", "wrong-keys", answer("he", layers="range(1, L + 1, 2)")),
+        ("every-second-layer", "keys-missing", answer("he", layers="range(1, L + 1, 2)")),
         (
             "three-layers-always",
-            "wrong-keys",
+            "keys-missing",
             answer("he", end='return {"W1": parameters["W1"], "W2": 0}'),
         ),
-        ("number-for-bias", "not-an-array", answer("he", biases="0.0")),
+        ("number-for-bias", "single-number", answer("he", biases="0.0")),
         ("square-weights", "weight-shape", answer("he", f"np.random.randn({n}, {n})")),
         ("scalar-bias", "one-bias", answer("he", biases="np.zeros((1, 1))")),
         (

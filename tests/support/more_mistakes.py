@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lesson.box import why_missing
+from lesson.source import why_missing
 from public_tests import (
+    FUNCTIONS,
     WrongAnswer,
     initialize_parameters_he_test,
     initialize_parameters_random_test,
@@ -54,7 +55,7 @@ def _in_every_exercise() -> list[Mistake]:
         )
         add(
             "two lists",
-            "keys-without-number",
+            "lists-of-layers",
             start="Ws, bs = [], []",
             body=f"Ws.append({right})\nbs.append(np.zeros(({N}, 1)))",
             end='return {"W": Ws, "b": bs}',
@@ -88,7 +89,7 @@ def _in_every_exercise() -> list[Mistake]:
         add("array of the sizes", "wrong-dtype", f"np.array([{N}, {P}])")
         add("returns W", "not-a-dict", end='return parameters["W1"]')
         add("returns a tuple", "not-a-dict", end="return parameters, L")
-        add("no return", "returns-none", end="")
+        add("no return", "no-return", end="")
         add("complex", "wrong-dtype", f"{right} * (1 + 0j)")
         add("factor in the shape", "factor-in-shape", right.replace(P, f"{P} * 10", 1))
         add(
@@ -101,7 +102,7 @@ def _in_every_exercise() -> list[Mistake]:
         add("for l in L", "number-in-loop", layers="L")
         add("range(layers_dims)", "list-in-range", layers="range(layers_dims)")
         add("layers_dims[l, l - 1]", "index-not-whole", right.replace(N, "layers_dims[l, l - 1]"))
-        add('layers_dims["l"]', "index-not-whole", right.replace(N, 'layers_dims["l"]'))
+        add('layers_dims["l"]', "text-as-index", right.replace(N, 'layers_dims["l"]'))
         add("layers_dims(l)", "entries-in-round-brackets", right.replace(N, "layers_dims(l)"))
         add("digit 1 for l", "same-sizes", right.replace("[l - 1]", "[1 - 1]"))
         add("digit 1 for l in the rows", "same-sizes", right.replace("[l],", "[1],"))
@@ -122,7 +123,7 @@ def _in_every_exercise() -> list[Mistake]:
         )
         add(
             "typo after the dot",
-            "unknown-attribute",
+            "similar-attribute",
             right.replace("randn", "rnadn").replace("zeros", "zeroes"),
         )
         add("np.zeros[...]", "function-in-square-brackets", biases=f"np.zeros[{N}, 1]")
@@ -150,7 +151,7 @@ def _in_the_draws() -> list[Mistake]:
             mistakes.append(Mistake(name, exercise, answer(exercise, weights, **pieces), code))
 
         add("+ for *", "factor-added", f"{DRAW} + {factor}")
-        add("random.seed", "no-seed", seed="import random\nrandom.seed(3)")
+        add("random.seed", "seed-of-random", seed="import random\nrandom.seed(3)")
         add("seed 3.0", "seed-not-whole", seed="np.random.seed(3.0)")
         add(
             "np.random.seed overwritten",
@@ -165,7 +166,7 @@ def _in_the_draws() -> list[Mistake]:
         mistakes.append(Mistake("np is a number", exercise, overwritten, "np-overwritten"))
         add(
             "default_rng has no randn",
-            "unknown-attribute",
+            "other-generator",
             f"rng.randn({N}, {P}) * {factor}",
             start="rng = np.random.default_rng(3)",
         )
@@ -235,7 +236,7 @@ def _in_one_exercise() -> list[Mistake]:
         ),
         mistake("draws in exercise 1", "zeros", "weights-not-zero", f"{DRAW} * 10"),
         mistake("ones", "zeros", "weights-not-zero", f"np.ones(({N}, {P}))"),
-        mistake("text is called", "zeros", "not-callable", first='letter = "W"\nletter(l)'),
+        mistake("text is called", "zeros", "text-called", first='letter = "W"\nletter(l)'),
         mistake("dict minus number", "zeros", "operand-types", first="parameters - 1"),
         Mistake("np was deleted", "zeros", "del np\n" + answer("zeros"), "np-missing"),
         mistake("biases of 0.01", "zeros", "bias-constant", biases=f"np.full(({N}, 1), 0.01)"),
@@ -261,27 +262,27 @@ def _of_the_same_kinds() -> list[Mistake]:
     add("he", "wrong-keys", "size in the key", body=_stored(f'f"W{{{N}}}"', f'f"b{{{N}}}"', he))
     add(
         "zeros",
-        "keys-not-text",
+        "nested-dictionary",
         "dict of dicts",
         body=f'parameters[l] = {{"W": {zeros}, "b": {B}}}',
     )
     add("random", "missing-letter", "W twice", body=_stored('f"W{l}"', 'f"W{l}"', B, large))
     add("zeros", "missing-letter", "b twice", body=_stored('f"b{l}"', 'f"b{l}"', zeros))
-    add("he", "only-first-layer", "break", last="break")
+    add("he", "loop-stopped", "break", last="break")
     add("zeros", "only-first-layer", "l = 1 in the loop", first="l = 1")
     add("random", "missing-last-layer", "skips the last layer", first="if l == L:\n    continue")
     # results
     add("zeros", "not-a-dict", "returns W and b", end="return parameters['W1'], parameters['b1']")
-    add("he", "not-a-dict", "yield", end="yield parameters")
+    add("he", "yields", "yield", end="yield parameters")
     add("zeros", "not-a-dict", "returns text", end="return str(parameters)")
-    add("random", "returns-none", "returns what print gives", end="return print(parameters)")
-    add("zeros", "returns-none", "bare return", end="return")
-    add("he", "unknown-name", "parameter", end="return parameter")
+    add("random", "returns-a-call", "returns what print gives", end="return print(parameters)")
+    add("zeros", "no-return", "bare return", end="return")
+    add("he", "similar-name", "parameter", end="return parameter")
     add("zeros", "entries-in-round-brackets", "parameters()", end="return parameters()")
     # values that are no arrays
-    add("zeros", "still-none", "dots for W", "...")
-    add("zeros", "not-an-array", "text for W", '"YOUR CODE"')
-    add("he", "not-an-array", "b = 0", biases="0")
+    add("zeros", "still-dots", "dots for W", "...")
+    add("zeros", "text-for-array", "text for W", '"YOUR CODE"')
+    add("he", "single-number", "b = 0", biases="0")
     add("zeros", "not-an-array", "two arrays for W", f"{zeros}, {B}")
     add("zeros", "not-an-array", "matrix", f"np.matrix({zeros})")
     add("zeros", "not-an-array", "list of lists", f"[[0.0] * {P}] * {N}")
@@ -294,14 +295,14 @@ def _of_the_same_kinds() -> list[Mistake]:
     add("random", "minus-outside", "[l] - 1 in randn", f"np.random.randn({N}, {N} - 1) * 10")
     add("he", "weight-shape", "square", f"np.random.randn({N}, {N}) * {FACTOR}")
     add("zeros", "weight-shape", "flat W", f"np.zeros({N} * {P})")
-    add("zeros", "weight-shape", "l and l - 1 as sizes", "np.zeros((l, l - 1))")
+    add("zeros", "fixed-shapes", "l and l - 1 as sizes", "np.zeros((l, l - 1))")
     add("random", "weight-shape", "10 as a third size", f"np.random.randn({N}, {P}, 10)")
     add("zeros", "bias-shape", "b in the shape of W", biases=zeros)
     add("he", "one-bias", "b of one number", biases="np.zeros((1, 1))")
     add("he", "bias-flat", "b flat, as a tuple", biases=f"np.zeros(({N},))")
     add("zeros", "negative-size", "- for a comma", f"np.zeros(({N} - {N} - 1, {P}))")
     # errors
-    add("random", "wrong-arguments", "randn(shape=)", f"np.random.randn(shape=({N}, {P})) * 10")
+    add("random", "names-in-randn", "randn(shape=)", f"np.random.randn(shape=({N}, {P})) * 10")
     add("random", "tuple-as-number", "randn([..])", f"np.random.randn([{N}, {P}]) * 10")
     add("random", "tuple-as-number", "randn(layers_dims)", "np.random.randn(layers_dims) * 10")
     add("zeros", "number-called", "zeros(..)(..)", f"np.zeros({N})({P})")
@@ -314,7 +315,7 @@ def _of_the_same_kinds() -> list[Mistake]:
     pairs = "for l, n in layers_dims:\n    pass"
     add("zeros", "unpacked", "for l, n in layers_dims", start=pairs)
     add("he", "unpacked", "W, b = one array", first=f"W, b, c = {he}, {B}")
-    add("zeros", "missing-key", "== for =", body=f'parameters["W" + str(l)] == {zeros}')
+    add("zeros", "compared-not-stored", "== for =", body=f'parameters["W" + str(l)] == {zeros}')
     add("zeros", "dict-attribute", "parameters.W", body=f"parameters.W = {zeros}")
     add("zeros", "list-length", "shape of a list", start="L = layers_dims.shape[0]")
     add("random", "list-length", "length of a list", start="L = layers_dims.length - 1")
@@ -326,8 +327,8 @@ def _of_the_same_kinds() -> list[Mistake]:
         he.replace("np.random", "random"),
         start="import random",
     )
-    add("zeros", "unknown-attribute", "np.random.zeros", f"np.random.zeros(({N}, {P}))")
-    add("zeros", "unknown-attribute", "np.Zeros", f"np.Zeros(({N}, {P}))")
+    add("zeros", "not-random", "np.random.zeros", f"np.random.zeros(({N}, {P}))")
+    add("zeros", "similar-attribute", "np.Zeros", f"np.Zeros(({N}, {P}))")
     add("random", "function-in-square-brackets", "seed[3]", seed="np.random.seed[3]")
     add("random", "seed-not-whole", "seed in quotes", seed='np.random.seed("3")')
     add("random", "none-in-arithmetic", "factor None", f"{DRAW} * None")
@@ -342,9 +343,9 @@ def _of_the_same_kinds() -> list[Mistake]:
     add("he", "module-not-imported", "torch", f"torch.randn({N}, {P})")
     add("he", "no-number", "list times list", f"{DRAW} * ([1.0] * layers_dims)")
     add("he", "no-number", "root of text", f'{DRAW} * np.sqrt("2")')
-    add("zeros", "operand-types", "text and None", body='parameters["W" + None] = 0')
-    add("zeros", "operand-types", "lists of W and b", body="parameters = [] + (l,)")
-    add("zeros", "raises", "star before a number", biases=f"np.zeros(*{N})")
+    add("zeros", "text-plus-other", "text and None", body='parameters["W" + None] = 0')
+    add("zeros", "list-in-arithmetic", "lists of W and b", body="parameters = [] + (l,)")
+    add("zeros", "star-before-number", "star before a number", biases=f"np.zeros(*{N})")
     add(
         "zeros",
         "local-name",
@@ -357,7 +358,7 @@ def _of_the_same_kinds() -> list[Mistake]:
     add("zeros", "stops-itself", "NotImplementedError", start="raise NotImplementedError()")
     add("he", "local-name", "scale before it is set", first="scale = scale * 1")
     # values
-    add("random", "no-seed", "seed at the end", seed="", last="np.random.seed()")
+    add("random", "seed-too-late", "seed at the end", seed="", last="np.random.seed()")
     add("random", "no-seed", "seed without a number", seed="np.random.seed()")
     add(
         "he",
@@ -406,8 +407,9 @@ def _of_the_same_kinds() -> list[Mistake]:
 
 def _not_python() -> list[Mistake]:
     """Cells that Python cannot read: the function is missing, and the test says why."""
+    code = {"bracket not closed": "cell-brackets", "wrong indentation": "cell-indentation"}
     return [
-        Mistake(name, "zeros", answer("zeros", **pieces), "cell-not-python")
+        Mistake(name, "zeros", answer("zeros", **pieces), code.get(name, "cell-not-python"))
         for name, pieces in {
             "=* for *=": {"last": 'parameters["W" + str(l)] =* 10'},
             "round brackets for a key": {"first": 'parameters("W") = 3'},
@@ -430,18 +432,21 @@ MORE_MISTAKES = [
 ]
 
 
+def _nobody_answers(question: str) -> str:
+    raise EOFError("EOF when reading a line")
+
+
 def failure_of(mistake: Mistake) -> WrongAnswer | None:
     """What the public test says about a program."""
     name = f"<cell {abs(hash(mistake.source))}>"
     lines = mistake.source.splitlines(keepends=True)
     linecache.cache[name] = (len(mistake.source), None, lines, name)
-    namespace = {"np": np}
+    namespace = {"np": np, "input": _nobody_answers}
     function = f"initialize_parameters_{mistake.exercise}"
-    try:
+    with contextlib.suppress(SyntaxError):
         exec(compile(mistake.source, name, "exec"), namespace)
-    except SyntaxError:
-        why = why_missing(function, [mistake.source], str)
-        return WrongAnswer(why)
+    if function not in namespace:
+        return WrongAnswer(why_missing(function, FUNCTIONS, [mistake.source], str))
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's, about some of the programs
         try:
@@ -451,18 +456,19 @@ def failure_of(mistake: Mistake) -> WrongAnswer | None:
     return None
 
 
-def page() -> str:
+def page(mistakes: list[Mistake], with_source: bool = False) -> str:
     """All programs, codes and words. What Python itself says is left out: it has versions."""
     lines = ["# What wrong programs are told", ""]
-    for mistake in MORE_MISTAKES:
+    for mistake in mistakes:
         failure = failure_of(mistake)
         lines += [f"## {mistake.exercise}: {mistake.name} `{failure.code}`", ""]
+        lines += ["```", mistake.source.rstrip(), "```", ""] if with_source else []
         message = failure.message
-        if failure.code == "cell-not-python":
-            message = message.rpartition(": ")[0]
+        if failure.code.startswith("cell-"):
+            message = message.replace(failure.fields.get("error", "?"), "...")
         lines += [message, "", f"Hint: {failure.hint}", ""]
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    PAGE.write_text(page(MORE_MISTAKES))

@@ -7,6 +7,7 @@ whether the argument was left as it was. The first thing that is wrong is report
 """
 
 import os
+import random
 import signal
 import sys
 import threading
@@ -19,8 +20,10 @@ import numpy as np
 from lesson import box
 from lesson.causes import HIDDEN, Diagnosis, translate, type_name
 from lesson.diagnosis import Call, diagnose
+from lesson.source import why_missing
 
 EXERCISES = ("zeros", "random", "he")
+FUNCTIONS = [f"initialize_parameters_{exercise}" for exercise in EXERCISES]
 SECONDS_FOR_CALLS = 10
 
 
@@ -146,8 +149,13 @@ def _first_problem(
         return Diagnosis("wrong-name", {"name": name})
     if not callable(target):
         return Diagnosis("not-a-function", {"name": name, "found": type_name(target)})
-    calls = [_call(target, layers_dims, expected) for layers_dims, expected in cases]
-    return diagnose(exercise, calls, target)
+    calls = []
+    for layers_dims, expected in cases:
+        calls.append(_call(target, layers_dims, expected))
+        if isinstance(calls[-1].error, TimeoutError):
+            break  # each further call would take as long
+    with _disturbed(len(cases)):
+        return diagnose(exercise, calls, target)
 
 
 def _call(target: Callable, layers_dims: list[int], expected: dict[str, np.ndarray]) -> Call:
@@ -155,11 +163,26 @@ def _call(target: Callable, layers_dims: list[int], expected: dict[str, np.ndarr
     call = Call(layers_dims, expected, argument=list(layers_dims))
     try:
         with _time_limit():
-            call.found = _snapshot(target(call.argument))
-            call.found_again = _snapshot(target(list(layers_dims)))
+            with _disturbed(len(layers_dims)):
+                call.found = _snapshot(target(call.argument))
+            with _disturbed(len(layers_dims) + 100):
+                call.found_again = _snapshot(target(list(layers_dims)))
     except (Exception, SystemExit) as error:
         call.error = error
     return call
+
+
+@contextmanager
+def _disturbed(number: int) -> Iterator[None]:
+    """Let the generators stand elsewhere for each call: a seed set earlier must not help."""
+    state, others = np.random.get_state(), random.getstate()
+    np.random.seed(1_000_003 + number)
+    random.seed(number)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)
+        random.setstate(others)
 
 
 @contextmanager
@@ -215,9 +238,9 @@ def _green(text: str) -> str:
 
 def _explain_missing(shell, kind: type, error: NameError, traceback, tb_offset=None) -> None:
     """Show a NameError; for one of the three functions in words, with the reason if it is seen."""
-    if error.name in {f"initialize_parameters_{exercise}" for exercise in EXERCISES}:
-        wrong = box.why_missing(error.name, shell.user_ns.get("In", []), shell.transform_cell)
-        failure = WrongAnswer(wrong)
+    if error.name in FUNCTIONS:
+        inputs = shell.user_ns.get("In", [])
+        failure = WrongAnswer(why_missing(error.name, FUNCTIONS, inputs, shell.transform_cell))
         error._render_traceback_ = failure._render_traceback_
     shell.showtraceback((kind, error, traceback), running_compiled_code=True)
 

@@ -1,4 +1,4 @@
-"""Show the result of a test in Jupyter as a box, and say why a function is missing.
+"""Show the result of a test in Jupyter as a box.
 
 The box is HTML with plain text beside it. A mark and a word say what happened, so that nobody
 needs to tell colors apart; all other colors are those of the reader's theme.
@@ -6,11 +6,9 @@ needs to tell colors apart; all other colors are those of the reader's theme.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
 from html import escape
 
-from lesson.causes import ERRORS, Diagnosis
+from lesson.causes import ERRORS
 
 # Where the box is shown, the same words in red below it would only repeat it.
 _STYLE = """<style>
@@ -69,38 +67,3 @@ def _with_code(text: str) -> str:
     if len(parts) % 2 == 0:
         return escape(text)
     return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(parts))
-
-
-def why_missing(name: str, inputs: Sequence[str], transform: Callable[[str], str]) -> Diagnosis:
-    """Find out why a function is not defined.
-
-    Parameters
-    ----------
-    name : str
-        The function.
-    inputs : sequence of str
-        The cells that were run, oldest first.
-    transform : callable
-        Turns a cell into Python, as IPython does.
-
-    Returns
-    -------
-    Diagnosis
-    """
-    cells = [source for source in inputs if f"def {name}" in source]
-    if not cells:
-        renamed = any(
-            re.search(r"^ *def (?!initialize_parameters_)\w+\(layers_dims", source, re.M)
-            for source in inputs
-        )
-        return Diagnosis("wrong-name" if renamed else "cell-not-run", {"name": name})
-    try:
-        compile(transform(cells[-1]), "cell", "exec", dont_inherit=True)
-    except SyntaxError as error:
-        lines = cells[-1].splitlines()
-        number = error.lineno or 1
-        line = lines[number - 1].strip() if number <= len(lines) else ""
-        reason = error.msg.partition(". ")[0]  # what follows is a guess, and often leads away
-        fields = {"name": name, "line": number, "text": line, "error": reason}
-        return Diagnosis("cell-not-python", fields)
-    return Diagnosis("cell-stopped", {"name": name})

@@ -22,6 +22,7 @@ import numpy as np
 
 from lesson import causes
 from lesson.causes import Diagnosis, close, shorten, type_name
+from lesson.source import Source, source_of
 
 SEED = 3  # the seed that the exercises prescribe
 OTHER_SEEDS = [*range(3), *range(4, 101), 123, 1234, 12345, 123456, 1337, *range(2020, 2031)]
@@ -84,21 +85,24 @@ def diagnose(exercise: str, calls: list[Call], function: Callable) -> Diagnosis 
     function : callable
         The function; it is called once more if the distribution of its numbers must be seen.
     """
+    source = source_of(function, f"initialize_parameters_{exercise}")
     with np.errstate(all="ignore"):
         for call in calls:
             if call.error is not None:
-                return explain_error(call)
-            if wrong := _wrong_structure(call, calls):
+                return explain_error(call, source)
+            if wrong := _wrong_structure(call, calls, source):
                 return wrong
         for call in calls:
-            if wrong := _not_usable(exercise, call):
-                return wrong
+            repeats = Repeats(exercise, call.found, call.found_again, source)
+            for code, fields in _applying(causes.REPEATS, repeats):
+                return call.about(code, **fields)
         # Biases first: numbers drawn for them also shift the weights that are drawn after them.
         for letter in "bW":
             for call in calls:
                 for key in sorted(key for key in call.expected if key[0] == letter):
                     if not close(call.found[key], call.expected[key]):
-                        return _wrong_values(exercise, calls, function, call, key)
+                        evidence = Weights(exercise, calls, function, source)
+                        return _wrong_values(evidence, calls, call, key)
     for call in calls:
         if type(call.argument) is not list or repr(call.argument) != repr(call.layers_dims):
             return call.about("mutates-input")
@@ -130,9 +134,10 @@ class Failure:
     error: str
     line: int
     text: str
+    source: Source
 
 
-def explain_error(call: Call) -> Diagnosis:
+def explain_error(call: Call, source: Source) -> Diagnosis:
     """Describe an exception with the student's own line.
 
     It is either a real one, or it reports an exception of another process through its attributes
@@ -142,6 +147,7 @@ def explain_error(call: Call) -> Diagnosis:
     name = getattr(error, "type_name", kind.__name__)
     if "UFunc" in name or (kind.__module__.startswith("numpy") and issubclass(kind, TypeError)):
         name = "TypeError"
+    name = "MemoryError" if "MemoryError" in name else name
     # A name that Python does not know was chosen by the student's code: it is not for counting.
     name = name if hasattr(builtins, name) else "exception"
     frames = getattr(error, "frames", None)
@@ -149,12 +155,13 @@ def explain_error(call: Call) -> Diagnosis:
         own = traceback.extract_tb(error.__traceback__)[1:]
         frames = [(f.lineno, f.line or "") for f in own if f.filename == own[0].filename]
     line, text = frames[-1] if frames else (0, "")
-    failure = Failure(name, shorten(getattr(error, "message", error), 200), line, text)
+    message = shorten(getattr(error, "message", error), 200)
+    failure = Failure(name, message, line, text, source)
     code, fields = next(_applying(causes.ERRORS, failure))
-    fields |= {"type": name, "error": failure.error, "line": line, "text": shorten(text, 120)}
+    fields |= {"type": name, "error": message, "line": line, "text": shorten(text, 120)}
     if code not in ("changed-parameters", "endless-loop"):
         fields["place"] = ("line" if text else "number") if line else "function"
-    return call.about(code, "error" if failure.error else "dims", **fields)
+    return call.about(code, "error" if message else "dims", **fields)
 
 
 # ------------------------------------------------------------------------- dictionary, keys, shapes
@@ -166,7 +173,13 @@ class Structure:
 
     call: Call
     calls: list[Call]
+    source: Source
     key: str = ""
+
+    @property
+    def nothing_stored(self) -> bool:
+        """Whether all dictionaries that came back are empty."""
+        return all(call.keys == set() for call in self.calls)
 
     def has_keys(self, pattern: Callable[[int], set[str]]) -> bool:
         """Whether each call returned the keys that a pattern gives for its number of layers.
@@ -214,6 +227,24 @@ class Structure:
             and _have_nothing_in_common([call.layers_dims for call in self.calls])
         )
 
+    @property
+    def fixed_shapes(self) -> bool:
+        """Whether this array has one shape in all networks that have it, and should not."""
+        having = [call for call in self.calls if self.key in call.expected]
+        return (
+            len({call.expected[self.key].shape for call in having}) > 1
+            and len({call.shape(self.key) for call in having}) == 1
+        )
+
+    def fixed_size(self, axis: int) -> int:
+        """The number of rows or columns of all W, or all b, if it is one number and wrong."""
+        arrays = [
+            (call, f"{self.key[0]}{l}") for call in self.calls for l in range(1, call.depth + 1)
+        ]
+        sizes = {(call.shape(key) or ())[axis : axis + 1] for call, key in arrays}
+        right = {call.expected[key].shape[axis] for call, key in arrays}
+        return (*sizes.pop(), 0)[0] if len(sizes) == 1 < len(right) else 0
+
 
 def _have_nothing_in_common(architectures: list[list[int]]) -> bool:
     """Whether depth, input size, next size and output size are each seen to vary.
@@ -224,9 +255,9 @@ def _have_nothing_in_common(architectures: list[list[int]]) -> bool:
     return all(len(set(values)) > 1 for values in zip(*features, strict=True))
 
 
-def _wrong_structure(call: Call, calls: list[Call]) -> Diagnosis | None:
+def _wrong_structure(call: Call, calls: list[Call], source: Source) -> Diagnosis | None:
     """Compare what one call returned with what was expected, up to the shapes."""
-    evidence = Structure(call, calls)
+    evidence = Structure(call, calls, source)
     for code, fields in _applying(causes.RESULT, evidence):
         return call.about(code, **{"found": type_name(call.found)} | fields)
     if call.keys != set(call.expected) or any(type(key) is not str for key in call.found):
@@ -258,6 +289,12 @@ class Repeats:
     exercise: str
     found: dict[str, np.ndarray]
     found_again: object
+    source: Source
+
+    @property
+    def unseeded(self) -> bool:
+        """Whether the weights, and nothing else, are drawn anew in each call."""
+        return self.exercise != "zeros" and self.differing == {"W"}
 
     @property
     def not_finite(self) -> str:
@@ -273,40 +310,37 @@ class Repeats:
         return {key[0] for key in first if not np.array_equal(first[key], second[key])}
 
 
-def _not_usable(exercise: str, call: Call) -> Diagnosis | None:
-    for code, fields in _applying(causes.REPEATS, Repeats(exercise, call.found, call.found_again)):
-        return call.about(code, **fields)
-    return None
-
-
-def _wrong_values(
-    exercise: str, calls: list[Call], function: Callable, call: Call, key: str
-) -> Diagnosis:
+def _wrong_values(weights: "Weights", calls: list[Call], call: Call, key: str) -> Diagnosis:
     """Describe the first array whose values are wrong, and all others with it."""
-    if key[0] == "b":
-        biases = [call.found[key] for call in calls for key in call.expected if key[0] == "b"]
-        code, fields = next(_applying(causes.BIASES, biases))
-    else:
-        weights = Weights(exercise, calls, function)
-        code, fields = next(_applying(causes.WEIGHTS, weights), ("values-differ", {}))
-        if code in causes.FACTORS_WITHOUT_CAUSE and weights.outside_name:
-            code, fields = "outside-name", {"name": weights.outside_name}
+    rows = causes.BIASES if key[0] == "b" else causes.WEIGHTS
+    code, fields = next(_applying(rows, weights), ("values-differ", {}))
+    if code in causes.FACTORS_WITHOUT_CAUSE and weights.outside_name:
+        code, fields = "outside-name", {"name": weights.outside_name}
+    layer, shown = fields.pop("layer", None), "entry"
+    if layer:  # what is shown is what is meant
+        call, key = calls[layer.network], layer.key
+    if code in causes.FACTORS_OF_LAYERS:
+        shown = "factors"
+        pairs = zip(weights.layers, weights.ratios, strict=True)
+        ratios = [f"{ratio:.6g} in {l.key}" for l, ratio in pairs if l.network == layer.network]
+        fields["factors"] = ", ".join(ratios)
     found, expected = call.found[key], call.expected[key]
     row, column = np.argwhere(~np.isclose(found, expected, rtol=causes.RELATIVE_ERROR, atol=0))[0]
     fields = {"row": int(row), "column": int(column), "key": key} | fields
     fields |= {"entry": float(found[row, column]), "expected": float(expected[row, column])}
-    return call.about(code, "factors" if "factors" in fields else "entry", **fields)
+    return call.about(code, shown, **fields)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layer:
     """The weights of one layer, flattened row by row.
 
-    `n_this` and `n_prev` are the number of units of this layer and of the previous one, `draw`
-    holds the normal numbers that the prescribed seed gives for this layer, and `start` says how
-    many are drawn for the layers before.
+    `network` says of which call, `n_this` and `n_prev` are the number of units of this layer and of
+    the previous one, `draw` holds the normal numbers that the prescribed seed gives for this layer,
+    and `start` says how many are drawn for the layers before.
     """
 
+    network: int
     key: str
     n_this: int
     n_prev: int
@@ -335,12 +369,13 @@ class Layer:
         return self.found.size > 2 and fits and solution[0] != 0
 
 
-def _layers(call: Call) -> list[Layer]:
+def _layers(network: int, call: Call) -> list[Layer]:
     layers, start = [], 0
     for key in (f"W{l}" for l in range(1, call.depth + 1)):
         found, expected = call.found[key], call.expected[key]
         draw = normal_numbers(SEED, start + found.size)[start:]
-        layers.append(Layer(key, *found.shape, found.ravel(), expected.ravel(), draw, start))
+        numbers = found.ravel(), expected.ravel(), draw
+        layers.append(Layer(network, key, *found.shape, *numbers, start))
         start += found.size
     return layers
 
@@ -353,10 +388,13 @@ def normal_numbers(seed: int, count: int) -> np.ndarray:
 class Weights:
     """The weights of all calls, some of which are wrong."""
 
-    def __init__(self, exercise: str, calls: list[Call], function: Callable) -> None:
-        self.exercise, self.function = exercise, function
+    def __init__(
+        self, exercise: str, calls: list[Call], function: Callable, source: Source
+    ) -> None:
+        self.exercise, self.function, self.source = exercise, function, source
+        self.biases = [call.found[key] for call in calls for key in call.expected if key[0] == "b"]
         self.architectures = [call.layers_dims for call in calls]
-        self.networks = [_layers(call) for call in calls]
+        self.networks = [_layers(number, call) for number, call in enumerate(calls)]
         self.layers = [layer for network in self.networks for layer in network]
         self.wrong = [one for one in self.layers if not close(one.found, one.expected)]
         # One entry for each weight.
@@ -371,6 +409,31 @@ class Weights:
         )
         inputs = [float(network[0].n_prev) for network in self.networks for _ in network]
         self.inputs = np.repeat(inputs, sizes)
+
+    @property
+    def wrong_are_constant(self) -> "Layer | None":
+        """The first wrong layer, if in each wrong one all numbers are the same."""
+        several = [layer for layer in self.wrong if layer.found.size > 1]
+        return several[0] if several and not any(np.ptp(l.found) for l in several) else None
+
+    def follow(self, numbers: np.ndarray) -> bool:
+        """Whether each W is these numbers, one for each weight, times one factor."""
+        pieces = np.split(numbers, np.cumsum([layer.found.size for layer in self.layers])[:-1])
+        single = [l.found.size == 1 for l in self.layers]
+        return (
+            (None in self.ratios)
+            and not all(single)
+            and all(
+                one or layer.ratio(piece) is not None
+                for one, layer, piece in zip(single, self.layers, pieces, strict=True)
+            )
+        )
+
+    @property
+    def factor_added(self) -> bool:
+        """Whether the factor was added to the numbers that were drawn."""
+        factors = self.expected / self.draw
+        return np.allclose(self.found - self.draw, factors, rtol=1e-7, atol=1e-9)
 
     # Factors
 
@@ -407,12 +470,12 @@ class Weights:
 
     @cached_property
     def law(self) -> tuple[float, float, float] | None:
-        """The (c, p, q) with factor = c * n_prev**p * n_this**q; p and q are multiples of 1/2."""
+        """The (c, p, q) with factor = c * n_prev**p * n_this**q; p and q are multiples of 1/4."""
         factors = self.found / self.draw
         if not self.sizes_tell or (factors <= 0).any():
             return None
         _, p, q = np.linalg.lstsq(self._logs, np.log(factors), rcond=None)[0]
-        p, q = round(2 * p) / 2, round(2 * q) / 2
+        p, q = round(4 * p) / 4, round(4 * q) / 4
         c = float(factors[0] / (self.n_prev[0] ** p * self.n_this[0] ** q))
         return (c, p, q) if self.is_factor(c * self.n_prev**p * self.n_this**q) else None
 
@@ -433,7 +496,23 @@ class Weights:
             if power:
                 size = {0.5: f"sqrt({name})", 1: name}.get(abs(power), f"{name} ** {abs(power):g}")
                 text += f" {'*' if power > 0 else '/'} {size}"
-        return text
+        return text.removeprefix("1 * ")
+
+    @property
+    def over_both_sizes(self) -> float:
+        """The c with factor = sqrt(c / (n_prev + n_this)), if there is one."""
+        sizes = self.n_prev + self.n_this
+        c = float((self.found[0] / self.draw[0]) ** 2 * sizes[0])
+        return c if self.is_factor(np.sqrt(c / sizes)) else 0
+
+    @property
+    def uneven_layer(self) -> "Layer | None":
+        """A wrong layer of the first network whose layers have different ratios."""
+        for network in self.networks:
+            ratios = [self.ratios[self.layers.index(layer)] for layer in network]
+            if not close(ratios, ratios[0]):
+                return next(layer for layer in self.wrong if layer in network)
+        return None
 
     @property
     def outside_name(self) -> str:

@@ -23,29 +23,14 @@ _AHEAD = 2  # submissions for each worker, so that none waits; the others stay o
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one submission.
-
-    Attributes
-    ----------
-    student : str
-    problem : str
-        Why a person has to look at it; empty if all went well.
-    verdicts : dict of (str, str) to Verdict
-        By notebook and grade id, as recorded in the gradebook; empty if nothing was recorded.
-    repairs : list of Repair
-        What had to be put right before the notebook could run.
-    seconds : dict of str to float
-        Wall-clock time by activity, see `Graded`.
-    recorded : bool
-        Whether it stands in the gradebook.
-    """
+    """What became of one submission."""
 
     student: str
-    problem: str = ""
-    verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
+    problem: str = ""  # why a person has to look at it
+    verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)  # by notebook and test
     repairs: list[Repair] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-    recorded: bool = False
+    seconds: dict[str, float] = field(default_factory=dict)  # by activity, see `Graded`
+    recorded: bool = False  # whether it stands in the gradebook
 
     @property
     def in_words(self) -> str:
@@ -59,20 +44,10 @@ class Outcome:
 def new_submissions(
     course: Course, students: Iterable[str] = (), force: bool = False
 ) -> list[Submission]:
-    """Submissions that have not been graded and recorded yet.
+    """Submissions, of all students or of some, that have not been graded and recorded yet.
 
-    Parameters
-    ----------
-    course : Course
-    students : iterable of str
-        Only these; all if empty.
-    force : bool
-        Also those that have been graded already.
-
-    Raises
-    ------
-    CourseError
-        If a student in `students` has not submitted anything.
+    With `force` those that have been graded, too. Raises `CourseError` where one of the `students`
+    has not submitted anything.
     """
     found = {submission.student: submission for submission in course.submissions()}
     wanted = list(dict.fromkeys(students)) or list(found)
@@ -92,7 +67,7 @@ def grade_course(
     full: bool = False,
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
-    """Grade submissions and record the results.
+    """Grade submissions, and record the results.
 
     Parameters
     ----------
@@ -112,9 +87,7 @@ def grade_course(
     Raises
     ------
     CourseError
-        If the assignment has not been generated, or the gradebook cannot be used.
-    WorkersLost
-        If the connection to the workers was lost.
+        If the assignment has not been generated, or the gradebook or the workers cannot be used.
     """
     outcomes: list[Outcome] = []
 
@@ -203,13 +176,7 @@ def _failed(submission: Submission, error: Exception) -> Outcome:
 
 @contextlib.contextmanager
 def only_grader(root: Path) -> Iterator[None]:
-    """Hold the lock of a course folder, so that no second grader works on it.
-
-    Raises
-    ------
-    CourseError
-        If another grader holds it, or the folder cannot be written.
-    """
+    """Hold the lock of a course folder; raises `CourseError` where another grader holds it."""
     staging = root / files.STAGING
     try:
         staging.mkdir(exist_ok=True)

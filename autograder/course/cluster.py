@@ -17,7 +17,6 @@ import ipaddress
 import logging
 import platform
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +24,7 @@ from urllib.parse import urlsplit
 
 import cloudpickle
 import dask
-from distributed import Client, KilledWorker, Scheduler, Worker, WorkerPlugin
+from distributed import Client, KilledWorker, Scheduler, Worker
 
 from autograder.course.folder import CourseError
 from autograder.course.workers import Workers, WorkersLost
@@ -33,7 +32,6 @@ from autograder.course.workers import Workers, WorkersLost
 _PROJECT = Path(__file__).resolve().parents[2]
 # Dask remembers the last 1,000 messages of each connection, with the submissions in them.
 _FEW_MESSAGES = {"distributed.admin.low-level-log-length": 10}
-_START_A_WORKER = "python -m dask worker {scheduler} --nthreads 1"
 
 
 @contextlib.contextmanager
@@ -49,7 +47,7 @@ def cluster_workers(scheduler: str, warn: Callable[[str], None]) -> Iterator[Wor
         Its address, ``tcp://HOST:8786`` or ``tls://HOST:8786``. Certificates come from Dask's own
         configuration.
     warn : callable
-        Told in words which worker cannot be used, and why.
+        Called with a sentence about each worker that cannot be used.
 
     Raises
     ------
@@ -72,24 +70,28 @@ def cluster_workers(scheduler: str, warn: Callable[[str], None]) -> Iterator[Wor
             "Start one with: python -m dask scheduler"
         ) from error
     with client:
-        check = Check(ENVIRONMENT, topic=f"autograder-{client.id}")
-        warn_once = _once(warn)
-        client.subscribe_topic(check.topic, lambda event: warn_once(event[1]))
-        try:
-            client.register_plugin(check, name=client.id)
-            _require_a_worker(client, scheduler, warn_once)
-            client.run_on_scheduler(_report_each_loss)
-            yield Workers(
-                make_executor=lambda: client.get_executor(pure=False, resources={check.token: 1}),
-                count=lambda: _number_of_workers(client),
-                loss=(KilledWorker,),
-                revive=lambda: _revive(client),
+        client.run_on_scheduler(_report_each_loss)
+        checked: dict[str, str] = {}
+
+        def count() -> int:
+            try:
+                return _check_new_workers(client, checked, warn)
+            except OSError as error:
+                raise WorkersLost from error
+
+        count()
+        if not checked:
+            raise CourseError(
+                f"No worker is connected to {scheduler}. Start one in the project's folder with: "
+                f"python -m dask worker {scheduler} --nthreads 1"
             )
-        finally:
-            # The client may not know yet that the scheduler is gone, and the plugin with it.
-            with contextlib.suppress(OSError):
-                if client.status == "running":
-                    client.unregister_worker_plugin(client.id)
+        if all(checked.values()):
+            raise CourseError(f"None of the {len(checked)} workers at {scheduler} can be used.")
+        yield Workers(
+            make_executor=lambda: client.get_executor(pure=False, resources={_TOKEN: 1}),
+            count=count,
+            loss=(KilledWorker,),
+        )
 
 
 def _environment() -> dict[str, str]:
@@ -105,96 +107,57 @@ def _environment() -> dict[str, str]:
 
 ENVIRONMENT = _environment()
 """What must be the same on all machines, so that all submissions are graded alike."""
-
-
-class Check(WorkerPlugin):
-    """Lets a worker take submissions if it is fit for them.
-
-    Attributes
-    ----------
-    token : str
-        The Dask resource that fit workers have. Submissions ask for it.
-    topic : str
-        Under which Dask passes on what a worker says.
-    problem : str
-        On a worker: why it is not fit; empty otherwise.
-    """
-
-    def __init__(self, expected: dict[str, str], topic: str) -> None:
-        self._expected = expected
-        self.topic = topic
-        self.token = f"autograder-{'-'.join(expected.values())}"
-        self.problem = ""
-
-    async def setup(self, worker: Worker) -> None:
-        self.problem = await asyncio.to_thread(self._look)
-        await worker.set_resources(**{self.token: 0 if self.problem else 1})
-        if self.problem:
-            worker.log_event(self.topic, _not_used(worker.address, self.problem))
-
-    def _look(self) -> str:
-        try:
-            from autograder.course import cluster
-            from autograder.sandbox import process
-        except ImportError as error:
-            return (
-                f"it cannot import the grader ({error}). Start it in the project's folder, with "
-                "the packages of requirements-cluster.txt."
-            )
-        found = cluster.ENVIRONMENT
-        differences = [
-            f"{name} is {found.get(name)} there and {expected} here"
-            for name, expected in self._expected.items()
-            if found.get(name) != expected
-        ]
-        if differences:
-            return f"{', '.join(differences)}. Install the same everywhere and start it again."
-        try:
-            process.check_sandbox()
-        except process.SandboxUnavailable as error:
-            return str(error)
-        return ""
-
-
-# The check arrives on a worker together with its code, since it is about what is missing there.
+_TOKEN = f"autograder-{'-'.join(ENVIRONMENT.values())}"  # a resource that usable workers have
+# `_prepare` goes to a worker together with its code, since it is about what is missing there.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
-def _not_used(worker: str, problem: str) -> str:
-    return f"{worker} is not used: {problem}"
+def _check_new_workers(client: Client, checked: dict[str, str], warn: Callable) -> int:
+    """Let workers that have joined show what they have; returns how many there are, 1 at least."""
+    workers = client.nthreads()
+    if new := [address for address in workers if address not in checked]:
+        for address, problem in client.run(
+            _prepare, expected=ENVIRONMENT, token=_TOKEN, workers=new, on_error="ignore"
+        ).items():
+            checked[address] = problem
+            if problem:
+                warn(f"{address} is not used: {problem}")
+        client.run_on_scheduler(_look_again)
+    return max(1, len(workers))
 
 
-def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
-    """Pass each text on a single time, from whichever thread it comes."""
-    told: set[str] = set()
-    lock = threading.Lock()
-
-    def warn_once(text: str) -> None:
-        with lock:
-            if text not in told:
-                told.add(text)
-                warn(text)
-
-    return warn_once
+async def _prepare(dask_worker: Worker, expected: dict[str, str], token: str) -> str:
+    """On a worker: let it take submissions if it can be used; returns why not, or nothing."""
+    problem = await asyncio.to_thread(_problem, expected)
+    await dask_worker.set_resources(**{token: 0 if problem else 1})
+    return problem
 
 
-def _require_a_worker(client: Client, scheduler: str, warn: Callable[[str], None]) -> None:
-    name = client.id
-    problems = client.run(lambda dask_worker: dask_worker.plugins[name].problem)
-    for worker, problem in problems.items():
-        if problem:  # the worker says so, too, but may not be heard before this run ends
-            warn(_not_used(worker, problem))
-    if not problems:
-        raise CourseError(
-            f"No worker is connected to {scheduler}. Start one in the project's folder with: "
-            + _START_A_WORKER.format(scheduler=scheduler)
+def _problem(expected: dict[str, str]) -> str:
+    try:
+        from autograder.course import cluster
+        from autograder.sandbox import process
+    except ImportError as error:
+        return (
+            f"it cannot import the grader ({error}). Start it in the project's folder, with the "
+            "packages of requirements-cluster.txt."
         )
-    if all(problems.values()):
-        raise CourseError(f"None of the {len(problems)} workers at {scheduler} can be used.")
+    differences = [
+        f"{name} is {cluster.ENVIRONMENT.get(name)} there and {value} here"
+        for name, value in expected.items()
+        if cluster.ENVIRONMENT.get(name) != value
+    ]
+    if differences:
+        return f"{', '.join(differences)}. Install the same everywhere and start it again."
+    try:
+        process.check_sandbox()
+    except process.SandboxUnavailable as error:
+        return str(error)
+    return ""
 
 
 def _report_each_loss(dask_scheduler: Scheduler) -> None:
-    """Let the scheduler not hand out again what a lost worker had: the batch does, one at a time.
+    """Let the scheduler not hand out again what a lost worker had: `Pool` does, one at a time.
 
     By default it tries four times, and as nobody can tell whose fault it was, one submission
     takes those along that wait at the same worker.
@@ -202,25 +165,13 @@ def _report_each_loss(dask_scheduler: Scheduler) -> None:
     dask_scheduler.allowed_failures = 0
 
 
-def _revive(client: Client) -> None:
-    with contextlib.suppress(OSError):  # without a scheduler the results say so
-        client.run_on_scheduler(_look_again)
-
-
 def _look_again(dask_scheduler: Scheduler) -> None:
-    """Let the scheduler hand out what found no fit worker.
+    """Let the scheduler hand out what waits for a worker that can be used.
 
-    It looks again when a worker joins, but our check comes only after that and says it is fit.
+    It looks when a worker joins, but only after that we know whether it can be used.
     """
     waiting = {task.key: "processing" for task in dask_scheduler.unrunnable}
     dask_scheduler.transitions(waiting, stimulus_id="autograder-look-again")
-
-
-def _number_of_workers(client: Client) -> int:
-    try:
-        return max(1, len(client.nthreads()))  # if there is none now, there will be one again
-    except OSError as error:
-        raise WorkersLost from error
 
 
 def _anyone_can_listen(address: str) -> bool:

@@ -22,22 +22,17 @@ def log(
 ) -> None:
     """Log an event.
 
-    Parameters
-    ----------
-    kind : str
-        ``graded``, ``waits``, ``replaced``, ``late``, ``not-taken``, ``gone``, ``failed`` (a person
-        has to look at it) or ``problem`` (which is tried again).
-    text : str
-    student, assignment : str
-        Empty if it is about none.
-    attempt : int
-        0 if it was not graded.
-    seconds : float or None
-        From the arrival to the page that can be fetched.
+    Kinds are ``graded``, ``waits``, ``replaced``, ``late``, ``not-taken``, ``gone``, ``failed`` (a
+    person has to look at it) and ``problem`` (which is tried again). Seconds are those from the
+    arrival to the page that can be fetched.
     """
     fields = {"kind": kind, "text": text, "student": student, "assignment": assignment}
     fields |= {"attempt": attempt, "seconds": seconds}
-    LOGGER.info(_in_words(**fields), extra={"fields": fields})
+    whose = f"{student} {assignment}" if student else ""
+    number = f", attempt {attempt}" if attempt and kind == "graded" else ""
+    took = f" ({seconds:.1f} s)" if seconds is not None else ""
+    words = f"{whose}{number} {kind}{f': {text}' if text else ''}{took}"
+    LOGGER.info(in_line(words.strip()), extra={"fields": fields})
 
 
 def log_to_stdout(form: str) -> None:
@@ -62,13 +57,3 @@ class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="seconds")
         return json.dumps({"time": time, **record.fields})
-
-
-def _in_words(
-    kind: str, text: str, student: str, assignment: str, attempt: int, seconds: float | None
-) -> str:
-    whose = f"{student} {assignment}" if student else ""
-    number = f", attempt {attempt}" if attempt and kind == "graded" else ""
-    took = f" ({seconds:.1f} s)" if seconds is not None else ""
-    more = f": {text}" if text else ""
-    return in_line(f"{whose}{number} {kind}{more}{took}".strip())

@@ -33,26 +33,8 @@ _FEEDBACK_MODE = 0o711  # as nbgrader makes that folder: who knows a name may re
 class Arrival:
     """A submission in the exchange, and how far its grading has come.
 
-    Attributes
-    ----------
-    name : str
-        Of its folder.
-    student, assignment : str
-    submitted : datetime
-        When it was submitted (UTC), by its name.
-    refusal : str
-        Why it is not graded; such a one has a name only.
-    since, not_before, started : float
-        By the clock of the queue: when it was found, when there is something to do with it, and
-        when grading began (0 if it has not).
-    held : bool
-        Whether its student waits for the next attempt.
-    attempt : Attempt or None
-        Known when grading begins, as are the next two.
-    submission : Submission or None
-    files : Submitted or None
-    recorded : bool
-        Whether the gradebook has its result, so that only the pages are left to do.
+    Its times are those of the queue's clock. One with a `refusal`, which is not graded, has nothing
+    else but the name of its folder.
     """
 
     name: str
@@ -60,14 +42,14 @@ class Arrival:
     assignment: str = ""
     submitted: datetime = datetime.min
     refusal: str = ""
-    since: float = 0
-    not_before: float = 0
-    started: float = 0
-    held: bool = False
-    attempt: Attempt | None = None
+    since: float = 0  # when it was found
+    not_before: float = 0  # when there is something to do with it
+    started: float = 0  # when grading began; 0 if it has not
+    held: bool = False  # whether its student waits for the next attempt
+    attempt: Attempt | None = None  # known when grading begins, as are the next two
     submission: Submission | None = None
     files: Submitted | None = field(default=None, repr=False)
-    recorded: bool = False
+    recorded: bool = False  # whether only the pages are left to do
 
 
 class Withdrawn(Exception):
@@ -75,18 +57,7 @@ class Withdrawn(Exception):
 
 
 class Exchange:
-    """The folders of one course in the exchange.
-
-    Parameters
-    ----------
-    course : Course
-        One of its assignments.
-
-    Raises
-    ------
-    CourseError
-        If the course uses an exchange of another kind, or has none yet.
-    """
+    """The folders of one course in the exchange; raises `CourseError` where there are none."""
 
     def __init__(self, course: Course) -> None:
         kind = ExchangeFactory(config=course.config).collect
@@ -119,11 +90,6 @@ class Exchange:
 
         To ask often costs little: the folder is scanned where its time stamp has changed lately, or
         now and then, and never for more than a tenth of the time.
-
-        Raises
-        ------
-        OSError
-            If the folder cannot be read.
         """
         try:
             return self._scan(is_known, most)
@@ -181,13 +147,8 @@ class Exchange:
     def collect(self, arrival: Arrival, course: Course) -> tuple[Submission, Submitted]:
         """Copy a submission into ``submitted/``, in the place of an older one.
 
-        Only plain files of the kinds that grading reads are copied, and no link is followed.
-
-        Raises
-        ------
-        Withdrawn
-        OSError
-            If something of ours is missing or cannot be written.
+        Only plain files of the kinds that grading reads are copied, and no link is followed. Raises
+        `Withdrawn`, or OSError if something of ours is missing or cannot be written.
         """
         folder = self.inbound / arrival.name
         if not folder.is_dir():
@@ -196,11 +157,10 @@ class Exchange:
         found = course.submission(arrival.student, folder)
         # nbgrader lets students submit so much.
         submitted = course.read(found, largest=1_000 * course.directory.max_dir_size)
-        timestamp = found.timestamp or arrival.submitted
         copy = Path(mkdtemp(prefix=".collected-", dir=course.root / files.STAGING))
         try:
-            text = f"{timestamp:%Y-%m-%d %H:%M:%S.%f} UTC"
-            files.stage(copy, (), text, submitted.secret, submitted.attachments)
+            stamp = found.stamp or f"{arrival.submitted:%Y-%m-%d %H:%M:%S.%f} UTC"
+            files.stage(copy, (), stamp, submitted.secret, submitted.attachments)
             for name, content in submitted.notebooks.items():
                 if isinstance(content, bytes):
                     (copy / f"{name}.ipynb").write_bytes(content)

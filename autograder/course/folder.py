@@ -43,50 +43,32 @@ class CourseError(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """Where a submission of one student stands.
+    """Where the submission of a student stands; neither folder nor notebooks are to be trusted.
 
-    Attributes
-    ----------
-    student : str
-    folder : Path
-        ``submitted/<student>/<assignment>``; not trusted to be a folder.
-    notebooks : dict of str to Path
-        Where each notebook of the assignment should be, by name. They need not exist.
-    timestamp : datetime or None
-        When it was submitted (UTC), if known. It is read before the notebook: if another version
-        arrives in between, the result counts as that of the older one, and the newer one is graded
-        by the next run.
-    note : str
-        What is unusual about its place; empty as a rule.
+    Its time stamp (UTC, if known) is read before the notebooks: if another version arrives in
+    between, the result counts as that of the older one, and the next run grades the newer one.
     """
 
     student: str
     folder: Path
     notebooks: Mapping[str, Path]
-    timestamp: datetime | None
-    note: str = ""
+    stamp: str | None = None  # its time stamp as text; None where that cannot be read
+    note: str = ""  # what is unusual about its place
+
+    @property
+    def timestamp(self) -> datetime | None:
+        """When it was submitted."""
+        return files.timestamp_in(self.stamp or "")
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """What a student submitted, read once.
+    """What a student submitted, read once."""
 
-    Attributes
-    ----------
-    notebooks : dict of str to (bytes or Unreadable)
-        Content by name, or why there is none.
-    attachments : dict of str to bytes
-        The files beside the notebooks that can be used, by path.
-    secret : bytes or None
-        With which the student can fetch the feedback.
-    remarks : list of Repair
-        What was unusual about it.
-    """
-
-    notebooks: Mapping[str, bytes | Unreadable]
-    attachments: Mapping[str, bytes]
-    secret: bytes | None = None
-    remarks: list[Repair] = field(default_factory=list)
+    notebooks: Mapping[str, bytes | Unreadable]  # by name: the content, or why there is none
+    attachments: Mapping[str, bytes]  # the files beside the notebooks that can be used, by path
+    secret: bytes | None = None  # with which the student can fetch the feedback
+    remarks: list[Repair] = field(default_factory=list)  # what was unusual about it
 
 
 class Course:
@@ -251,13 +233,7 @@ class Course:
         return self.folder(self.directory.submitted_directory, student)
 
     def gradebook(self) -> Gradebook:
-        """Open the gradebook.
-
-        Raises
-        ------
-        CourseError
-            If that is not possible.
-        """
+        """Open the gradebook; raises `CourseError` if that is not possible."""
         try:
             return Gradebook(_with_timeout(self.directory.db_url), self.directory.course_id)
         except (SQLAlchemyError, ImportError) as error:  # ImportError: no driver for the database
@@ -315,8 +291,6 @@ class Course:
         # Not "is older": what was handed in last may look older after a clock was put right.
         if files.read_timestamp(autograded) != submission.timestamp:
             return False
-        if submission.timestamp is not None:
-            return True
         submitted = self.read(submission)
         contents = {
             name: b"" if isinstance(content, Unreadable) else content
@@ -337,9 +311,9 @@ class Course:
             return Submission(student, folder, expected, None, note)
 
     def _found(self, student: str, folder: Path, expected: dict[str, Path]) -> Submission:
-        timestamp = files.read_timestamp(folder)
+        stamp = files.timestamp_text(folder)
         if any(map(_exists, expected.values())) or os.path.islink(folder):
-            return Submission(student, folder, expected, timestamp)
+            return Submission(student, folder, expected, stamp)
         others = []
         if os.path.isdir(folder):
             with os.scandir(folder) as entries:
@@ -348,10 +322,10 @@ class Course:
         if len(others) == len(expected) == 1:
             (name,) = expected
             note = f"The notebook had the name {in_line(others[0].name)} instead of {name}.ipynb."
-            return Submission(student, folder, {name: others[0]}, timestamp, note)
+            return Submission(student, folder, {name: others[0]}, stamp, note)
         names = ", ".join(in_line(path.name) for path in others[:_NAMES])
         note = f"The folder holds several notebooks of other names: {names}." if names else ""
-        return Submission(student, folder, expected, timestamp, note)
+        return Submission(student, folder, expected, stamp, note)
 
 
 def _with_timeout(db_url: str) -> str:
@@ -372,13 +346,7 @@ def assignments_of(root: str | Path) -> list[str]:
 
 
 def load_config(root: Path) -> Config:
-    """Read nbgrader_config.py of a course folder.
-
-    Raises
-    ------
-    CourseError
-        If there is none, or it does something wrong.
-    """
+    """Read nbgrader_config.py; raises `CourseError` if there is none, or if it has an error."""
     if not (root / "nbgrader_config.py").is_file():
         raise CourseError(
             f"{root} is not a course folder: it has no nbgrader_config.py. Run this "

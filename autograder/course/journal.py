@@ -29,19 +29,13 @@ CREATE INDEX IF NOT EXISTS by_start ON arrivals (started);
 
 
 class Journal:
-    """Remembers submissions by the name of their folder in the exchange; times are Unix times.
-
-    Attributes
-    ----------
-    students : set of str
-        Those who have had an attempt.
-    """
+    """Remembers submissions by the name of their folder in the exchange; times are Unix times."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._database = sqlite3.connect(path, isolation_level=None)
         self._database.executescript(_TABLE)
-        self.students = self._column("student", "started IS NOT NULL")
+        self.students = self._column("student", "started IS NOT NULL")  # who had an attempt
 
     def close(self) -> None:
         """Close the database."""

@@ -12,13 +12,7 @@ _HEAVY_SECONDS = 30  # those who have used more within an hour share one slot
 
 
 class Queue:
-    """The submissions that wait: at most one for each student and assignment, and one that runs.
-
-    Attributes
-    ----------
-    arrivals : dict of str to Arrival
-        By the name of their folder, those that run included.
-    """
+    """The submissions in work, and at most one that waits for each student and assignment."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -51,20 +45,10 @@ class Queue:
         used: Mapping[str, float],
         repeating: Collection[str],
     ) -> Arrival | None:
-        """Who is next, if there is a free slot.
+        """Who is next, if one of the slots is free.
 
-        Those come first who have used the workers least. The last slot is for first attempts, and
-        those who have used much have one slot for all of them together.
-
-        Parameters
-        ----------
-        running : collection of Arrival
-        slots : int
-            How many may run at a time.
-        used : mapping of str to float
-            Seconds for which students have held a worker lately.
-        repeating : collection of str
-            Students who have had an attempt.
+        Those come first who have `used` the workers for the fewest seconds. The last slot is for
+        first attempts, and those who have used much have one slot for all of them together.
         """
         if len(running) >= slots:
             return None

@@ -45,14 +45,7 @@ class NotRecorded(Exception):
 class Recorder:
     """The only part that writes while a course is graded.
 
-    Parameters
-    ----------
-    course : Course
-
-    Raises
-    ------
-    CourseError
-        If the assignment has not been generated, or the gradebook cannot be used.
+    Raises `CourseError` if the assignment has not been generated, or the gradebook cannot be used.
     """
 
     def __init__(self, course: Course) -> None:
@@ -67,13 +60,10 @@ class Recorder:
                 f"The gradebook does not know {course.assignment_id} yet. First run: "
                 f"nbgrader generate_assignment {course.assignment_id} --force"
             ) from None
-        log = logging.Logger("nbgrader")
-        log.addHandler(logging.NullHandler())
-        common = {"coursedir": course.directory, "config": course.config, "log": log}
-        self._nbgrader = Autograde(**common)
-        self._feedback = _GenerateFeedback(**common)
-        self._save = _SaveVerdicts(config=course.config, log=log)
-        self._late = AssignLatePenalties(config=course.config, log=log)
+        settings = {"config": course.config, "log": _quiet_log()}
+        self._nbgrader = Autograde(coursedir=course.directory, **settings)
+        self._save = _SaveVerdicts(**settings)
+        self._late = AssignLatePenalties(**settings)
         self._late.init_plugin()
         _GRADEBOOK_LOG.addFilter(_is_no_database_error)
 
@@ -98,12 +88,8 @@ class Recorder:
     ) -> None:
         """Record executed notebooks, by name, and what stands beside them, as a result.
 
-        The notebooks are used up: what they hold afterwards is not for use.
-
-        Raises
-        ------
-        NotRecorded
-            If that is not possible. The gradebook is then as it was before.
+        The notebooks are used up: what they hold afterwards is not for use. Raises `NotRecorded` if
+        that is not possible; the gradebook is then as it was before.
         """
         staged = self._course.unfinished(submission.student)
         points = Grading(config=self._course.config).points_per_violation
@@ -114,8 +100,8 @@ class Recorder:
                 self._course.notebooks[name].complete_tests(notebook)
                 comments[name] = _Comments(notebook, points)
             received = dict(attachments)
-            if submission.timestamp:
-                received[files.TIMESTAMP] = f"{submission.timestamp} UTC\n".encode()
+            if submission.stamp is not None:
+                received[files.TIMESTAMP] = submission.stamp.encode()
             if secret:
                 received[files.SECRET] = secret
             self._write_files(staged / _RESULT, notebooks, received)
@@ -207,44 +193,24 @@ class Recorder:
         penalty = self._late.plugin_inst.late_submission_penalty(student, score, seconds_late)
         return penalty if penalty is None else min(max(0, penalty), score)
 
-    def feedback(self, student: str) -> dict[str, str]:
-        """Make the feedback pages of a student, as ``nbgrader generate_feedback`` does.
 
-        Returns
-        -------
-        dict of str to str
-            HTML by notebook.
-
-        Raises
-        ------
-        NotRecorded
-            If that is not possible.
-        """
-        directory, names = self._course.directory, self._course.notebooks
-        autograded = self._course.folder(directory.autograded_directory, student)
-        pages = self._course.folder(directory.feedback_directory, student)
-        try:
-            shutil.rmtree(pages, ignore_errors=True)
-            self._feedback.notebooks = [str(autograded / f"{name}.ipynb") for name in names]
-            self._feedback.start()
-            return {name: (pages / f"{name}.html").read_text(encoding="utf-8") for name in names}
-        except Exception as error:
-            raise NotRecorded(summary(error)) from error
+def feedback_pages(course: Course, student: str) -> dict[str, str]:
+    """Make the feedback pages of a student (HTML, by notebook); may raise `NotRecorded`."""
+    directory = course.directory
+    autograded = course.folder(directory.autograded_directory, student)
+    pages = course.folder(directory.feedback_directory, student)
+    converter = _GenerateFeedback(coursedir=directory, config=course.config, log=_quiet_log())
+    converter.notebooks = [str(autograded / f"{name}.ipynb") for name in course.notebooks]
+    try:
+        shutil.rmtree(pages, ignore_errors=True)
+        converter.start()
+        return {name: (pages / f"{name}.html").read_text("utf-8") for name in course.notebooks}
+    except Exception as error:
+        raise NotRecorded(summary(error)) from error
 
 
 class _Comments:
-    """The automatic comment on each answer of a notebook, and the points that broken rules cost.
-
-    Attributes
-    ----------
-    notebook : NotebookNode
-    failed : bool
-        Whether nothing could be graded.
-    texts : dict of str to str
-        By grade id of the answer.
-    taken_off : dict of str to float
-        Points by the grade id of the test.
-    """
+    """The comment on each answer of a notebook, and points taken off each test, by grade id."""
 
     def __init__(self, notebook: NotebookNode, points_per_violation: float) -> None:
         self.notebook = notebook
@@ -324,6 +290,12 @@ class _GenerateFeedback(GenerateFeedback):
         for notebook in self.notebooks:
             self.convert_single_notebook(notebook)
         self.set_permissions(names["assignment"], names["student"])
+
+
+def _quiet_log() -> logging.Logger:
+    log = logging.Logger("nbgrader")
+    log.addHandler(logging.NullHandler())
+    return log
 
 
 def _is_no_database_error(record: logging.LogRecord) -> bool:

@@ -32,7 +32,7 @@ from autograder.course.exchange import Arrival, Exchange, Withdrawn, parsed
 from autograder.course.folder import Course, CourseError
 from autograder.course.journal import HOUR, Journal
 from autograder.course.queue import Queue
-from autograder.course.recorder import NotRecorded, Recorder
+from autograder.course.recorder import NotRecorded, Recorder, feedback_pages
 from autograder.course.workers import Pool, Workers
 from autograder.facts import Attempt
 from autograder.grading.run import Graded
@@ -54,15 +54,7 @@ _LATEST = 200  # results of which the health file tells the time
 class Watcher:
     """Grades a course for as long as it runs.
 
-    Parameters
-    ----------
-    root : Path
-        The course folder.
-    names : callable
-        Which assignments it has now.
-    workers : Workers
-    calibrate : callable
-        Lets a course be calibrated.
+    `names` says which assignments it has now, and `calibrate` lets one be calibrated.
     """
 
     def __init__(
@@ -79,7 +71,6 @@ class Watcher:
         self._calibrate = calibrate
         self._courses: dict[str, Course] = {}
         self._versions: dict[str, object] = {}
-        self._recorders: dict[str, Recorder] = {}
         self._queue = Queue()
         self._stop = threading.Event()
         self._unknown: set[str] = set()  # submissions to assignments that the course does not have
@@ -96,13 +87,10 @@ class Watcher:
         self._stop.set()
 
     def run(self) -> None:
-        """Grade until somebody stops it. The caller holds the course folder's lock.
+        """Grade until somebody stops it; the caller holds the course folder's lock.
 
-        Raises
-        ------
-        CourseError
-            If there is no exchange, or an assignment cannot be used that has been generated.
-        WorkersLost
+        Raises `CourseError` if there is no exchange, an assignment cannot be used that has been
+        generated, or the workers were lost.
         """
         staging = self._root / files.STAGING
         for left_over in staging.glob(".collected-*"):
@@ -116,7 +104,6 @@ class Watcher:
         with contextlib.ExitStack() as resources:
             self._journal = Journal(staging / ".journal.sqlite")
             resources.callback(self._journal.close)
-            resources.callback(self._close_recorders)
             self._done = self._journal.ended()
             self._resume()
             pool = resources.enter_context(Pool(self._workers))
@@ -131,7 +118,6 @@ class Watcher:
                         with self._reporting(arrival.name):
                             self._record(arrival, future)
                 else:
-                    self._close_recorders()  # nobody is kept from moving or mending the gradebook
                     self._stop.wait(_POLL_SECONDS)
                 self._write_health(len(pool.items))
             (staging / HEALTH).unlink(missing_ok=True)
@@ -233,7 +219,7 @@ class Watcher:
             )
             with self._reporting(one.name):
                 self._publish_notice(one, text)
-            self._log_about(one, "replaced", text)
+            self._log("replaced", text, one)
 
     # One submission
 
@@ -293,13 +279,14 @@ class Watcher:
                 "You have had as many attempts as are graded within an hour. This submission is "
                 f"kept, and is graded at {when} or soon after: you need not submit it again.",
             )
-            self._log_about(arrival, "waits", f"until {when}")
+            self._log("waits", f"until {when}", arrival)
             arrival.held = True
 
     def _record(self, arrival: Arrival, future: Future[dict[str, Graded]]) -> None:
-        recorder = self._recorder(arrival.assignment)
-        loss = self._workers.loss
-        outcome = record(recorder, arrival.submission, arrival.files, future, loss)
+        with Recorder(self._courses[arrival.assignment]) as recorder:
+            outcome = record(
+                recorder, arrival.submission, arrival.files, future, self._workers.loss
+            )
         if outcome.recorded:
             arrival.recorded = True
             self._release(arrival, outcome.in_words)
@@ -315,8 +302,8 @@ class Watcher:
 
     def _release(self, arrival: Arrival, result: str) -> None:
         """Let the student fetch the pages of what is recorded."""
-        pages = self._recorder(arrival.assignment).feedback(arrival.student)
-        if not self._exchange.publish(arrival, self._courses[arrival.assignment], pages):
+        course = self._courses[arrival.assignment]
+        if not self._exchange.publish(arrival, course, feedback_pages(course, arrival.student)):
             result += "; nobody can fetch the feedback, because the submission has no secret"
         self._end(arrival, "graded", logged=result)
 
@@ -331,7 +318,7 @@ class Watcher:
         if kind == "graded":
             now = self._queue.clock()
             self._results.append((now, now - arrival.since))
-        self._log_about(arrival, kind, logged or page)
+        self._log(kind, logged or page, arrival)
 
     def _publish_notice(self, arrival: Arrival, text: str) -> None:
         course = self._course(arrival.assignment)
@@ -353,34 +340,24 @@ class Watcher:
             course = Course(self._root, name)
             versions = _versions(course)
             self._calibrate(course)
-            self._close_recorders()
             self._courses[name], self._versions[name] = course, versions
         return course
 
-    def _recorder(self, name: str) -> Recorder:
-        if name not in self._recorders:
-            self._recorders[name] = Recorder(self._courses[name])
-        return self._recorders[name]
-
-    def _close_recorders(self) -> None:
-        while self._recorders:
-            self._recorders.popitem()[1].close()
-
     # What the instructor sees
-
-    def _log_about(self, arrival: Arrival, kind: str, text: str) -> None:
-        attempt = arrival.attempt.number if arrival.attempt else 0
-        seconds = self._queue.clock() - arrival.since if kind == "graded" else None
-        self._log(kind, text, arrival.student, arrival.assignment, attempt, seconds)
 
     def _log_problem(self, what: str, text: str) -> None:
         if self._problems.get(what) != text:
             self._problems[what] = text
             self._log("problem", text)
 
-    def _log(self, kind: str, text: str, *about: object) -> None:
+    def _log(self, kind: str, text: str, about: Arrival | None = None) -> None:
         self._counts[kind] += 1
-        events.log(kind, text, *about)
+        if about is None:
+            events.log(kind, text)
+            return
+        attempt = about.attempt.number if about.attempt else 0
+        seconds = self._queue.clock() - about.since if kind == "graded" else None
+        events.log(kind, text, about.student, about.assignment, attempt, seconds)
 
     def _write_health(self, running: int) -> None:
         now = self._queue.clock()

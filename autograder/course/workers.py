@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from autograder.grading.run import Graded, grade_submission, without_points
 from autograder.limits import Limits
 from autograder.submission.notebook import Unreadable
 
-_REVIVE_SECONDS = 5  # without a result, before somebody looks after the workers
+_WAIT_SECONDS = 5  # for a result, before `Workers.count` is asked for new workers
 
 
 class WorkersLost(CourseError):
@@ -40,24 +39,11 @@ class WorkersLost(CourseError):
 
 @dataclass(frozen=True)
 class Workers:
-    """How to start workers.
-
-    Attributes
-    ----------
-    make_executor : callable
-        Makes a `concurrent.futures.Executor`, and a new one whenever a worker process was lost.
-    count : callable
-        How many there are now.
-    loss : tuple of exception types
-        What a result raises if the worker was lost that had the submission.
-    revive : callable
-        Called every few seconds while there are no results.
-    """
+    """How to start workers, and how many there are; `loss` is raised by a result that was lost."""
 
     make_executor: Callable[[], Executor]
     count: Callable[[], int]
     loss: tuple[type[BaseException], ...] = (BrokenExecutor,)
-    revive: Callable[[], None] = lambda: None
 
 
 def grade_notebooks(
@@ -99,7 +85,6 @@ class Pool:
         self._running: dict[Future[Any], _Task] = {}
         self._suspects: list[_Task] = []
         self._alone: _Task | None = None
-        self._last_result = time.monotonic()
 
     def __enter__(self) -> Pool:
         return self
@@ -121,25 +106,14 @@ class Pool:
         """Let a worker call a function; `finished` returns the item with the result."""
         self._submit(_Task(item, function, arguments, options))
 
-    def finished(self, seconds: float | None = None) -> list[tuple[Any, Future[Any]]]:
-        """Wait for results, for so long at the most; returns them with their items.
-
-        Raises
-        ------
-        WorkersLost
-        """
+    def finished(self, seconds: float = _WAIT_SECONDS) -> list[tuple[Any, Future[Any]]]:
+        """Wait for results, for so long at the most; returns them with their items."""
         if self._suspects and not self._running:
             self._alone = self._suspects.pop(0)
             self._submit(self._alone)
-        seconds = _REVIVE_SECONDS if seconds is None else seconds
         done, _ = concurrent.futures.wait(
             self._running, seconds, return_when=concurrent.futures.FIRST_COMPLETED
         )
-        if done:
-            self._last_result = time.monotonic()
-        elif time.monotonic() - self._last_result >= _REVIVE_SECONDS:
-            self._workers.revive()
-            self._last_result = time.monotonic()
         results = []
         for future in done:
             task = self._running.pop(future)

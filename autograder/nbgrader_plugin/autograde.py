@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 from nbconvert.exporters import NotebookExporter
@@ -115,7 +116,7 @@ def _submission(course: Course, student: str, notebooks: list[str]) -> Submissio
     submission = course.submission(student, folder)
     found = {Path(notebook).stem for notebook in notebooks} & course.notebooks.keys()
     chosen = {n: path for n, path in submission.notebooks.items() if n in found or not found}
-    return Submission(student, folder, chosen, submission.timestamp, submission.note)
+    return replace(submission, notebooks=chosen)
 
 
 _ODD_TIMESTAMP = (

@@ -187,10 +187,12 @@ def test_workers_that_would_grade_differently_get_nothing_to_do(scheduler, tmp_p
         fit = started.enter_context(worker(scheduler))
         wait_for_workers(scheduler, 2)
         with cluster_workers(scheduler, said.put) as workers:
-            assert unfit[0][1] in said.get(timeout=60)
-            for process, reason in unfit[1:]:
+            assert unfit[0][1] in said.get_nowait()
+            for number, (process, reason) in enumerate(unfit[1:], start=3):
                 started.enter_context(process)
-                assert reason in said.get(timeout=60)
+                wait_for_workers(scheduler, number)
+                workers.count()
+                assert reason in said.get_nowait()
             executor = workers.make_executor()
             parents = {executor.submit(os.getppid).result() for _ in range(20)}
             assert parents == {fit.pid}

@@ -172,7 +172,7 @@ def test_a_full_disk_is_reported_and_the_next_run_records_the_rest(submitted, tm
 
 
 STEPS = {  # the student for whom it fails, and where it is told the folder
-    "s1": (files, "read_timestamp", 0),
+    "s1": (files, "timestamp_text", 0),
     "s3": (Course, "read", 1),
     "s4": (files, "read_secret", 0),
     "s6": (Recorder, "record", 1),

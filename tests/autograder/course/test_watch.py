@@ -23,6 +23,7 @@ import pytest
 
 from autograder.cli import main
 from autograder.course import events
+from autograder.course import watch as watch_module
 from autograder.course.batch import grade_course, new_submissions, only_grader
 from autograder.course.exchange import Exchange
 from autograder.course.folder import Course
@@ -175,7 +176,7 @@ STEPS = {
     "before its grading is noted": (Journal, "start"),
     "before it is collected": (Exchange, "collect"),
     "before it is recorded": (Recorder, "record"),
-    "before its page is made": (Recorder, "feedback"),
+    "before its page is made": (watch_module, "feedback_pages"),
     "before its page is published": (Exchange, "publish"),
     "before it is noted as done": (Journal, "end"),
 }
@@ -230,7 +231,7 @@ def test_a_watcher_that_is_really_killed_is_followed_by_another_one(course, exch
 
 
 @pytest.mark.parametrize(
-    "broken", [(Recorder, "record"), (Recorder, "feedback"), (Exchange, "publish")]
+    "broken", [(Recorder, "record"), (watch_module, "feedback_pages"), (Exchange, "publish")]
 )
 def test_what_fails_is_told_once_and_done_later(
     course, exchange, right_result, monkeypatch, broken

@@ -1,6 +1,7 @@
 """Guess first: a question before each training, and what the training says about the guess.
 
-Nothing is graded and nothing is stored: a choice lives in the kernel until that stops.
+Nothing is graded and nothing is stored. Question and reply are plain HTML, which needs no kernel:
+the page itself shows the reply to what is chosen, also in a notebook that was opened again.
 """
 
 from dataclasses import dataclass
@@ -66,11 +67,9 @@ QUESTIONS = {
     ),
 }
 
-_choices = {}  # one widget for each question that was asked in this kernel
-
 
 def ask(name: str) -> None:
-    """Show a question with its options; where widgets do not run, with the answer folded away.
+    """Show a question with its options.
 
     Parameters
     ----------
@@ -78,59 +77,46 @@ def ask(name: str) -> None:
         A key of `QUESTIONS`.
     """
     question, display = QUESTIONS[name], notebook_display()
-    options = list(question.replies)
-    _choices.pop(name, None)
     if display is None:
-        print(question.text, *(f"- {option}" for option in options), sep="\n")
+        print(question.text, *(f"- {option}" for option in question.replies), sep="\n")
         return
-    listed = "".join(f"<li>{escape(option)}</li>" for option in options)
-    page = f"<p>{escape(question.text)}</p><ul>{listed}</ul>{_folded(question)}"
-    try:
-        import ipywidgets
-    except ImportError:
-        display({"text/plain": question.text, "text/html": page}, raw=True)
-        return
-    choice = ipywidgets.RadioButtons(options=options, index=None, layout={"width": "max-content"})
-    note = ipywidgets.HTML("Choose with a click, or with Tab and the space bar.")
-
-    def keep(_) -> None:
-        note.value = "Your guess is kept. Now go on and see."
-
-    choice.observe(keep, names="value")
-    _choices[name] = choice
-    box = ipywidgets.VBox([ipywidgets.HTML(escape(question.text)), choice, note])
-    display({**box._repr_mimebundle_(), "text/html": page}, raw=True)
+    # With the attribute JupyterLab leaves the arrow keys to the options.
+    options = "".join(
+        f'<label style="display: block"><input data-lm-suppress-shortcuts="true" type="radio" '
+        f'name="guess-{name}" id="guess-{name}-{number}"> {escape(option)}</label>'
+        for number, option in enumerate(question.replies)
+    )
+    page = (
+        f'<fieldset style="max-width: 60em"><legend>{escape(question.text)}</legend>{options}'
+        "</fieldset>"
+    )
+    display({"text/plain": question.text, "text/html": page}, raw=True)
 
 
 def reply(name: str) -> None:
     """Say what became of the guess; it changes when the choice does.
 
-    Nothing appears if `ask` has shown no options to choose from: its answer is there to unfold.
+    Where outputs do not see each other (on Colab) the answer stays folded away.
 
     Parameters
     ----------
     name : str
         A key of `QUESTIONS`.
     """
-    if name not in _choices:
+    question, display = QUESTIONS[name], notebook_display()
+    if display is None:
         return
-    import ipywidgets
-
-    question, choice, text = QUESTIONS[name], _choices[name], ipywidgets.HTML()
-
-    def respond(_=None) -> None:
-        if choice.value is None:
-            text.value = "You have not guessed yet: the question above still waits for you."
-        else:
-            chosen = f"Your guess: <b>{escape(choice.value)}</b>. "
-            text.value = chosen + escape(question.replies[choice.value])
-
-    choice.observe(respond, names="value")
-    respond()
-    page = {"text/plain": question.replies[question.right], "text/html": _folded(question)}
-    notebook_display()({**text._repr_mimebundle_(), **page}, raw=True)
-
-
-def _folded(question: Question) -> str:
-    answer = f"{question.right}. {question.replies[question.right]}"
-    return f"<details><summary>What comes true</summary>{escape(answer)}</details>"
+    style = f":root:has([name=guess-{name}]:checked) .reply-{name} {{ display: none }}"
+    page = ""
+    for number, (option, text) in enumerate(question.replies.items()):
+        style += f":root:has(#guess-{name}-{number}:checked) .reply-{name}-{number} "
+        style += "{ display: block !important }"
+        page += f'<p hidden class="reply-{name}-{number}">'
+        page += f"Your guess: <b>{escape(option)}</b>. {escape(text)}</p>"
+    page += (
+        f'<div class="reply-{name}"><p>No option of the question above is chosen.</p><details>'
+        f"<summary>What comes true</summary>{escape(question.replies[question.right])}</details>"
+        "</div>"
+    )
+    page = f'<style>{style}</style><div aria-live="polite">{page}</div>'
+    display({"text/plain": question.replies[question.right], "text/html": page}, raw=True)

@@ -1,7 +1,6 @@
 """Units as lines, the film, and the questions before each training: what they show is true."""
 
 import base64
-import builtins
 import json
 import re
 import sys
@@ -56,18 +55,8 @@ def in_a_notebook(monkeypatch):
         assert raw
         shown.append(data)
 
-    for module in (film, guess):
-        monkeypatch.setattr(module, "notebook_display", lambda: display)
+    monkeypatch.setattr(film, "notebook_display", lambda: display)
     return shown
-
-
-def without_widgets(monkeypatch):
-    def refuse(name, *args, importing=builtins.__import__):
-        if name == "ipywidgets":
-            raise ImportError(name)
-        return importing(name, *args)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
 
 
 # Units as lines -------------------------------------------------------------------------------
@@ -243,39 +232,3 @@ def test_the_guess_that_is_called_right_comes_true(trained):
     assert costs["he"][0] > 0.85, "it drops ..."
     assert (costs["he"][1:4] < 0.69).all() and (costs["he"][1:4] > 0.65).all(), "... it rests ..."
     assert f"{costs['he'][14]:.4f}" == "0.0736", "... and falls"
-
-
-@pytest.mark.parametrize("name", guess.QUESTIONS)
-def test_the_reply_follows_the_choice(name, in_a_notebook):
-    import ipywidgets
-
-    question = guess.QUESTIONS[name]
-    guess.ask(name)
-    guess.reply(name)
-    assert question.right in question.replies and len(question.replies) == 3
-    choice = guess._choices[name]
-    models = ipywidgets.widgets.widget._instances
-    view = in_a_notebook[1]["application/vnd.jupyter.widget-view+json"]
-    text = models[view["model_id"]]
-    assert "You have not guessed yet" in text.value
-    for option in choice.options:
-        choice.value = option
-        verdict = text.value.split("</b>. ")[1]
-        assert option in text.value
-        assert verdict.startswith("Right") == (option == question.right)
-
-
-def test_without_ipywidgets_the_answer_is_folded_away(in_a_notebook, monkeypatch):
-    without_widgets(monkeypatch)
-    guess.ask("he")
-    guess.reply("he")
-    (output,) = in_a_notebook
-    page = output["text/html"]
-    assert page.index("What will the cost do?") < page.index("<details>") < page.index("0.0736")
-
-
-def test_outside_a_notebook_the_question_is_printed_without_its_answer(capsys):
-    guess.ask("zeros")
-    guess.reply("zeros")
-    printed = capsys.readouterr().out
-    assert "- stay where it starts" in printed and "0.693" not in printed

@@ -33,6 +33,7 @@ from nbgrader.utils import compute_checksum, find_all_files
 from traitlets.config import Config
 
 from autograder.limits import Limits
+from autograder.text import UserError
 
 _LONGEST_LINK = 1000  # bytes
 _NBGRADER_DEFAULTS = {"schema_version": 3, "grade": False, "solution": False, "locked": False}
@@ -41,7 +42,7 @@ _AT_GRADING = (*_CLEARING, IgnorePattern)  # whose settings travel with the assi
 _PYTHON = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
-class AssignmentError(Exception):
+class AssignmentError(UserError):
     """The course's own files cannot be used for grading; the message says what to change."""
 
 

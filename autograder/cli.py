@@ -1,101 +1,99 @@
-"""The commands of ``autograder``, which ``python -m autograder`` runs as well."""
+"""The commands of ``autograder``; each imports what it needs when it runs."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
+import re
 import signal
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
+from autograder import __version__, terminal
+from autograder.text import UserError, in_line
 
-from autograder import __version__
-from autograder.assignment import AssignmentError
-from autograder.course.folder import (
-    Course,
-    CourseError,
-    Submission,
-    assignments_of,
-)
-from autograder.grading.calibration import where_tests_run
-from autograder.sandbox.process import SandboxUnavailable, check_sandbox
-from autograder.sandbox.warm import COLD, templates
-from autograder.text import counted, in_line
-
-if TYPE_CHECKING:  # what grades runs on Linux alone, the other commands everywhere
+if TYPE_CHECKING:
     from autograder.course.batch import Outcome
+    from autograder.course.folder import Course, Submission
     from autograder.course.workers import Workers
 
-ALL_GRADED, SOME_UNREADABLE, NOT_STARTED = 0, 1, 2
-_HEADING_CHARACTERS = 36  # of the tests' names have room in the table
+_WHAT_IT_DOES = "Grade the submissions of an nbgrader course in a sandbox."
+ALL_GRADED, SOME_UNREADABLE, NOT_STARTED, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    options = _parser().parse_args(arguments)
-    try:
-        return options.command(options)
-    except (AssignmentError, CourseError, SandboxUnavailable) as error:
-        print(f"autograder: {error}", file=sys.stderr)
+    with terminal.lasting_output():
+        try:
+            options = _parser().parse_args(arguments)
+            return options.command(options)
+        except KeyboardInterrupt:
+            terminal.warn("interrupted; run the same command again to finish.")
+            return INTERRUPTED
+        except UserError as error:
+            terminal.warn(str(error))
+        except ModuleNotFoundError as error:
+            terminal.warn(
+                f"the Python package {error.name} is missing. Run 'make setup' and use "
+                ".venv/bin/python, or run 'pip install -r requirements.txt'."
+            )
+        except ImportError as error:  # its file may not be executed, for example
+            terminal.warn(f"a Python package cannot be loaded: {error}.")
+        except OSError as error:
+            if error.filename is None:
+                raise
+            terminal.warn(f"{error.filename} cannot be used: {error.strerror}.")
         return NOT_STARTED
-    except KeyboardInterrupt:
-        print("autograder: interrupted; run the same command again to finish.", file=sys.stderr)
-        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="autograder", description=__doc__)
+    course = argparse.ArgumentParser(add_help=False)
+    course.add_argument("--course", default=".", help="course folder (default: this folder)")
+    work = argparse.ArgumentParser(add_help=False, parents=[course])
+    work.add_argument("--assignment", metavar="NAME", help="only this one (default: all)")
+    work.add_argument(
+        "--jobs", type=_positive, help="submissions at a time (default: one for each processor)"
+    )
+    work.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        type=_address,
+        help="grade on the Dask cluster with this scheduler, such as tls://HOST:8786",
+    )
+
+    parser = argparse.ArgumentParser(
+        prog="autograder", description="Grade the submissions of an nbgrader course in a sandbox."
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    grade = commands.add_parser("grade", help="grade everything in submitted/ that is new")
+    def add(name, command, text, parent):
+        added = commands.add_parser(name, help=text, parents=[parent])
+        added.set_defaults(command=command)
+        return added
+
+    grade = add("grade", _grade, "grade everything in submitted/ that is new", work)
     grade.add_argument("students", nargs="*", metavar="STUDENT", help="only these (default: all)")
-    grade.add_argument("--assignment", metavar="NAME", help="only this one (default: all)")
-    grade.add_argument("--course", default=".", help="course folder (default: this folder)")
-    jobs_help = "submissions at a time (default: one for each processor)"
-    grade.add_argument("--jobs", type=_positive, help=jobs_help)
-    scheduler_help = "grade on the Dask cluster with this scheduler, such as tls://HOST:8786"
-    grade.add_argument("--scheduler", metavar="ADDRESS", help=scheduler_help)
     grade.add_argument("--force", action="store_true", help="grade again what has been graded")
     grade.add_argument(
         "--full",
         action="store_true",
         help="also run the cells tagged 'demonstration' (training and plots)",
     )
-    grade.set_defaults(command=_grade)
-
-    watch = commands.add_parser(
-        "watch", help="grade what arrives in the exchange, and let students fetch the result"
-    )
-    watch.add_argument("--assignment", metavar="NAME", help="only this one (default: all)")
-    watch.add_argument("--course", default=".", help="course folder (default: this folder)")
-    watch.add_argument("--jobs", type=_positive, help=jobs_help)
-    watch.add_argument("--scheduler", metavar="ADDRESS", help=scheduler_help)
+    watch_help = "grade what arrives in the exchange, and let students fetch the result"
+    watch = add("watch", _watch, watch_help, work)
     watch.add_argument(
         "--log-format",
         choices=("text", "json"),
         default="text",
-        help="how each result is told where no terminal shows a table (default: %(default)s)",
+        help="a line of text for each event, or a JSON object (default: %(default)s)",
     )
-    watch.set_defaults(command=_watch)
-
-    modes = commands.add_parser("modes", help="show where each test runs, and why")
+    modes = add("modes", _modes, "show where each test runs, and why", course)
     modes.add_argument("assignment", nargs="?", help="(default: all)")
-    modes.add_argument("--course", default=".", help="course folder (default: this folder)")
-    modes.set_defaults(command=_modes)
-
-    report = commands.add_parser("report", help="summarize an assignment for the instructor")
+    report = add("report", _report, "summarize an assignment for the instructor", course)
     report.add_argument("assignment", nargs="?", help="(default: each that has been graded)")
-    report.add_argument("--course", default=".", help="course folder (default: this folder)")
     report.add_argument("--output", help="folder for the files (default: report/ of the course)")
     report.add_argument(
         "--lms",
@@ -103,11 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         default="moodle",
         help="whose column names the table has (default: %(default)s)",
     )
-    report.set_defaults(command=_report)
-
-    doctor = commands.add_parser("doctor", help="see whether this machine has what grading needs")
-    doctor.add_argument("--course", default=".", help="course folder (default: this folder)")
-    doctor.set_defaults(command=_doctor)
+    add("doctor", _doctor, "see whether this machine has what grading needs", course)
     return parser
 
 
@@ -117,6 +111,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _address(text: str) -> str:
+    if not re.fullmatch(r"(\w+://)?(\[[\da-fA-F:]+\]|[\w.-]+):\d{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address such as tls://HOST:8786")
+    return text
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from autograder import doctor
 
@@ -124,19 +124,18 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from autograder.report.page import make_report  # Matplotlib takes its time
+    from autograder.report.page import make_report
 
-    names = [options.assignment] if options.assignment else assignments_of(options.course)
     written = 0
-    for name in names:
-        course = Course(options.course, name)
+    courses = _courses(options)
+    for course in courses:
         output = Path(options.output) if options.output else course.root / "report"
         try:
             paths = make_report(course, output, options.lms)
-        except CourseError as error:
-            if len(names) == 1:
+        except UserError as error:
+            if len(courses) == 1:
                 raise
-            print(f"autograder: {name}: {error}", file=sys.stderr)
+            terminal.warn(f"{course.assignment_id}: {error}")
             continue
         written += 1
         for path in paths:
@@ -145,10 +144,10 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _modes(options: argparse.Namespace) -> int:
-    names = [options.assignment] if options.assignment else assignments_of(options.course)
-    for name in names:
-        course = Course(options.course, name)
-        print(name)
+    from autograder.grading.calibration import where_tests_run
+
+    for course in _courses(options):
+        print(course.assignment_id)
         if sys.platform == "linux":
             course.calibrate()
         else:
@@ -163,7 +162,7 @@ def _grade(options: argparse.Namespace) -> int:
     _require_linux()
     from autograder.course.batch import only_grader
 
-    courses = [Course(options.course, name) for name in _assignments(options)]
+    courses = _courses(options)
     with only_grader(courses[0].root):
         new = _new_submissions(courses, options)
         misplaced = [] if options.students else _misplaced(courses)
@@ -191,14 +190,13 @@ def _watch(options: argparse.Namespace) -> int:
     log_to_stdout(options.log_format)
     # Twice as many workers as processors: those that work on slow submissions are not missed.
     jobs = options.jobs or 2 * len(os.sched_getaffinity(0))
-    with contextlib.ExitStack() as stack:
+    with ExitStack() as stack:
         stack.enter_context(only_grader(root))
         _require_sandbox(options)
-        workers = stack.enter_context(_workers(options, jobs))
         watcher = Watcher(
             root,
             lambda: _assignments(options),
-            workers,
+            stack.enter_context(_workers(options, jobs)),
             calibrate=lambda course: _calibrate(course, options),
         )
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -209,23 +207,34 @@ def _watch(options: argparse.Namespace) -> int:
 
 def _require_linux() -> None:
     if sys.platform != "linux":
-        raise SandboxUnavailable(
+        raise UserError(
             "grading needs Linux: run it there, in WSL or in a container (docs/containers.md)."
         )
 
 
 def _assignments(options: argparse.Namespace) -> list[str]:
+    from autograder.course.folder import assignments_of
+
     names = [options.assignment] if options.assignment else assignments_of(options.course)
     if not names:
-        raise CourseError("The course has no assignments: there is no notebook in source/.")
+        raise UserError("The course has no assignments: there is no notebook in source/.")
     return names
 
 
+def _courses(options: argparse.Namespace) -> list[Course]:
+    from autograder.course.folder import Course
+
+    return [Course(options.course, name) for name in _assignments(options)]
+
+
 def _require_sandbox(options: argparse.Namespace) -> None:
+    from autograder.sandbox.process import check_sandbox
+    from autograder.sandbox.warm import COLD, templates
+
     if not options.scheduler:
         check_sandbox()
         if templates.refusal:
-            print(f"autograder: {COLD.format(templates.refusal)}", file=sys.stderr)
+            terminal.warn(COLD.format(templates.refusal))
 
 
 def _new_submissions(
@@ -234,37 +243,34 @@ def _new_submissions(
     """The assignments with new submissions; students need not have submitted to each."""
     from autograder.course.batch import new_submissions
 
-    new = []
-    errors = []
+    new, errors = [], []
     for course in courses:
         try:
             submissions = new_submissions(course, options.students, options.force)
-        except CourseError as error:
+        except UserError as error:
             errors.append(error)
         else:
-            if submissions:
-                new.append((course, submissions))
+            new += [(course, submissions)] if submissions else []
     if len(errors) == len(courses):
         raise errors[0]
     return new
 
 
 def _misplaced(courses: list[Course]) -> list[Path]:
-    found = {}
-    for course in courses:
-        for path in course.misplaced():
-            found.setdefault(path, course)
-    for path, course in found.items():
+    """Name what looks like a submission and stands elsewhere."""
+    found = {path: course for course in reversed(courses) for path in course.misplaced()}
+    for path, course in sorted(found.items()):
         where = course.assignment_id if len(courses) == 1 else "ASSIGNMENT"
-        print(
-            f"autograder: {in_line(os.path.relpath(path, course.root))} is not where a "
-            f"submission belongs. Move it to submitted/STUDENT/{where}/.",
-            file=sys.stderr,
+        terminal.warn(
+            f"{in_line(os.path.relpath(path, course.root))} is not where a submission belongs. "
+            f"Move it to submitted/STUDENT/{where}/."
         )
     return list(found)
 
 
 def _calibrate(course: Course, options: argparse.Namespace) -> None:
+    from autograder.sandbox.process import SandboxUnavailable
+
     try:
         course.calibrate()
     except SandboxUnavailable:  # here; the cluster's workers have one
@@ -280,15 +286,9 @@ def _grade_assignment(
     from autograder.course.batch import grade_course
 
     jobs = min(options.jobs or len(os.sched_getaffinity(0)), len(submissions))
-    with _workers(options, jobs) as workers, _progress(len(submissions)) as tell:
-        outcomes = grade_course(
-            course,
-            submissions,
-            workers,
-            full=options.full,
-            on_outcome=tell,
-        )
-    _print_table(course, outcomes)
+    with _workers(options, jobs) as workers, terminal.progress(len(submissions)) as report:
+        outcomes = grade_course(course, submissions, workers, full=options.full, on_outcome=report)
+    terminal.print_table(course, outcomes)
     return outcomes
 
 
@@ -300,111 +300,8 @@ def _workers(options: argparse.Namespace, jobs: int) -> AbstractContextManager[W
     try:
         from autograder.course.cluster import cluster_workers
     except ModuleNotFoundError as error:
-        raise CourseError(
+        raise UserError(
             f"--scheduler needs a package that is not installed ({error.name}). Run: "
             "pip install -r requirements-cluster.txt"
         ) from error
-    return cluster_workers(
-        options.scheduler,
-        warn=lambda text: print(f"autograder: {text}", file=sys.stderr),
-    )
-
-
-class _progress:
-    """A progress bar on a terminal, a plain line for each submission elsewhere."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._count = 0
-        self._bar = None
-        if sys.stderr.isatty():
-            columns = [
-                TextColumn("grading"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-            ]
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-
-    def __enter__(self) -> Callable[[Outcome], None]:
-        if self._bar:
-            self._bar.start()
-            self._task = self._bar.add_task("grading", total=self._total)
-        return self._report
-
-    def __exit__(self, *exc_info: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def _report(self, outcome: Outcome) -> None:
-        self._count += 1
-        if self._bar:
-            self._bar.advance(self._task)
-        else:
-            count = f"[{self._count}/{self._total}]"
-            print(f"{count} {in_line(outcome.student)}: {in_line(outcome.in_words)}", flush=True)
-
-
-def _print_table(course: Course, outcomes: list[Outcome]) -> None:
-    try:
-        in_gradebook = course.scores()  # broken rules and manual scores count there
-    except CourseError:  # somebody else has it now; what was recorded is recorded
-        in_gradebook = {}
-    table = Table(title=f"{course.assignment_id}: {counted(len(outcomes), 'submission')}")
-    table.add_column("student")
-    columns = _columns(course)
-    for heading in (*columns, "sum"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("remarks")
-    counts: Counter[str] = Counter()
-    sentences: dict[str, list[str]] = defaultdict(list)
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.student):
-        scores = in_gradebook.get(outcome.student, {}) if outcome.verdicts else {}
-        cells = [
-            f"{sum(scores[test] for test in tests):g}" if scores else "-"
-            for tests in columns.values()
-        ]
-        cells.append(f"{sum(scores.values()):g}" if scores else "-")
-        remarks = _remarks(outcome)
-        counts.update(remarks.keys())
-        for code, sentence in remarks.items():
-            sentences[code].append(sentence)
-        table.add_row(_one_line(in_line(outcome.student)), *cells, _one_line(", ".join(remarks)))
-    console = Console(markup=False, emoji=False, highlight=False)
-    console.print(table)
-    for code, number in counts.most_common():
-        example = " For example:" if len(set(sentences[code])) > 1 else ""
-        console.print(f"{number:5} x {code}:{example} {sentences[code][0]}", soft_wrap=True)
-    for outcome in outcomes:
-        if outcome.problem:
-            console.print(f"{in_line(outcome.student)}: {outcome.problem}", soft_wrap=True)
-    for line in where_tests_run(course.modes):
-        print(line)
-
-
-def _one_line(text: str) -> Text:
-    """Text that is cut where its column is narrow; of a number no digit is ever cut."""
-    return Text(text, no_wrap=True, overflow="ellipsis")
-
-
-def _columns(course: Course) -> dict[str, list[tuple[str, str]]]:
-    """The tests under each heading: one, or all of a notebook where a line has no room for each."""
-    columns: dict[str, list[tuple[str, str]]] = {}
-    for notebook, test in course.tests:
-        columns[course.label(notebook, test).removeprefix("test-")] = [(notebook, test)]
-    if sum(map(len, columns)) <= _HEADING_CHARACTERS:
-        return columns
-    columns = {}
-    for notebook, test in course.tests:
-        columns.setdefault(notebook, []).append((notebook, test))
-    return columns
-
-
-def _remarks(outcome: Outcome) -> dict[str, str]:
-    """Each code, and a sentence that says what it means."""
-    if outcome.problem:
-        return {"problem": "It needs manual grading, see below."}
-    wrong = [verdict for verdict in outcome.verdicts.values() if not verdict.passed]
-    return {verdict.code: verdict.message for verdict in wrong} | {
-        repair.code: str(repair) for repair in outcome.repairs
-    }
+    return cluster_workers(options.scheduler, warn=terminal.warn)

@@ -11,6 +11,10 @@ MESSAGE_CHARACTERS = 4_000
 """Length at which a text is cut in which student code may have a say."""
 
 
+class UserError(Exception):
+    """A command cannot do its work; the message says what to do."""
+
+
 def readable(text: str) -> str:
     """Text without colors and control characters, cut to a length that a page can show."""
     text = _printable(re.sub(r"\x1b\[[0-9;]*m", "", text[: 2 * MESSAGE_CHARACTERS]))

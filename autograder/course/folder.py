@@ -27,7 +27,7 @@ from autograder.grading.calibration import calibrated, remembered, why_inside
 from autograder.grading.run import digest
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
-from autograder.text import in_line, summary
+from autograder.text import UserError, in_line, summary
 
 LOCK = ".lock"
 """File in the folder `STAGING` that a grader at work locks; no student's name begins with a dot.
@@ -37,7 +37,7 @@ _ENTRIES, _NAMES = 1_000, 6  # of a folder without the notebook: how many are re
 _LOCKED_SECONDS = 60  # how long to wait while another program has locked an SQLite file
 
 
-class CourseError(Exception):
+class CourseError(UserError):
     """The course folder cannot be used; the message says what to do."""
 
 

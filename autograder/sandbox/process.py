@@ -50,6 +50,7 @@ import numpy as np
 
 from autograder.limits import MEGABYTE, Limits
 from autograder.sandbox import bubblewrap, cgroup, program, protocol, warm
+from autograder.text import UserError
 
 _PROGRAM = Path(__file__).with_name("program.py")
 START_SECONDS = 60
@@ -93,7 +94,7 @@ def installed_modules():
 """
 
 
-class SandboxUnavailable(RuntimeError):
+class SandboxUnavailable(UserError):
     """There is no sandbox on this machine; the message says how to get one."""
 
 

@@ -1,36 +1,73 @@
-"""What `grade` prints."""
+"""The command line: mistakes, and output that nobody reads."""
 
-from types import SimpleNamespace
+import os
+import subprocess
+import sys
+
+import pytest
 
 from autograder import cli
-from autograder.course.batch import Outcome
-from autograder.facts import Verdict
-
-RIGHT = Verdict(True, message="All tests passed.")
-TESTS = [("Initialization", f"test-{exercise}") for exercise in ("zeros", "random", "he")]
+from tests.support import courses
 
 
-def test_the_table_of_300_students_has_a_line_for_each_on_80_columns(capsys, monkeypatch):
-    wrong = Verdict(False, "weights-and-biases-swapped", "W and b are exchanged.", "More", "x")
-    students = [f"s{i:03}.with.the.address@university.example" for i in range(300)]
-    scores = {student: dict(zip(TESTS, (10, 7.25, 0), strict=True)) for student in students}
-    course = SimpleNamespace(
-        assignment_id="Initialization",
-        tests=TESTS,
-        modes={},
-        label=lambda notebook, test: test,
-        scores=lambda: scores,
+def in_shell(line, **options):
+    """Run a line of a shell, in which $GRADER is the command."""
+    return subprocess.run(
+        ["bash", "-c", line],
+        env={**os.environ, "GRADER": f"{sys.executable} -m autograder"},
+        cwd=courses.PROJECT,
+        capture_output=True,
+        text=True,
+        **options,
     )
-    verdicts = dict(zip(TESTS, (RIGHT, RIGHT, wrong), strict=True))
-    monkeypatch.setenv("COLUMNS", "80")
-    cli._print_table(course, [Outcome(student, verdicts=verdicts) for student in students])
-    _, *table, sentence = capsys.readouterr().out.splitlines()
-    rows = [line for line in table if "with.the.ad" in line]
-    assert len(rows) == 300 == len(table) - 4
-    assert max(map(len, table)) <= 80
-    for row, student in zip(rows, students, strict=True):
-        name, *numbers, remarks = (cell.strip() for cell in row.strip("│").split("│"))
-        assert student.startswith(name.removesuffix("…")) and len(name) > 12
-        assert numbers == ["10", "7.25", "0", "17.25"]
-        assert wrong.code.startswith(remarks.removesuffix("…")) and len(remarks) > 12
-    assert sentence.strip() == "300 x weights-and-biases-swapped: W and b are exchanged."
+
+
+@pytest.fixture(scope="module")
+def graded(course_template, tmp_path_factory):
+    """A course with a submission that nobody can read, which has been graded."""
+    course = courses.copy_of(course_template, tmp_path_factory.mktemp("graded") / "course")
+    courses.hand_in_file(course, "broken", b"no notebook")
+    assert courses.grade(course).returncode == 1
+    return course
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["| true; exit ${PIPESTATUS[0]}", ">&-", "2>&-", ">&- 2>&- <&-", ">/dev/full 2>/dev/full"],
+)
+def test_output_that_is_lost_ends_nothing(graded, output):
+    result = in_shell(f"$GRADER grade --force --course '{graded}' {output}")
+    assert result.returncode == 1  # of the submission that cannot be read
+    assert "Traceback" not in result.stderr and "Exception ignored" not in result.stderr
+    assert courses.scores(graded)["broken"] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("grad", "invalid choice: 'grad'"),
+        ("grade --jobs 0", "'0' is not a whole number of at least 1"),
+        ("watch --scheduler nowhere", "'nowhere' is not an address such as tls://HOST:8786"),
+        ("grade --course /nowhere", "/nowhere is not a course folder"),
+    ],
+)
+def test_a_mistake_in_the_command_line_gets_a_sentence(arguments, said):
+    result = in_shell(f"$GRADER {arguments}")
+    assert result.returncode == 2
+    assert said in result.stderr and "Traceback" not in result.stderr
+
+
+def test_a_module_that_cannot_be_loaded_gets_a_sentence(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "autograder.doctor", None)
+    assert cli.main(["doctor"]) == 2
+    captured = capsys.readouterr()
+    assert "package autograder.doctor is missing" in captured.err and not captured.out
+
+
+def test_an_interrupt_at_any_time_gets_a_sentence(monkeypatch, capsys):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_parser", interrupted)
+    assert cli.main([]) == 130
+    assert "run the same command again to finish" in capsys.readouterr().err

@@ -19,7 +19,6 @@ from nbgrader.coursedir import CourseDirectory
 from sqlalchemy import Engine, event
 from tornado.log import app_log
 
-from autograder import cli
 from autograder.__main__ import main
 from autograder.assignment import Assignment
 from autograder.course import folder, workers
@@ -30,6 +29,7 @@ from autograder.course.workers import InThisProcess, Workers
 from autograder.grading import run, session
 from autograder.grading.run import grade_submission
 from autograder.nbgrader_plugin.feedback import FeedbackExporter
+from autograder.sandbox import process
 from autograder.sandbox.process import StudentProcess
 from autograder.submission import files
 from tests.support import courses
@@ -242,7 +242,7 @@ def test_an_exception_inside_a_worker_costs_only_its_own_submission(
 
     at_once = Workers(make_executor=lambda: OneAtATime(right_result), count=lambda: 1)
     monkeypatch.setattr(workers, "local_workers", lambda jobs: at_once)
-    monkeypatch.setattr(cli, "check_sandbox", lambda: None)  # before any submission
+    monkeypatch.setattr(process, "check_sandbox", lambda: None)  # before any submission
     monkeypatch.setattr(place, name, fail)
     code = main(["grade", "--course", str(submitted)])
     assert failed

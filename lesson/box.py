@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from html import escape
 
-from lesson.causes import ERRORS
+from lesson.causes import TABLE
 
 # Where the box is shown, the same words in red below it would only repeat it.
 _STYLE = """<style>
@@ -45,7 +45,7 @@ def show_failure(message: str, case: str, hint: str, code: str) -> None:
     code : str
         Short stable name of the diagnosis.
     """
-    is_error = code in ERRORS
+    is_error = code in TABLE["errors"]
     kind, title = ("error", "! Error") if is_error else ("wrong", "✗ Not right yet")
     _show(kind, title, [("", message), ("", case), ("Hint: ", hint)], code)
 

@@ -5,19 +5,21 @@ carries the text of its cell as `__source__`. Elsewhere every question below is 
 """
 
 import ast
+import difflib
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 
-from lesson.causes import Diagnosis, odd_character, shorten, similar
+from lesson.causes import Diagnosis, Evidence, shorten
 
 # Beyond these nothing is read: Python's parser needs memory and stack for what is nested deeply.
 MOST_CHARACTERS, DEEPEST, LONGEST_LINE = 20_000, 40, 500
 LOOPS = (ast.For, ast.While, ast.comprehension)
 
 
-class Source:
+class Source(Evidence):
     """The definition of one function; false if it is not at hand."""
 
     def __init__(self, text: str = "", name: str = "", first_line: int = 1) -> None:
@@ -43,151 +45,131 @@ class Source:
         text = self.lines[node.lineno - 1].strip()
         return {"line": node.lineno + self._first_line - 1, "text": text[:120]}
 
-    def first(self, kind: type, nodes: list | None = None, where: Callable = bool) -> dict | None:
-        """Where the first node of a kind stands, if there is one."""
+    def first(self, kind: type, nodes: list | None = None, where: Callable | None = None) -> dict:
+        """Where the first node of a kind stands; nothing if there is none."""
         nodes = self.nodes if nodes is None else nodes
-        found = [node for node in nodes if isinstance(node, kind) and where(node)]
-        return self.place(min(found, key=lambda node: node.lineno)) if found else None
+        found = [n for n in nodes if isinstance(n, kind) and (where is None or where(n))]
+        return self.place(min(found, key=lambda node: node.lineno)) if found else {}
 
-    def call(self, *names: str, nodes: list | None = None) -> dict | None:
+    def call(self, *names: str) -> dict:
         """Where a function of one of these names is called first; the name as `name`."""
-        nodes = self.nodes if nodes is None else nodes
-        found = [n for n in nodes if isinstance(n, ast.Call) and last_name(n.func) in names]
-        if not found:
-            return None
-        first = min(found, key=lambda node: node.lineno)
-        return self.place(first) | {"name": last_name(first.func)}
-
-    @property
-    def names(self) -> list[str]:
-        """The arguments and variables of the function."""
-        stored = [n.id for n in self.nodes if isinstance(n, ast.Name) and type(n.ctx) is ast.Store]
-        return [n.arg for n in self.nodes if isinstance(n, ast.arg)] + stored
-
-    @property
-    def returns(self) -> list[ast.expr]:
-        """What stands behind each return."""
-        return [n.value for n in self.nodes if isinstance(n, ast.Return) and n.value is not None]
-
-    @property
-    def stores(self) -> list[ast.Subscript]:
-        """The entries of lists and dictionaries that get a value."""
-        return [
-            node
-            for node in self.nodes
-            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
-        ]
-
-    @property
-    def untouched(self) -> bool:
-        """Whether a loop holds nothing but pass, text or dots."""
-        loops = [node for node in self.nodes if isinstance(node, ast.For | ast.While)]
-        return any(
-            all(
-                isinstance(one, ast.Pass)
-                or (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
-                for one in loop.body
-            )
-            for loop in loops
-        ) and not any(node in self.looped for node in self.stores)
-
-    @property
-    def stores_anything(self) -> bool:
-        """Whether anything is stored in a list or a dictionary, or braces are returned."""
-        ways = ("update", "setdefault", "dict", "append", "__setitem__", "zip")
-        braces = any(isinstance(one, ast.DictComp) for one in self.nodes)
-        joined = self.has_operator(ast.BitOr)
-        return bool(self.stores or braces or joined or self.call(*ways))
-
-    @property
-    def other_dictionary(self) -> dict | None:
-        """The name of the dictionary that is filled, if another name is returned."""
-        filled = {one.value.id for one in self.stores if isinstance(one.value, ast.Name)}
-        returned = {one.id for one in self.returns if isinstance(one, ast.Name)}
-        apart = len(filled) == len(returned) == 1 and filled != returned
-        return {"filled": filled.pop(), "returned": returned.pop()} if apart else None
-
-    @property
-    def returned_call(self) -> dict | None:
-        """The name of the function whose result is returned, if that is all that is returned."""
-        names = [last_name(one.func) for one in self.returns if isinstance(one, ast.Call)]
-        return {"name": names[0]} if len(names) == len(self.returns) == 1 and names[0] else None
-
-    @property
-    def stopped_loop(self) -> dict | None:
-        """The return or break that stands inside a loop."""
-        inside = [one for one in self.looped if isinstance(one, ast.Return | ast.Break)]
-        return self.first(ast.AST, inside, where=lambda node: True)
-
-    @property
-    def stores_outside(self) -> dict | None:
-        """The first line that stores something, if none of those stands inside a loop."""
-        inside = any(one in self.looped for one in self.stores)
-        return None if inside else self.first(ast.Subscript, self.stores, where=lambda node: True)
-
-    @property
-    def made_anew(self) -> dict | None:
-        """Where a loop makes an empty dictionary."""
-        return self.first(
-            ast.Assign,
-            self.looped,
-            where=lambda node: (
-                (isinstance(node.value, ast.Dict) and not node.value.keys)
-                or (isinstance(node.value, ast.Call) and last_name(node.value.func) == "dict")
-            ),
+        calls = [n for n in self.nodes if isinstance(n, ast.Call) and last_name(n.func) in names]
+        return _first(
+            self.place(call) | {"name": last_name(call.func)}
+            for call in sorted(calls, key=lambda call: call.lineno)
         )
 
     @property
-    def mean_given(self) -> dict | None:
+    def other_dictionary(self) -> dict:
+        """The name of the dictionary that is filled, if another name is returned."""
+        filled = {one.value.id for one in self.stores if isinstance(one.value, ast.Name)}
+        returned = set(self.returned_names)
+        apart = len(filled) == len(returned) == 1 and filled != returned
+        return {"filled": filled.pop(), "returned": returned.pop()} if apart else {}
+
+    @property
+    def returned_call(self) -> dict:
+        """The name of the function whose result is returned, if that is all that is returned."""
+        names = [last_name(one.func) for one in self.returns if isinstance(one, ast.Call)]
+        return {"name": names[0]} if len(names) == len(self.returns) == 1 and names[0] else {}
+
+    @property
+    def mean_given(self) -> dict:
         """A call of `normal` that is given a mean which is not written as 0."""
         for node in self.nodes:
             if isinstance(node, ast.Call) and last_name(node.func) == "normal":
                 means = [*node.args[:1], *(k.value for k in node.keywords if k.arg == "loc")]
                 if means and getattr(means[0], "value", None) != 0:
                     return self.place(node)
-        return None
+        return {}
 
     @property
-    def stored_too_early(self) -> dict | None:
-        """A line that gives a name a new value after its old one was stored."""
-        for store in (n for n in self.looped if isinstance(n, ast.Assign)):
-            if isinstance(store.targets[0], ast.Subscript) and isinstance(store.value, ast.Name):
-                later = self.first(
-                    ast.Assign,
-                    self.looped,
-                    where=lambda node, store=store: (
-                        node.lineno > store.lineno
-                        and getattr(node.targets[0], "id", None) == store.value.id
-                    ),
-                )
-                if later:
-                    return later
-        return None
+    def stored_too_early(self) -> dict:
+        """A line that computes a new value for a name after its old one was stored."""
+        lines = [node for node in self.looped if isinstance(node, ast.Assign)]
+        return _first(
+            self.place(later)
+            for store in lines
+            for later in lines
+            if isinstance(store.targets[0], ast.Subscript)
+            and isinstance(store.value, ast.Name)
+            and isinstance(later.value, ast.BinOp)
+            and getattr(later.targets[0], "id", None) == store.value.id
+            and later.lineno > store.lineno
+        )
 
-    @property
-    def unused_product(self) -> dict | None:
-        """A line that only computes, and stores nothing."""
-        return self.first(ast.Expr, where=lambda node: isinstance(node.value, ast.BinOp))
 
-    @property
-    def late_seed(self) -> dict | None:
-        """The line with the seed, if numbers are drawn above it."""
-        seed, draw = self.call("seed"), self.call("randn", "normal", "standard_normal", "rand")
-        return seed if seed and draw and draw["line"] < seed["line"] else None
+def _is_text_or_pass(node: ast.stmt) -> bool:
+    constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return constant or isinstance(node, ast.Pass)
 
-    @property
-    def other_random_seed(self) -> dict | None:
-        """The line that seeds the module random."""
-        for node in self.nodes:
-            if isinstance(node, ast.Call) and last_name(node.func) == "seed":
-                owner = getattr(node.func, "value", None)
-                if isinstance(owner, ast.Name) and owner.id == "random":
-                    return self.place(node)
-        return None
 
-    def has_operator(self, *kinds: type) -> bool:
-        """Whether two values stand on the sides of such a sign."""
-        return any(isinstance(getattr(node, "op", None), kinds) for node in self.nodes)
+def _is_empty_dictionary(node: ast.expr) -> bool:
+    braces = isinstance(node, ast.Dict) and not node.keys
+    return braces or (isinstance(node, ast.Call) and last_name(node.func) == "dict")
+
+
+def _first(found: Iterable[dict]) -> dict:
+    return next(iter(found), {})
+
+
+# What the table asks for, as `source.name`.
+Source.facts = {
+    "names": lambda s: [
+        *(node.arg for node in s.nodes if isinstance(node, ast.arg)),
+        *(n.id for n in s.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)),
+    ],
+    "returns": lambda s: [n.value for n in s.nodes if isinstance(n, ast.Return) and n.value],
+    "returned_names": lambda s: {one.id for one in s.returns if isinstance(one, ast.Name)},
+    "stores": lambda s: [
+        n for n in s.nodes if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store)
+    ],
+    "untouched": lambda s: (
+        not any(node in s.looped for node in s.stores)
+        and s.first(ast.For | ast.While, where=lambda loop: all(map(_is_text_or_pass, loop.body)))
+    ),
+    "stores_anything": lambda s: (
+        s.stores
+        or s.first(ast.DictComp)
+        or s.first(ast.BinOp | ast.AugAssign, where=lambda node: isinstance(node.op, ast.BitOr))
+        or s.call("update", "setdefault", "dict", "append", "__setitem__", "zip")
+    ),
+    "stopped_loop": lambda s: s.first(ast.Return | ast.Break, s.looped),
+    "stores_outside": lambda s: (
+        not any(node in s.looped for node in s.stores) and s.first(ast.Subscript, s.stores)
+    ),
+    "made_anew": lambda s: s.first(
+        ast.Assign,
+        s.looped,
+        lambda node: (
+            _is_empty_dictionary(node.value)
+            and getattr(node.targets[0], "id", "") in s.returned_names
+        ),
+    ),
+    "annotation": lambda s: s.first(
+        ast.AnnAssign, where=lambda node: node.value is None or not node.simple
+    ),
+    "root": lambda s: s.call("sqrt"),
+    "other_generator": lambda s: s.call(
+        "default_rng", "Generator", "gauss", "normalvariate", "Random"
+    ),
+    "unused_product": lambda s: s.first(
+        ast.Expr, where=lambda n: isinstance(getattr(n.value, "op", None), ast.Mult)
+    ),
+    "late_seed": lambda s: _first(
+        seed
+        for seed in [s.call("seed")]
+        for draw in [s.call("randn", "normal", "standard_normal", "rand")]
+        if seed and draw and draw["line"] < seed["line"]
+    ),
+    "other_random_seed": lambda s: s.first(
+        ast.Call,
+        where=lambda node: (
+            last_name(node.func) == "seed"
+            and getattr(getattr(node.func, "value", None), "id", "") == "random"
+        ),
+    ),
+}
 
 
 def last_name(node: ast.AST) -> str:
@@ -205,6 +187,22 @@ def source_of(function: Callable, name: str) -> Source:
         except (OSError, TypeError, ValueError, SyntaxError):
             text = ""
     return Source(text if isinstance(text, str) else "", name, max(first_line, 1))
+
+
+def similar(name: str, names: Iterable[str]) -> str:
+    """The most similar one of some names, capital and small letters aside; empty if none is."""
+    by_lower = {one.lower(): one for one in names if one != name}
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.75)
+    return by_lower[found[0]] if found and len(name) > 2 else ""
+
+
+def odd_character(text: str) -> dict:
+    """The first character that is not on an English keyboard, with its name."""
+    for one in text:
+        if not " " <= one <= "~":
+            shown = one if one.isprintable() else f"U+{ord(one):04X}"
+            return {"character": shown, "character_name": unicodedata.name(one, "without a name")}
+    return {}
 
 
 def _parsed(text: str) -> ast.Module:
@@ -228,18 +226,10 @@ def _parsed(text: str) -> ast.Module:
 def why_missing(
     name: str, names: Sequence[str], inputs: Sequence[str], transform: Callable[[str], str]
 ) -> Diagnosis:
-    """Find out why a function is not defined.
+    """Find out why a function, one of several that are asked for, is not defined.
 
-    Parameters
-    ----------
-    name : str
-        The function.
-    names : sequence of str
-        The names of all functions that are asked for.
-    inputs : sequence of str
-        The cells that were run, oldest first.
-    transform : callable
-        Turns a cell into Python, as IPython does.
+    `inputs` are the cells that were run, oldest first; `transform` turns one into Python, as
+    IPython does.
     """
     cells = [cell for cell in inputs if re.search(rf"\bdef {name}\b", cell)]
     if not cells:

@@ -220,16 +220,17 @@ class _Finder(importlib.abc.MetaPathFinder):
     """Finds modules and packages among files in memory."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
         self._sources = {
-            path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): (path, source)
-            for path, source in files.items()
+            path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path
+            for path in files
             if path.endswith(".py")
         }
         self.top_level = {name.partition(".")[0] for name in self._sources}
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> object:
         if name in self._sources:
-            loader = _Loader(*self._sources[name])
+            loader = _Loader(self._sources[name], self._files)
             return importlib.util.spec_from_loader(name, loader)
         if any(module.startswith(f"{name}.") for module in self._sources):  # without __init__.py
             return importlib.machinery.ModuleSpec(name, None, is_package=True)
@@ -237,15 +238,19 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 class _Loader(importlib.abc.ExecutionLoader):
-    def __init__(self, path: str, source: bytes) -> None:
+    def __init__(self, path: str, files: Mapping[str, bytes]) -> None:
         self._path = path
-        self._source = source
+        self._files = files
 
     def get_filename(self, name: str) -> str:
         return f"<{self._path} of the assignment>"
 
     def get_source(self, name: str) -> str:
-        return importlib.util.decode_source(self._source)
+        return importlib.util.decode_source(self._files[self._path])
+
+    def get_data(self, path: str) -> bytes:
+        """A file beside a module, where `pkgutil.get_data` expects it."""
+        return self._files[path.removeprefix("<")]
 
     def is_package(self, name: str) -> bool:
         return self._path.endswith("__init__.py")

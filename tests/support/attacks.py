@@ -516,7 +516,7 @@ shutil.rmtree(COURSE, ignore_errors=True)
     Attack(
         "rewrites-the-public-files",
         """
-for name in ("public_tests.py", "lesson/diagnosis.py", "lesson/causes.py"):
+for name in ("public_tests.py", "lesson/diagnosis.py", "lesson/causes.toml"):
     os.chmod(name, 0o644)
     with open(name, "w") as file:
         file.write("def __getattr__(name): return lambda *arguments: None\\n")

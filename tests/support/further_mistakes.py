@@ -217,7 +217,7 @@ add(
 )
 stored('"W" % l', "text-with-places", key_W='parameters["W" % l]')
 stored("{1}", "text-with-places", key_W='parameters["W{1}".format(l)]')
-stored("{l} with format", "text-with-places", key_W='parameters["W{l}".format(l)]')
+stored("{l} with format", "format-without-value", key_W='parameters["W{l}".format(l)]')
 stored("join", "text-plus-number", key_W='parameters["".join(["W", l])]')
 stored("W + str", "text-plus-other", key_W='parameters["W" + str]')
 stored("list as a key", "unhashable-key", key_W='parameters[["W", l]]')
@@ -293,6 +293,7 @@ cell("zeros", "yields", "async def", f"async {answer('zeros')}")
 add("zeros", "not-callable", "None()", first="nothing = None\nnothing(l)")
 add("zeros", "raises", "next of nothing", first="next(iter([]))")
 add("zeros", "raises-in-return", "next in return", end="return next(iter([]))")
+add("zeros", "exits", "exit", start="import sys\nsys.exit()")
 add("zeros", "returns-none", "return that is never reached", end="if L < 0:\n    return parameters")
 # 6. Sizes of one example
 fixed = "\n".join(

@@ -147,7 +147,7 @@ def _in_every_exercise() -> list[Mistake]:
             body = f"parameters[{W}] = {right}\nparameters[{b}] = np.zeros((layers_dims[l], 1))"
             add(name, code, answer(exercise, body=body))
         add(
-            "no-biases", "missing-letter", answer(exercise, body=f'parameters[f"W{{l}}"] = {right}')
+            "no-biases", "missing-biases", answer(exercise, body=f'parameters[f"W{{l}}"] = {right}')
         )
         add("extra-keys", "extra-keys", answer(exercise, start='parameters["L"] = L'))
         add("prints", "no-return", answer(exercise, end="print(parameters)"))
@@ -426,7 +426,7 @@ def _in_the_structure() -> list[Mistake]:
         ),
         (
             "only-biases",
-            "missing-letter",
+            "missing-weights",
             answer("he", body=f'parameters[f"b{{l}}"] = np.zeros(({n}, 1))'),
         ),
         ("every-second-layer", "keys-missing", answer("he", layers="range(1, L + 1, 2)")),

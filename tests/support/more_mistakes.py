@@ -67,13 +67,13 @@ def _in_every_exercise() -> list[Mistake]:
         add("swapped keys", "weights-and-biases-swapped", body=_stored('f"b{l}"', 'f"W{l}"', right))
         add(
             "b outside the loop",
-            "only-last-of-letter",
+            "only-last-bias",
             body=f'parameters[f"W{{l}}"] = {right}',
             end=f'parameters[f"b{{l}}"] = np.zeros(({N}, 1))\nreturn parameters',
         )
         add(
             "W outside the loop",
-            "only-last-of-letter",
+            "only-last-weights",
             body=f'parameters[f"b{{l}}"] = np.zeros(({N}, 1))',
             end=f'parameters[f"W{{l}}"] = {right}\nreturn parameters',
         )
@@ -104,11 +104,11 @@ def _in_every_exercise() -> list[Mistake]:
         add("layers_dims[l, l - 1]", "index-not-whole", right.replace(N, "layers_dims[l, l - 1]"))
         add('layers_dims["l"]', "text-as-index", right.replace(N, 'layers_dims["l"]'))
         add("layers_dims(l)", "entries-in-round-brackets", right.replace(N, "layers_dims(l)"))
-        add("digit 1 for l", "same-sizes", right.replace("[l - 1]", "[1 - 1]"))
-        add("digit 1 for l in the rows", "same-sizes", right.replace("[l],", "[1],"))
+        add("digit 1 for l", "same-columns", right.replace("[l - 1]", "[1 - 1]"))
+        add("digit 1 for l in the rows", "same-rows", right.replace("[l],", "[1],"))
         both = right.replace("[l - 1]", "[1 - 1]").replace("[l],", "[1],")
-        add("digit 1 for each l", "same-sizes", both)
-        add("digit 1 for l in b", "same-sizes", biases="np.zeros((layers_dims[1], 1))")
+        add("digit 1 for each l", "same-shape", both)
+        add("digit 1 for l in b", "same-bias", biases="np.zeros((layers_dims[1], 1))")
         add("l + W", "text-plus-number", body=_stored('l + "W"', 'l + "b"', right))
         add("W + l", "text-plus-number", body=_stored('"W" + l', '"b" + l', right))
         add("W without quotes", "quotes-missing", body=_stored("W + str(l)", '"b"', right))
@@ -266,8 +266,8 @@ def _of_the_same_kinds() -> list[Mistake]:
         "dict of dicts",
         body=f'parameters[l] = {{"W": {zeros}, "b": {B}}}',
     )
-    add("random", "missing-letter", "W twice", body=_stored('f"W{l}"', 'f"W{l}"', B, large))
-    add("zeros", "missing-letter", "b twice", body=_stored('f"b{l}"', 'f"b{l}"', zeros))
+    add("random", "missing-biases", "W twice", body=_stored('f"W{l}"', 'f"W{l}"', B, large))
+    add("zeros", "missing-weights", "b twice", body=_stored('f"b{l}"', 'f"b{l}"', zeros))
     add("he", "loop-stopped", "break", last="break")
     add("zeros", "only-first-layer", "l = 1 in the loop", first="l = 1")
     add("random", "missing-last-layer", "skips the last layer", first="if l == L:\n    continue")

@@ -2,7 +2,7 @@
 
 `public_tests.py` calls the function for several architectures and hands over what came back,
 together with what was expected. Exceptions come first, then the dictionary, its keys, types,
-shapes and values; the first thing that is wrong is described by a row of `causes.py`.
+shapes and values; the first thing that is wrong is described by a row of `causes.toml`.
 
 * A cause is named only if it explains every number of every architecture (to a relative error of
   1e-9) and no other cause does. Everything else is reported as the plain difference that it is.
@@ -12,20 +12,21 @@ shapes and values; the first thing that is wrong is described by a row of `cause
 
 import builtins
 import dis
+import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType
 
 import numpy as np
 
-from lesson import causes
-from lesson.causes import Diagnosis, close, shorten, type_name
-from lesson.source import Source, source_of
+from lesson.causes import Diagnosis, Evidence, applying, shorten, type_name
+from lesson.source import Source, odd_character, similar, source_of
 
 SEED = 3  # the seed that the exercises prescribe
 OTHER_SEEDS = [*range(3), *range(4, 101), 123, 1234, 12345, 123456, 1337, *range(2020, 2031)]
+RELATIVE_ERROR = 1e-9  # sqrt(2 / n) and sqrt(2) / sqrt(n) differ in the last bits; both are right
 LONGEST_SKIP = 500  # how many extra normal numbers are looked for
 
 
@@ -33,18 +34,8 @@ LONGEST_SKIP = 500  # how many extra normal numbers are looked for
 class Call:
     """One architecture, what the function should return for it and what it did.
 
-    Attributes
-    ----------
-    layers_dims : list of int
-        The number of units of each layer, the input first.
-    expected : dict of str to ndarray
-        `W1, b1, ..., WL, bL`.
-    found, found_again : object
-        What a first and a second call returned.
-    argument : object
-        The list that the first call was given, after the call.
-    error : BaseException or None
-        What the function raised instead.
+    `found` and `found_again` came back from a first and a second call, `argument` is the list of
+    the first one after the call, and `error` is what was raised instead.
     """
 
     layers_dims: list[int]
@@ -76,14 +67,7 @@ class Call:
 def diagnose(exercise: str, calls: list[Call], function: Callable) -> Diagnosis | None:
     """Say what is wrong first, if anything is.
 
-    Parameters
-    ----------
-    exercise : {"zeros", "random", "he"}
-        Which exercise it is.
-    calls : list of Call
-        What came back for each architecture.
-    function : callable
-        The function; it is called once more if the distribution of its numbers must be seen.
+    The function is called once more if the distribution of its numbers must be seen.
     """
     source = source_of(function, f"initialize_parameters_{exercise}")
     with np.errstate(all="ignore"):
@@ -94,7 +78,7 @@ def diagnose(exercise: str, calls: list[Call], function: Callable) -> Diagnosis 
                 return wrong
         for call in calls:
             repeats = Repeats(exercise, call.found, call.found_again, source)
-            for code, fields in _applying(causes.REPEATS, repeats):
+            for code, fields in applying("repeats", repeats):
                 return call.about(code, **fields)
         # Biases first: numbers drawn for them also shift the weights that are drawn after them.
         for letter in "bW":
@@ -109,32 +93,46 @@ def diagnose(exercise: str, calls: list[Call], function: Callable) -> Diagnosis 
     return None
 
 
-def _applying(rows: dict, evidence: object) -> Iterator[tuple[str, dict]]:
-    """Code and fields of the rows that apply."""
-    for code, (applies, *_) in rows.items():
-        found = applies(evidence)
-        if isinstance(found, dict) or found:
-            yield code, dict(found) if isinstance(found, dict) else {}
-
-
-def _only(rows: dict, others: dict, evidence: object) -> tuple[str, dict]:
-    """The only row that applies; the first of the others if none or several do."""
-    found = list(_applying(rows, evidence))
-    return found[0] if len(found) == 1 else next(_applying(others, evidence))
+def close(found: object, expected: object, error: float = RELATIVE_ERROR) -> bool:
+    """Whether numbers agree."""
+    return bool(np.allclose(found, expected, rtol=error, atol=0))
 
 
 # ------------------------------------------------------------------------------------- exceptions
 
 
 @dataclass
-class Failure:
-    """An exception that the student's function raised: its type and message, and the line."""
+class Failure(Evidence):
+    """An exception that the student's function raised; `line` has its number, or 0, in front."""
 
     type: str
     error: str
-    line: int
-    text: str
+    line: str
     source: Source
+
+    @property
+    def similar_name(self) -> dict:
+        """A name without a value that is similar to one of the function, or to one of Python."""
+        name = (re.search(r"^NameError: name '(\w+)' is not", self.error) or [""] * 2)[1]
+        own = ["layers_dims", "parameters", *self.source.names]
+        near = similar(name, own) or similar(name, dir(builtins))
+        return {"name": name, "near": near} if near else {}
+
+    @property
+    def similar_attribute(self) -> dict:
+        """A name that NumPy does not have, and a similar one that it has."""
+        found = re.search(r"module 'numpy(\.random)?' has no attribute '(\w+)'", self.error)
+        if not found:
+            return {}
+        module = np.random if found[1] else np
+        near = similar(found[2], [name for name in NAMES_IN_NUMPY if hasattr(module, name)])
+        return {"owner": f"np{found[1] or ''}", "name": found[2], "near": near} if near else {}
+
+
+NAMES_IN_NUMPY = (
+    "zeros ones full empty random randn rand normal uniform standard_normal seed sqrt array square "
+    "power multiply divide arange float64"
+).split()
 
 
 def explain_error(call: Call, source: Source) -> Diagnosis:
@@ -156,8 +154,8 @@ def explain_error(call: Call, source: Source) -> Diagnosis:
         frames = [(f.lineno, f.line or "") for f in own if f.filename == own[0].filename]
     line, text = frames[-1] if frames else (0, "")
     message = shorten(getattr(error, "message", error), 200)
-    failure = Failure(name, message, line, text, source)
-    code, fields = next(_applying(causes.ERRORS, failure))
+    failure = Failure(name, f"{name}: {message}", f"{line}: {text}", source)
+    code, fields = next(applying("errors", failure))
     fields |= {"type": name, "error": message, "line": line, "text": shorten(text, 120)}
     if code not in ("changed-parameters", "endless-loop"):
         fields["place"] = ("line" if text else "number") if line else "function"
@@ -166,37 +164,59 @@ def explain_error(call: Call, source: Source) -> Diagnosis:
 
 # ------------------------------------------------------------------------- dictionary, keys, shapes
 
+# Sizes in the table, for layers_dims and the number of a layer.
+SIZES: dict[str, Callable[[list[int], int], int]] = {
+    "n": lambda dims, l: dims[l],
+    "p": lambda dims, l: dims[l - 1],
+    "pp": lambda dims, l: dims[l - 2],
+    "n1": lambda dims, l: dims[1],
+    "p1": lambda dims, l: dims[0],
+    "10p": lambda dims, l: 10 * dims[l - 1],
+    "n-1": lambda dims, l: dims[l] - 1,
+    "1": lambda dims, l: 1,
+}
+
 
 @dataclass
-class Structure:
-    """Keys and shapes of all calls; `call` is the one to describe."""
+class Structure(Evidence):
+    """Keys and shapes of all calls; `call` is the one to describe, `key` one of its arrays."""
 
     call: Call
     calls: list[Call]
     source: Source
+    value: str
     key: str = ""
 
-    @property
-    def nothing_stored(self) -> bool:
-        """Whether all dictionaries that came back are empty."""
-        return all(call.keys == set() for call in self.calls)
-
-    def has_keys(self, pattern: Callable[[int], set[str]]) -> bool:
-        """Whether each call returned the keys that a pattern gives for its number of layers.
+    def keys(self, pattern: str) -> bool:
+        """Whether each call returned certain keys, such as those of layers "1 L-1 Wb".
 
         Seen for one depth, or for two layers only, many mistakes leave the same keys.
         """
         depths = {call.depth for call in self.calls}
         tells = len(depths) > 1 and max(depths) > 2
-        return tells and all(call.keys == pattern(call.depth) for call in self.calls)
-
-    def has_shapes(self, letter: str, pattern: Callable[[list[int], int], tuple]) -> bool:
-        """Whether all W, or all b, have the shape that a pattern gives for dims and layer."""
-        return self.key[:1] in ("", letter) and all(
-            call.shape(f"{letter}{l}") == pattern(call.layers_dims, l)
+        return tells and all(
+            call.keys
+            == {
+                f"{letter}{l}"
+                for part in pattern.split(", ")
+                for first, last, letters in [part.split()]
+                for l in range(_number(first, call.depth), _number(last, call.depth) + 1)
+                for letter in letters
+            }
             for call in self.calls
-            for l in range(1, call.depth + 1)
         )
+
+    def shape(self, pattern: str) -> bool:
+        """Whether all W, or all b, have a shape such as "W n p", written with `SIZES`."""
+        for part in pattern.split(", "):
+            letter, *sizes = part.split()
+            if (letter != self.key[0] and part == pattern) or not all(
+                call.shape(f"{letter}{l}") == tuple(SIZES[s](call.layers_dims, l) for s in sizes)
+                for call in self.calls
+                for l in range(1, call.depth + 1)
+            ):
+                return False
+        return True
 
     @property
     def same_key(self) -> bool:
@@ -206,16 +226,17 @@ class Structure:
         return [call.shape("W1") for call in self.calls] == last != first
 
     @property
-    def fixed_depth(self) -> int:
+    def fixed_depth(self) -> dict:
         """The number of layers if it is the same for all depths; too few layers may raise."""
         returned = [call for call in self.calls if call.error is None]
         layers = len(self.call.found) // 2
+        right = {f"{letter}{l}" for letter in "Wb" for l in range(1, layers + 1)}
         fixed = (
             len({call.depth for call in returned}) > 1
-            and all(call.keys == causes.layer_keys(1, layers) for call in returned)
+            and all(call.keys == right for call in returned)
             and all(call.depth < layers for call in self.calls if call.error is not None)
         )
-        return layers if fixed and layers > 1 else 0
+        return {"layers": layers} if fixed and layers > 1 else {}
 
     @property
     def ignores_dims(self) -> bool:
@@ -236,14 +257,20 @@ class Structure:
             and len({call.shape(self.key) for call in having}) == 1
         )
 
-    def fixed_size(self, axis: int) -> int:
+    def fixed_size(self, axis: int) -> dict:
         """The number of rows or columns of all W, or all b, if it is one number and wrong."""
         arrays = [
             (call, f"{self.key[0]}{l}") for call in self.calls for l in range(1, call.depth + 1)
         ]
         sizes = {(call.shape(key) or ())[axis : axis + 1] for call, key in arrays}
         right = {call.expected[key].shape[axis] for call, key in arrays}
-        return (*sizes.pop(), 0)[0] if len(sizes) == 1 < len(right) else 0
+        (size,) = (*sizes.pop(), 0)[:1] if len(sizes) == 1 < len(right) else (0,)
+        return {"size": size} if size > 1 else {}
+
+
+def _number(text: str, depth: int) -> int:
+    """The number of a layer that the table writes as 0, 1, 2, L-1, L or L+1."""
+    return depth + int(text[1:] or 0) if text[0] == "L" else int(text)
 
 
 def _have_nothing_in_common(architectures: list[list[int]]) -> bool:
@@ -255,25 +282,33 @@ def _have_nothing_in_common(architectures: list[list[int]]) -> bool:
     return all(len(set(values)) > 1 for values in zip(*features, strict=True))
 
 
+def _only(group: str, others: str, evidence: Structure) -> tuple[str, dict]:
+    """The only row that applies; the first of the others if none or several do."""
+    found = list(applying(group, evidence))
+    return found[0] if len(found) == 1 else next(applying(others, evidence))
+
+
 def _wrong_structure(call: Call, calls: list[Call], source: Source) -> Diagnosis | None:
     """Compare what one call returned with what was expected, up to the shapes."""
-    evidence = Structure(call, calls, source)
-    for code, fields in _applying(causes.RESULT, evidence):
-        return call.about(code, **{"found": type_name(call.found)} | fields)
-    if call.keys != set(call.expected) or any(type(key) is not str for key in call.found):
-        code, fields = _only(causes.KEYS, causes.OTHER_KEYS, evidence)
+    evidence = Structure(call, calls, source, type_name(call.found))
+    for code, fields in applying("result", evidence):
+        return call.about(code, **{"found": evidence.value} | fields)
+    if call.keys != set(call.expected) or not evidence.all_text:
+        code, fields = _only("keys", "other_keys", evidence)
         found = [shorten(repr(key), 20) for key in list(call.found)[:8]] or ["none"]
         fields["keys"] = ", ".join(found + ["..."] * (len(call.found) > 8))
         fields["expected"] = ", ".join(map(repr, call.expected))
         return call.about(code, "keys", **fields)
     for key in call.expected:
-        value = call.found[key]
-        for code, fields in _applying(causes.TYPES, value):
-            return call.about(code, **{"key": key, "found": type_name(value)} | fields)
+        name = evidence.value = type_name(call.found[key])
+        if type(call.found[key]) is tuple:
+            evidence.value += f" of {len(call.found[key])}"
+        for code, fields in applying("types", evidence):
+            return call.about(code, **{"key": key, "found": name} | fields)
     for key, right in call.expected.items():
         evidence.key, shape = key, call.shape(key)
         if shape != right.shape:
-            code, fields = _only(causes.SHAPES, causes.OTHER_SHAPES, evidence)
+            code, fields = _only("shapes", "other_shapes", evidence)
             fields |= {"key": key, "letter": key[0], "shape": str(shape)}
             return call.about(code, "shape", expected=str(right.shape), **fields)
     return None
@@ -283,23 +318,13 @@ def _wrong_structure(call: Call, calls: list[Call], source: Source) -> Diagnosis
 
 
 @dataclass
-class Repeats:
+class Repeats(Evidence):
     """Whether the values of one call are finite, and the same in a second call."""
 
     exercise: str
     found: dict[str, np.ndarray]
     found_again: object
     source: Source
-
-    @property
-    def unseeded(self) -> bool:
-        """Whether the weights, and nothing else, are drawn anew in each call."""
-        return self.exercise != "zeros" and self.differing == {"W"}
-
-    @property
-    def not_finite(self) -> str:
-        """The first array with values that are not finite."""
-        return next((key for key, a in self.found.items() if not np.isfinite(a).all()), "")
 
     @property
     def differing(self) -> set[str]:
@@ -312,20 +337,20 @@ class Repeats:
 
 def _wrong_values(weights: "Weights", calls: list[Call], call: Call, key: str) -> Diagnosis:
     """Describe the first array whose values are wrong, and all others with it."""
-    rows = causes.BIASES if key[0] == "b" else causes.WEIGHTS
-    code, fields = next(_applying(rows, weights), ("values-differ", {}))
-    if code in causes.FACTORS_WITHOUT_CAUSE and weights.outside_name:
+    group = "biases" if key[0] == "b" else "weights"
+    code, fields = next(applying(group, weights), ("values-differ", {}))
+    if code in FACTORS_WITHOUT_CAUSE and weights.outside_name:
         code, fields = "outside-name", {"name": weights.outside_name}
     layer, shown = fields.pop("layer", None), "entry"
     if layer:  # what is shown is what is meant
         call, key = calls[layer.network], layer.key
-    if code in causes.FACTORS_OF_LAYERS:
+    if code in ("scale-of-network", "scale-varies"):
         shown = "factors"
         pairs = zip(weights.layers, weights.ratios, strict=True)
         ratios = [f"{ratio:.6g} in {l.key}" for l, ratio in pairs if l.network == layer.network]
         fields["factors"] = ", ".join(ratios)
     found, expected = call.found[key], call.expected[key]
-    row, column = np.argwhere(~np.isclose(found, expected, rtol=causes.RELATIVE_ERROR, atol=0))[0]
+    row, column = np.argwhere(~np.isclose(found, expected, rtol=RELATIVE_ERROR, atol=0))[0]
     fields = {"row": int(row), "column": int(column), "key": key} | fields
     fields |= {"entry": float(found[row, column]), "expected": float(expected[row, column])}
     return call.about(code, shown, **fields)
@@ -385,7 +410,7 @@ def normal_numbers(seed: int, count: int) -> np.ndarray:
     return np.random.RandomState(seed).randn(count)
 
 
-class Weights:
+class Weights(Evidence):
     """The weights of all calls, some of which are wrong."""
 
     def __init__(
@@ -410,12 +435,6 @@ class Weights:
         inputs = [float(network[0].n_prev) for network in self.networks for _ in network]
         self.inputs = np.repeat(inputs, sizes)
 
-    @property
-    def wrong_are_constant(self) -> "Layer | None":
-        """The first wrong layer, if in each wrong one all numbers are the same."""
-        several = [layer for layer in self.wrong if layer.found.size > 1]
-        return several[0] if several and not any(np.ptp(l.found) for l in several) else None
-
     def follow(self, numbers: np.ndarray) -> bool:
         """Whether each W is these numbers, one for each weight, times one factor."""
         pieces = np.split(numbers, np.cumsum([layer.found.size for layer in self.layers])[:-1])
@@ -429,24 +448,12 @@ class Weights:
             )
         )
 
-    @property
-    def factor_added(self) -> bool:
-        """Whether the factor was added to the numbers that were drawn."""
-        factors = self.expected / self.draw
-        return np.allclose(self.found - self.draw, factors, rtol=1e-7, atol=1e-9)
-
     # Factors
 
     @cached_property
     def ratios(self) -> list[float | None]:
         """For each layer: found divided by expected, if it is the same for all its numbers."""
         return [layer.ratio(layer.expected) for layer in self.layers]
-
-    @property
-    def common_ratio(self) -> float | None:
-        """Found divided by expected, if it is the same everywhere."""
-        same = None not in self.ratios and close(self.ratios, self.ratios[0])
-        return self.ratios[0] if same else None
 
     @cached_property
     def sizes_tell(self) -> bool:
@@ -469,7 +476,7 @@ class Weights:
         return np.log(np.column_stack([np.full(self.n_this.shape, np.e), self.n_prev, self.n_this]))
 
     @cached_property
-    def law(self) -> tuple[float, float, float] | None:
+    def power_law(self) -> tuple[float, float, float] | None:
         """The (c, p, q) with factor = c * n_prev**p * n_this**q; p and q are multiples of 1/4."""
         factors = self.found / self.draw
         if not self.sizes_tell or (factors <= 0).any():
@@ -479,9 +486,11 @@ class Weights:
         c = float(factors[0] / (self.n_prev[0] ** p * self.n_this[0] ** q))
         return (c, p, q) if self.is_factor(c * self.n_prev**p * self.n_this**q) else None
 
-    def is_law(self, c: float, p: float = 0, q: float = 0) -> bool:
-        """Whether this is the law."""
-        return self.law is not None and close(self.law, (c, p, q))
+    def law(self, named: list) -> bool:
+        """Whether the table names this law: an exercise or "", c, p and q."""
+        exercise, *law = named
+        right = self.power_law is not None and exercise in ("", self.exercise)
+        return right and close(self.power_law, law)
 
     def is_factor(self, factors: np.ndarray) -> bool:
         """Whether these factors were used, and no other formula gives the same ones."""
@@ -490,20 +499,13 @@ class Weights:
     @property
     def formula(self) -> str:
         """The law as one reads it."""
-        c, *powers = self.law
+        c, *powers = self.power_law
         text = f"{c:.4g}"
         for name, power in zip(("n_prev", "n_this"), powers, strict=True):
             if power:
                 size = {0.5: f"sqrt({name})", 1: name}.get(abs(power), f"{name} ** {abs(power):g}")
                 text += f" {'*' if power > 0 else '/'} {size}"
         return text.removeprefix("1 * ")
-
-    @property
-    def over_both_sizes(self) -> float:
-        """The c with factor = sqrt(c / (n_prev + n_this)), if there is one."""
-        sizes = self.n_prev + self.n_this
-        c = float((self.found[0] / self.draw[0]) ** 2 * sizes[0])
-        return c if self.is_factor(np.sqrt(c / sizes)) else 0
 
     @property
     def uneven_layer(self) -> "Layer | None":
@@ -563,17 +565,11 @@ class Weights:
         return all(map(fits, self.layers))
 
     @property
-    def is_uniform(self) -> bool:
-        """Whether the numbers are those of `rand`, perhaps around zero."""
-        numbers = np.random.RandomState(SEED).rand(self.found.size)
-        return self.are_multiples_of(numbers) or self.are_multiples_of(numbers - 0.5)
-
-    @property
-    def other_seed(self) -> int | None:
+    def other_seed(self) -> dict:
         """The seed that gives these numbers."""
         count = self.found.size
         fits = (s for s in OTHER_SEEDS if self.are_multiples_of(normal_numbers(s, count)))
-        return next(fits, None)
+        return next(({"seed": seed} for seed in fits), {})
 
     @property
     def starts_again(self) -> bool:
@@ -608,7 +604,7 @@ class Weights:
                 and abs((deviations**4).mean() - 3) < KURTOSIS_LIMIT
             )
             distinct = np.unique(weights).size / weights.size
-            one = {"key": key, "mean": mean, "spread": spread, "ratio": spread / expected}
+            one = {"large": key, "mean": mean, "spread": spread, "times": spread / expected}
             facts.append(one | {"normal": bool(normal), "distinct": distinct})
         return facts
 
@@ -622,4 +618,148 @@ LARGE_WEIGHTS = {  # shape and standard deviation
     "random": {"W1": ((200, 300), 10.0), "W2": ((100, 200), 10.0)},
     "he": {"W1": ((200, 300), 0.0816496580927726), "W2": ((100, 200), 0.1)},
 }
-MEAN_LIMIT, SKEWNESS_LIMIT, KURTOSIS_LIMIT = 0.05, 0.15, 0.3
+MEAN_LIMIT, SPREAD_LIMIT, SKEWNESS_LIMIT, KURTOSIS_LIMIT = 0.05, 0.04, 0.15, 0.3
+FACTORS_WITHOUT_CAUSE = (
+    "scale-missing scale-constant scale-fixed scale-other scale-varies scale-of-network".split()
+)
+
+
+def _sorted_numbers(layers: list[Layer]) -> list[np.ndarray]:
+    """What was found, without its factors, and what is drawn, both in ascending order."""
+    parts = [[layer.unit for layer in layers], [layer.draw for layer in layers]]
+    return [np.sort(np.concatenate(part)) for part in parts]
+
+
+def _first(found: Iterable[dict]) -> dict:
+    return next(iter(found), {})
+
+
+def _key(found: Iterable) -> dict:
+    return _first({"key": shorten(repr(key), 40)} for key in found)
+
+
+# What `when` in the table asks for, beside the attributes of the evidence. A dictionary gives
+# fields for the braces.
+Evidence.facts |= {
+    # An exception
+    "odd_character": lambda e: odd_character(e.error),
+    # The dictionary and its keys
+    "is_dict": lambda e: e.call.keys is not None,
+    "another_returned": lambda e: any(call.keys for call in e.calls),
+    "nothing_stored": lambda e: all(call.keys == set() for call in e.calls),
+    "nested": lambda e: _key(key for key, value in e.call.found.items() if type(value) is dict),
+    "listed": lambda e: _first(
+        {"key": shorten(repr(key), 40), "found": type(value).__name__}
+        for key, value in e.call.found.items()
+        if type(value) in (list, tuple) and not set(e.call.expected) & e.call.keys
+    ),
+    "all_text": lambda e: all(type(key) is str for key in e.call.found),
+    "odd_key": lambda e: _first(
+        _key([key]) | odd_character(key)
+        for key in e.call.found
+        if type(key) is str and odd_character(key)
+    ),
+    "same_letters": lambda e: (
+        {key.lower() for key in e.call.found} == {key.lower() for key in e.call.expected}
+    ),
+    "same_signs": lambda e: any(
+        {re.sub(r"\W|_", "", key[n:] + key[:n]) for key in e.call.found} == set(e.call.expected)
+        for n in (0, -1)
+    ),
+    "not_filled": lambda e: _key(key for key in e.call.found if re.search("[{%]", key)),
+    "with_point": lambda e: {k.removesuffix(".0") for k in e.call.found} == set(e.call.expected),
+    "no_digits": lambda e: not any(char.isdigit() for key in e.call.found for char in key),
+    "changes_list": lambda e: e.call.argument != e.call.layers_dims,
+    "more": lambda e: set(e.call.expected) < e.call.keys,
+    "fewer": lambda e: e.call.keys < set(e.call.expected),
+    # Shapes
+    "fixed_rows": lambda e: e.fixed_size(0),
+    "fixed_columns": lambda e: e.key[0] == "W" and e.fixed_size(1),
+    "is_weight": lambda e: e.key[0] == "W",
+    # Repeated calls
+    "not_finite": lambda e: _key(k for k, a in e.found.items() if not np.isfinite(a).all()),
+    "unseeded": lambda e: e.exercise != "zeros" and e.differing == {"W"},
+    "changes": lambda e: (  # in exercise 1 values that are not zero say more
+        e.differing and (e.exercise != "zeros" or not any(map(np.any, e.found.values())))
+    ),
+    # Values
+    "constant_bias": lambda e: (
+        any(b.size > 1 for b in e.biases)
+        and all((b == e.biases[0][0]).all() for b in e.biases)
+        and {"value": float(e.biases[0][0, 0])}
+    ),
+    "exercise_1": lambda e: e.exercise == "zeros",
+    "all_zero": lambda e: not e.found.any(),
+    "all_constant": lambda e: (
+        e.found.size > len(e.layers) and not any(np.ptp(layer.found) for layer in e.layers)
+    ),
+    # A few numbers can be explained in many ways, and a single one is a multiple of any other.
+    "too_few": lambda e: (
+        sum(l.found.size for l in e.wrong) < 3 or max(l.found.size for l in e.wrong) == 1
+    ),
+    "absolute": lambda e: e.follow(abs(e.draw)),
+    "cut_off": lambda e: any(
+        e.follow(cut(e.draw)) or close(e.found, cut(e.expected))
+        for cut in (np.trunc, np.floor, np.ceil, np.rint)
+    ),
+    "rounded": lambda e: any(
+        e.follow(e.draw.round(digits)) or close(e.found, e.expected.round(digits))
+        for digits in range(1, 9)
+    ),
+    "squared": lambda e: e.follow(e.draw**2),
+    "inverted": lambda e: e.follow(1 / e.draw),
+    "wrong_are_constant": lambda e: (
+        not any(np.ptp(layer.found) for layer in e.wrong)
+        and _first(
+            {"layer": layer, "value": float(layer.found[0])}
+            for layer in e.wrong
+            if layer.found.size > 1
+        )
+    ),
+    "imprecise": lambda e: close(e.found, e.expected, 1e-3),
+    "common_ratio": lambda e: (
+        None not in e.ratios and close(e.ratios, e.ratios[0]) and {"ratio": e.ratios[0]}
+    ),
+    "fixed_factor": lambda e: (
+        e.power_law and not any(e.power_law[1:]) and {"factor": e.power_law[0]}
+    ),
+    "other_law": lambda e: e.power_law and {"formula": e.formula},
+    "both_sizes": lambda e: _first(
+        {"over": float(over)}
+        for over in [(e.found[0] / e.draw[0]) ** 2 * (e.n_prev + e.n_this)[0]]
+        if e.is_factor(np.sqrt(over / (e.n_prev + e.n_this)))
+    ),
+    "one_more": lambda e: e.is_factor(np.sqrt(2 / (e.n_prev + 1))),
+    "of_inputs": lambda e: e.is_factor(np.sqrt(2 / e.inputs)),
+    "of_network": lambda e: None not in e.ratios and not e.uneven_layer and {"layer": e.wrong[0]},
+    "of_layer": lambda e: None not in e.ratios and {"layer": e.uneven_layer},
+    "factor_added": lambda e: np.allclose(
+        e.found - e.draw, e.expected / e.draw, rtol=1e-7, atol=1e-9
+    ),
+    "shifted": lambda e: (
+        np.ptp(e.found - e.expected) < RELATIVE_ERROR * abs(e.found - e.expected).max()
+        and {"shift": float((e.found - e.expected)[0])}
+    ),
+    "lines": lambda e: all(layer.is_line for layer in e.layers),
+    "transposed": lambda e: all(
+        close(l.unit.reshape(l.n_this, l.n_prev).T.ravel(), l.draw) for l in e.layers
+    ),
+    "rearranged": lambda e: all(close(*_sorted_numbers([layer])) for layer in e.layers),
+    "in_other_order": lambda e: all(close(*_sorted_numbers(one)) for one in e.networks),
+    "skipped": lambda e: (
+        all(map(e.skips, e.networks))
+        or any(e.skips_uniform(before, after) for before in range(4) for after in range(4))
+    ),
+    "partly_right": lambda e: _first(
+        {"layer": l} for l in e.wrong if np.isclose(l.found, l.expected, 1e-9, 0).any()
+    ),
+    "uniform": lambda e: any(
+        e.are_multiples_of(np.random.RandomState(SEED).rand(e.found.size) - mean)
+        for mean in (0, 0.5)
+    ),
+    "first_right": lambda e: all(layer.key != "W1" for layer in e.wrong),
+    "repeated": lambda e: _first(one for one in e.large if one["distinct"] < 0.9),
+    "not_normal": lambda e: _first(one for one in e.large if not one["normal"]),
+    "right_spread": lambda e: e.large and all(abs(o["times"] - 1) < SPREAD_LIMIT for o in e.large),
+    "spreads": lambda e: {one["large"]: one["times"] for one in e.large},
+}

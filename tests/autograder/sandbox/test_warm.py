@@ -1,9 +1,10 @@
-"""A fork is as good a sandbox as one that bubblewrap has made.
+"""A fork of a template is as good a sandbox as one that bubblewrap has made.
 
-What student code meets in its namespaces is tested in `test_process.py`, for both kinds. Here are
-the attacks on the fork server, and on who comes before and after.
+What student code meets behind the inner wall is tested in `test_process.py`, which meets both
+kinds. Here are the attacks on the wall itself: on the template, and on who comes before and after.
 """
 
+import marshal
 import os
 import re
 import select
@@ -14,12 +15,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from autograder.assignment import Assignment
 from autograder.limits import Limits
-from autograder.sandbox import bubblewrap, fork_server
+from autograder.sandbox import bubblewrap, warm
 from autograder.sandbox.process import ProcessDied, StudentProcess
-from autograder.sandbox.sandbox import SandboxLost
+from autograder.sandbox.warm import SandboxLost
 from tests.autograder.sandbox.test_process import (
     INSIDE,
     SECONDS,
@@ -31,20 +34,22 @@ from tests.autograder.sandbox.test_process import (
 )
 from tests.support import courses
 
+pytestmark = pytest.mark.skipif(warm.in_the_way() != "", reason=warm.in_the_way())
+
 
 @pytest.fixture
-def servers(monkeypatch):
-    """No fork server yet; none is left."""
-    fresh = fork_server.ForkServers()
-    monkeypatch.setattr(fork_server, "fork_servers", fresh)
+def templates(monkeypatch):
+    """No template yet; none is left."""
+    fresh = warm._Templates()
+    monkeypatch.setattr(warm, "templates", fresh)
     yield fresh
-    fresh._kept.clear()
+    fresh.close()
 
 
 @pytest.fixture
 def victim():
     with StudentProcess({}, SMALL) as process:
-        assert isinstance(process._sandbox, fork_server.Fork)
+        assert isinstance(process._process, warm.Fork)
         yield process
 
 
@@ -54,7 +59,7 @@ def shown(process, source):
     return text_of(result)
 
 
-# The namespaces
+# The wall
 
 UNCOVER = """
 import ctypes
@@ -71,7 +76,7 @@ print(os.listdir("/tmp"), [name for name in os.listdir("/proc") if name.isdecima
 """
 
 
-def test_what_lies_below_cannot_be_uncovered_even_without_the_filter(servers, monkeypatch):
+def test_what_lies_below_cannot_be_uncovered_even_without_the_filter(templates, monkeypatch):
     allow_all = struct.pack("=HBBI", 6, 0, 0, 0x7FFF0000)
     monkeypatch.setattr(bubblewrap.seccomp, "program", lambda **_: allow_all)
     with StudentProcess({}, SMALL) as process:
@@ -109,7 +114,7 @@ print(error_of(os.readlink, "/proc/1/root"), open("/proc/self/cgroup").read().co
         assert printed(after, "print(2)") == "2\n"
 
 
-def test_nothing_of_the_fork_server_is_left_open_or_shared(victim):
+def test_nothing_of_the_template_is_left_open_or_shared(victim):
     source = """
 import gc, stat
 kinds = {}
@@ -122,12 +127,12 @@ for number in range(256):
 print(sorted(kinds.values()))
 print(sum(type(thing) is socket.socket for thing in gc.get_objects()))
 print([line for line in open("/proc/self/maps") if line.split()[1][1::2] == "ws"])
-print(os.listdir("/dev/shm"), sorted(os.listdir("/tmp")))
+print(os.listdir("/dev/shm"), os.listdir("/dev/pts"), sorted(os.listdir("/tmp")))
 """
     descriptors, sockets, shared, folders = shown(victim, source).splitlines()
     assert descriptors == str(["device"] + ["file"] * 4 + ["socket"])
     assert (sockets, shared) == ("1", "[]")
-    assert folders == "[] ['home', 'work']"
+    assert folders == "[] ['ptmx'] ['home', 'work']"
 
 
 LEAVE = """
@@ -185,8 +190,8 @@ def test_each_submission_has_random_numbers_of_its_own():
     assert all(one != other for one, other in zip(*rows, strict=True))
 
 
-def test_the_hash_seed_is_renewed_from_time_to_time(servers, monkeypatch):
-    monkeypatch.setattr(fork_server, "_FORKS", 1)
+def test_the_hash_seed_is_renewed_from_time_to_time(templates, monkeypatch):
+    monkeypatch.setattr(warm, "_FORKS", 1)
     seeds = []
     for _ in range(2):
         with StudentProcess({}, SMALL) as process:
@@ -216,7 +221,7 @@ import own
 """
 
 
-def test_autoreload_sees_what_changes_after_the_fork(servers):
+def test_autoreload_sees_what_changes_after_the_fork(templates):
     modules = ["IPython.extensions.autoreload"]
     with StudentProcess({}, SMALL, modules=modules) as process:
         printed(process, "%reload_ext autoreload\n%autoreload 2\n" + REWRITE)
@@ -224,39 +229,41 @@ def test_autoreload_sees_what_changes_after_the_fork(servers):
         assert printed(process, "print(own.value)") == "2\n"
 
 
-def test_the_files_of_the_assignment_are_compiled_before_the_fork(servers):
-    files = {"lesson/helper.py": b"value = 1"}
-    for change, value in (("0", 1), ("open('lesson/helper.py', 'w').write('value = 3')", 3)):
-        with StudentProcess(files, SMALL, common=files) as process:
-            asked = f"{change}; from lesson import helper; print(helper.value, helper.__cached__)"
-            shown = printed(process, f"import os\n{asked}\nprint(os.listdir('lesson'))")
-            assert shown.startswith(f"{value} /tmp/work/lesson/__pycache__/helper.cpython-")
-            assert "__pycache__" in shown.splitlines()[1]
+def test_what_has_been_compiled_before_is_used_as_long_as_the_source_stays_the_same():
+    notebook = nbformat.writes(nbformat.v4.new_notebook()).encode()
+    files = Assignment(notebook, {"lesson/helper.py": b"value = 1"}).files_with({})
+    (compiled,) = files.keys() - {"lesson/helper.py"}
+    # Other code behind the same head shows which of the two is run.
+    files[compiled] = files[compiled][:16] + marshal.dumps(compile("value = 2", "", "exec"))
+    for change, value in (("0", "2"), ("open('lesson/helper.py', 'w').write('value = 3')", "3")):
+        with StudentProcess(files, SMALL) as process:
+            asked = f"{change}; from lesson import helper; print(helper.value)"
+            assert printed(process, asked) == f"{value}\n"
 
 
 # The end
 
 
-def server_of(process):
-    return process._sandbox._server
+def template_of(process):
+    return process._process._template
 
 
-def test_the_end_of_a_fork_server_is_no_fault_of_a_submission(servers):
+def test_the_end_of_a_template_is_no_fault_of_a_submission(templates):
     with StudentProcess({}, SMALL) as process:
         namespace = printed(process, "import os; print(os.readlink('/proc/self/ns/pid'))").strip()
-        os.kill(server_of(process).sandbox._process.pid, signal.SIGKILL)
+        os.kill(template_of(process)._sandbox._process.pid, signal.SIGKILL)
         with pytest.raises(SandboxLost):
             process.run_cell("import time; time.sleep(60)", SECONDS)
     assert processes_in(namespace) == []
     with StudentProcess({}, SMALL) as process:
-        assert isinstance(process._sandbox, fork_server.Fork)
+        assert isinstance(process._process, warm.Fork)
         assert printed(process, "print(1)") == "1\n"
 
 
-def test_a_fork_server_ends_after_its_last_fork(servers):
+def test_a_template_ends_after_its_last_fork(templates):
     with StudentProcess({}, SMALL) as process:
-        init = os.pidfd_open(server_of(process).sandbox.pid)
-        servers._kept.clear()
+        init = os.pidfd_open(template_of(process)._sandbox.pid)
+        templates.close()
         assert printed(process, "print(1)") == "1\n"
     ended = select.poll()
     ended.register(init, select.POLLIN)
@@ -264,23 +271,22 @@ def test_a_fork_server_ends_after_its_last_fork(servers):
     os.close(init)
 
 
-# Where a fork server cannot be
+# Where a template cannot be
 
 
 @pytest.mark.parametrize("refused", ["unshare", "mount"])
-def test_where_the_kernel_refuses_namespaces_bubblewrap_makes_each_sandbox(
-    servers, monkeypatch, refused
+def test_where_the_kernel_refuses_the_wall_bubblewrap_makes_each_sandbox(
+    templates, monkeypatch, refused
 ):
-    names = bubblewrap.seccomp._FORK_SERVER.replace(refused, "")
-    monkeypatch.setattr(bubblewrap.seccomp, "_FORK_SERVER", names)
-    monkeypatch.setattr(bubblewrap.seccomp, "program", bubblewrap.seccomp.program.__wrapped__)
+    numbers = bubblewrap.seccomp._WALLS
+    monkeypatch.setattr(bubblewrap.seccomp, "_WALLS", [name for name in numbers if name != refused])
     with StudentProcess({}, SMALL) as process:
-        assert isinstance(process._sandbox, bubblewrap.Bubblewrap)
+        assert isinstance(process._process, bubblewrap.Bubblewrap)
         assert shown(process, "print(1)") == "1\n"
-    assert servers.refusal == f"OSError: [Errno 38] {refused}: Function not implemented"
+    assert templates.refusal == f"PermissionError: [Errno 1] {refused}: Operation not permitted"
 
 
-def test_modules_that_start_threads_are_imported_by_each_submission(servers, monkeypatch):
+def test_modules_that_start_threads_are_imported_by_each_submission(templates, monkeypatch):
     source = "import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\n"
     folders = bubblewrap.package_folders()
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
@@ -288,42 +294,24 @@ def test_modules_that_start_threads_are_imported_by_each_submission(servers, mon
         Path(folder, "with_thread.py").write_text(source)
         monkeypatch.setattr(bubblewrap, "package_folders", lambda: [*folders, Path(folder)])
         with StudentProcess({}, SMALL, modules=["numpy", "with_thread"]) as process:
-            assert isinstance(process._sandbox, fork_server.Fork)
-            asked = "import os, sys\nprint('with_thread' in sys.modules)"
-            assert printed(process, asked) == "True\n"
-            assert printed(process, "print(len(os.listdir('/proc/self/task')))") == "2\n"
+            assert isinstance(process._process, warm.Fork)
+            asked = "import sys\nprint('with_thread' in sys.modules)\nimport with_thread"
+            assert printed(process, asked) == "False\n"
 
 
-@pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
-def test_packages_below_a_folder_in_memory_are_seen_in_a_fork(servers, monkeypatch, folder):
-    installed = bubblewrap.package_folders()
-    with tempfile.TemporaryDirectory(dir=folder, prefix="my packäge ") as place:
-        os.chmod(place, 0o755)
-        Path(place, "packages").mkdir()
-        Path(place, "packages", "far_away.py").write_text("value = 7")
-        folders = [*installed, Path(place, "packages")]
-        monkeypatch.setattr(bubblewrap, "package_folders", lambda: folders)
-        source = f"""
-import far_away, os
-print(far_away.value, os.listdir({place!r}), os.access({place!r}, os.W_OK))
-for path in ({place!r}, {place + "/packages"!r}):
-    try:
-        open(path + "/left", "w")
-    except OSError as error:
-        print(type(error).__name__)
-"""
-        with StudentProcess({}, SMALL) as process:
-            assert isinstance(process._sandbox, fork_server.Fork)
-            lines = shown(process, source).splitlines()
-        assert lines[0] == "7 ['packages'] False"
-        assert set(lines[1:]) <= {"OSError", "PermissionError"} and len(lines) == 3
+def test_an_environment_in_the_scratch_space_has_no_template(templates, monkeypatch):
+    folders = [*bubblewrap.package_folders(), Path("/tmp/environment")]
+    monkeypatch.setattr(bubblewrap, "package_folders", lambda: folders)
+    with StudentProcess({}, SMALL) as process:
+        assert isinstance(process._process, bubblewrap.Bubblewrap)
+    assert templates.refusal.startswith("/tmp/environment would lie below")
 
 
 def test_many_forks_leave_no_process_mount_or_descriptor_behind(victim):
     def left():
-        sandbox = server_of(victim).sandbox
+        sandbox = template_of(victim)._sandbox
         mounts = Path(f"/proc/{sandbox.pid}/mountinfo").read_text().count("\n")
-        return mounts, len(os.listdir("/proc/self/fd"))
+        return mounts, len(os.listdir("/proc/self/fd")), template_of(victim).alive
 
     before = left()
     for _ in range(5):
@@ -365,18 +353,14 @@ def as_an_ordinary_user(folder, *command):
     )
 
 
-OTHER_FILES = ("seccomp", "sandbox")
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="all tests run as an ordinary user already")
-def test_a_fork_is_as_good_when_an_ordinary_user_grades():
+def test_the_wall_is_as_good_when_an_ordinary_user_grades():
     tried = subprocess.run(["unshare", "--mount", "setpriv", "--version"], capture_output=True)
     if tried.returncode:
         pytest.skip("root may not make a mount namespace here, or there is no setpriv")
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        files = [__file__, *(Path(__file__).with_name(f"test_{name}.py") for name in OTHER_FILES)]
-        tests = [sys.executable, "-m", "pytest", *files, "-q", "-p", "no:cacheprovider"]
+        tests = [sys.executable, "-m", "pytest", __file__, "-q", "-p", "no:cacheprovider"]
         result = as_an_ordinary_user(Path(folder), *tests)
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"\d\d passed, 1 skipped", result.stdout), result.stdout

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import importlib.util
 import json
-import marshal
 import os
 import sys
 import warnings
@@ -194,13 +192,8 @@ class Assignment:
         return path in self.declared or not any(_are_in_the_way(path, one) for one in self.files)
 
     def files_with(self, handed_in: Mapping[str, bytes]) -> dict[str, bytes]:
-        """What a sandbox shows: our files, and what a student handed in beside the notebook.
-
-        Our Python files come with what Python keeps in ``__pycache__``, so that no sandbox has to
-        compile them.
-        """
-        compiled = [_compiled(*file) for file in self.files.items() if file[0].endswith(".py")]
-        return {**self.files, **handed_in, **dict(filter(None, compiled))}
+        """What a sandbox shows: our files, and what a student handed in beside the notebook."""
+        return {**self.files, **handed_in}
 
     @property
     def config(self) -> Config:
@@ -370,25 +363,6 @@ def distinctive_names(assignment: Assignment) -> dict[str, list[str]]:
     }
     uses = Counter(name for names in found.values() for name in set(names))
     return {answer: [n for n in names if uses[n] == 1] for answer, names in found.items()}
-
-
-@lru_cache(maxsize=256)
-def _compiled(path: str, source: bytes) -> tuple[str, bytes] | None:
-    """Path and content of the file in ``__pycache__`` for one of our files; None if it is wrong.
-
-    Python uses it only if the source beside it has not changed (PEP 552).
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            code = compile(source, path, "exec", dont_inherit=True, optimize=0)
-    except (SyntaxError, ValueError):  # the sandbox will say so
-        return None
-    place = Path(path)
-    checked = (0b11).to_bytes(4, "little")
-    head = importlib.util.MAGIC_NUMBER + checked + importlib.util.source_hash(source)
-    name = f"{place.stem}.{sys.implementation.cache_tag}.pyc"
-    return (place.parent / "__pycache__" / name).as_posix(), head + marshal.dumps(code)
 
 
 def _are_in_the_way(one: str, other: str) -> bool:

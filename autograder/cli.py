@@ -228,13 +228,13 @@ def _courses(options: argparse.Namespace) -> list[Course]:
 
 
 def _require_sandbox(options: argparse.Namespace) -> None:
+    from autograder.sandbox.fork_server import COLD, fork_servers
     from autograder.sandbox.process import check_sandbox
-    from autograder.sandbox.warm import COLD, templates
 
     if not options.scheduler:
         check_sandbox()
-        if templates.refusal:
-            terminal.warn(COLD.format(templates.refusal))
+        if fork_servers.refusal:
+            terminal.warn(COLD.format(fork_servers.refusal))
 
 
 def _new_submissions(

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from autograder.course.folder import CourseError, load_config
 from autograder.limits import MEGABYTE, Limits
-from autograder.sandbox import bubblewrap, cgroup, seccomp
+from autograder.sandbox import bubblewrap, seccomp
+from autograder.sandbox.fork_server import COLD, fork_servers
 from autograder.sandbox.process import SandboxUnavailable, StudentProcess
-from autograder.sandbox.warm import COLD, in_the_way, templates
 
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc")
 _CONTAINER = "in Docker or Podman: the options that docs/containers.md names"
@@ -86,8 +86,7 @@ def _checks(course: Path) -> Iterator[Check]:
         if namespaces:
             yield from _extras(lambda *options: bubblewrap.may(bwrap, *options))
             yield _sandbox()
-            yield _template()
-            yield _counting()
+            yield _fork_server()
     yield _memory()
     yield from _exchange(course)
 
@@ -129,30 +128,12 @@ def _sandbox() -> Check:
     return Check("sandbox", True, "Python and NumPy start in it")
 
 
-def _template() -> Check:
+def _fork_server() -> Check:
     """Whether sandboxes can be forked from one that has Python and packages loaded."""
-    refusal = templates.refusal
-    remedy = f"{_CONTAINER} (unshare and mount within a sandbox)"
-    if in_the_way():
-        folders = " or ".join(bubblewrap.OWN_SPACE)
-        remedy = f"Install Python and its packages elsewhere than in {folders}."
+    refusal = fork_servers.refusal
     return Check(
         *("warm start", not refusal, COLD.format(refusal) if refusal else "allowed"),
-        remedy,
-        needed=False,
-    )
-
-
-def _counting() -> Check:
-    """How the memory of a sandbox is kept within its limit: by the kernel, or by looking at it."""
-    base, reason = cgroup.in_force()
-    how = f"kept by a control group (cgroup v2) in {base}"
-    return Check(
-        "memory of a sandbox",
-        base is not None,
-        how if base else f"looked at five times a second (polling): {reason}",
-        "systemd-run --user --scope -p Delegate=yes python -m autograder grade\n"
-        "in Podman: --cgroupns=private on a system with cgroup v2",
+        f"{_CONTAINER} (unshare and mount within a sandbox)",
         needed=False,
     )
 

@@ -91,7 +91,7 @@ class Soak:
             return self.check() or left_running(before, after) or left
 
     def warm_up(self) -> None:
-        """Grade a few, so that all workers have what they keep: templates, and the reader."""
+        """Grade a few, so that all workers have what they keep: fork servers, and the reader."""
         for number in range(2 * WORKERS):
             student = f"first-{number}"
             self.expected[student] = hand_in(self.course, student, "right", random.Random(number))
@@ -307,17 +307,17 @@ def kill_a_worker(soak: Soak) -> None:
     at_work.kill()
 
 
-def kill_a_template(soak: Soak) -> None:
-    """The template is the oldest process in a sandbox; the others are its forks."""
+def kill_fork_servers(soak: Soak) -> None:
+    """The fork server is the oldest process in a sandbox; the others are its forks."""
     children = soak.processes["worker 1"].children(recursive=True)
-    inside = [one for one in children if "/run/template.py" in one.cmdline()]
+    inside = [one for one in children if "/run/fork_server_program.py" in one.cmdline()]
     oldest = {}
     for one in sorted(inside, key=psutil.Process.create_time):
         oldest.setdefault(one.ppid(), one)
-    for template in oldest.values():
-        if template.parent().name() == "bwrap":
-            template.kill()
-    print(f"Killed {len(oldest)} templates.")
+    for server in oldest.values():
+        if server.parent().name() == "bwrap":
+            server.kill()
+    print(f"Killed {len(oldest)} fork servers.")
 
 
 def kill_the_grader(soak: Soak) -> None:
@@ -372,7 +372,7 @@ def fill_the_disk(soak: Soak) -> None:
 
 FAULTS: dict[str, Callable[[Soak], None]] = {
     "worker": kill_a_worker,
-    "template": kill_a_template,
+    "fork-server": kill_fork_servers,
     "grader": kill_the_grader,
     "disk": fill_the_disk,
     "lock": lock_the_gradebook,

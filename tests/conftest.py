@@ -7,7 +7,7 @@ import pytest
 from autograder.assignment import Assignment
 from autograder.course.folder import Course
 from autograder.grading.run import Graded, grade_submission
-from autograder.sandbox import warm
+from autograder.sandbox import fork_server
 from tests.support import courses
 
 
@@ -22,7 +22,7 @@ def course_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def cold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let bubblewrap make each sandbox, as where the kernel refuses sandboxes within a sandbox."""
-    monkeypatch.setattr(warm.templates, "refusal", "refused by a test")
+    monkeypatch.setattr(fork_server.fork_servers, "refusal", "refused by a test")
 
 
 @pytest.fixture

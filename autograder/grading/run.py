@@ -36,7 +36,7 @@ from autograder.grading.session import DIED, TIME_OUT, Session, error_output
 from autograder.limits import Limits
 from autograder.sandbox.process import StudentProcess
 from autograder.sandbox.protocol import pixels
-from autograder.sandbox.warm import SandboxLost
+from autograder.sandbox.sandbox import SandboxLost
 from autograder.submission.notebook import Unreadable, read_submission
 from autograder.submission.rebuild import rebuild
 from autograder.text import readable

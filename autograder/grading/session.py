@@ -114,6 +114,7 @@ class Session:
             try:
                 with self._clock("start"):
                     self._process = self._start_process(seconds=seconds)
+                    self._process.deadline = self._deadline
             except SandboxUnavailable:
                 self._time_for(0)  # it may have had too little time
                 raise

@@ -9,32 +9,16 @@ What keeps student code away from the grader
     - No privileges: as root, the sandbox's own set-up knows two users, and the student's process
       becomes the second one before any student code runs. Started by an ordinary user, it has that
       user's rights, but sees no file and no process of that user.
-    - Limits that the kernel keeps for each process, and one on their number; a wall clock; and a
-      look at the memory of all processes and of the scratch space, five times a second while the
-      grader waits for an answer.
+    - A list of the system calls that it may use (``seccomp.py``).
+    - Limits that the kernel keeps for each process, and one on their number. Five times a second
+      while the grader waits for an answer, it looks at processor time and memory (``sandbox.py``).
     - All that arrives is limited in size before it is read, and checked by ``protocol.py``.
 
-What this does not cover
-    - Bugs of the kernel or of bubblewrap. The filter in ``seccomp.py`` makes the part of the kernel
-      that student code can reach smaller.
-    - Where there is no control group (``cgroup.py``), memory taken in the fifth of a second between
-      two looks. One process cannot pass the limit at all; several together can, for that long.
-      Pipes and locks are not counted there; their number is that of file descriptors.
-    - As root in a container without a second user, only that look keeps the limit on processes.
-    - That the machine's load, and the files and paths of the Python environment, can be seen.
-    - Where the grader is an ordinary user and the kernel lets the processes of a user read each
-      other's memory, student code can take over bubblewrap's first process. That lives in the same
-      sandbox; but it is the one that ends all others if the grader itself is killed by -9. Then
-      only the limit on CPU time is left.
-
-Why not a Jupyter kernel: its five ZeroMQ channels and their socket files would have to be shared
-with the sandbox, the size of a message is known only when it is in memory, and it starts more
-slowly. Why not a container engine: it needs a service, an image, and somebody who sets them up.
+docs/design.md says what this does not cover, and how much memory a sandbox can take at most.
 """
 
 import contextlib
 import dataclasses
-import functools
 import json
 import math
 import shutil
@@ -49,12 +33,14 @@ from typing import Any, NamedTuple, NoReturn, Self
 import numpy as np
 
 from autograder.limits import MEGABYTE, Limits
-from autograder.sandbox import bubblewrap, cgroup, program, protocol, warm
+from autograder.sandbox import bubblewrap, fork_server, program, protocol
+from autograder.sandbox.sandbox import SCRATCH, CannotStart, SandboxLost, free_memory
 from autograder.text import UserError
 
-_PROGRAM = Path(__file__).with_name("program.py")
 START_SECONDS = 60
-_THREADS_OF_BUBBLEWRAP = 1  # the first process of a sandbox is its own
+WALL_FACTOR = 4
+"""How much longer than its processor time a cell or a call may take."""
+_THREADS_OF_FIRST = 1  # the first process of a sandbox is ours
 _ENDING_SECONDS = 2  # for a process to end that has closed its side of the socket
 _LOOK_SECONDS = 0.2  # between two looks at the memory of a sandbox
 _HOW_TO_INSTALL = """\
@@ -67,31 +53,6 @@ bubblewrap is installed, but it cannot make a sandbox here. What to do:
   - Debian: sudo sysctl kernel.unprivileged_userns_clone=1
   - in a container (Docker, Podman): see docs/containers.md
   - `python -m autograder doctor` says what is missing"""
-
-_FIND_FONTS = """
-import os, pathlib
-
-def font_files():
-    try:
-        import matplotlib.font_manager
-    except ImportError:
-        return {}
-    folder = pathlib.Path(os.environ["MPLCONFIGDIR"])
-    return {path.name: path.read_text() for path in folder.glob("fontlist-*.json")}
-"""
-
-_FIND_MODULES = """
-import os, sys
-
-def installed_modules():
-    specs = [(name, getattr(module, "__spec__", None)) for name, module in sys.modules.items()]
-    return [
-        name
-        for name, spec in specs
-        if spec is not None and spec.name == name and spec.has_location
-        and not (spec.origin or "").startswith(os.getcwd())
-    ]
-"""
 
 
 class SandboxUnavailable(UserError):
@@ -109,14 +70,8 @@ class TimedOut(ProcessDied):
 class StudentError(Exception):
     """Student code raised an error.
 
-    Attributes
-    ----------
-    type_name, message : str
-        The error's type and text.
-    frames : list of (int, str)
-        Line number and source line of the student's code, innermost last.
-    undefined : str
-        The name that a NameError is about; empty for any other error.
+    `frames` are line numbers and lines of it, innermost last; `undefined` is the name that a
+    NameError is about.
     """
 
     def __init__(
@@ -148,20 +103,26 @@ class StudentProcess:
     hidden : sequence of Path
         Folders that must not be seen even if they lie inside the Python environment.
     modules : sequence of str
-        What the process is likely to import; it may find it loaded.
+        What the process imports at its start, or finds loaded.
     common : mapping of str to bytes
         Those of the `files` that other submissions have as well; the process may have them already.
-    alone : bool
-        There will be no other of its kind: without a template, and to look for fonts itself.
     seconds : float
         Time for the start.
+
+    Attributes
+    ----------
+    printed : str
+        What the last call has printed.
+    deadline : float
+        Time (of ``time.monotonic``) at which it is ended, whatever it does.
 
     Raises
     ------
     SandboxUnavailable
         If the process does not start.
     SandboxLost
-        By every method, if something outside has ended the process: see ``warm.py``.
+        By every method, if something outside has ended the process, or if the machine runs out of
+        memory and no process uses more than this one.
     """
 
     def __init__(
@@ -171,38 +132,37 @@ class StudentProcess:
         hidden: Sequence[Path] = (),
         modules: Sequence[str] = (),
         common: Mapping[str, bytes] = MappingProxyType({}),
-        alone: bool = False,
         seconds: float = START_SECONDS,
     ) -> None:
-        fonts = {} if alone else _known_fonts()
         self.limits = limits
-        self.printed = ""  # by the last call
+        self.printed = ""
+        self.deadline = math.inf
         self._requests = 0
         self._next_look = math.inf  # until then the scratch space need not exist
         self._resources = contextlib.ExitStack()
-        self._group: cgroup.Group | None = None
+        deadline = time.monotonic() + seconds
+        _wait_for_memory(deadline)
         try:
             self._channel, far_end = socket.socketpair()
             self._resources.callback(self._channel.close)
             with far_end:
-                sizes = (far_end.fileno(), limits.scratch_bytes)
-                kind = warm.Kind.of(modules, hidden, common, fonts)
-                fork = None if alone else warm.templates.fork(*sizes, kind)
-                self._process = fork or bubblewrap.Bubblewrap(_PROGRAM, *sizes, hidden)
-                if fork:  # it has these already
-                    files = {k: v for k, v in files.items() if common.get(k) != v}
-                    fonts = {}
-            self._resources.callback(self._leave_group)
-            self._resources.callback(self._process.kill)
+                end, size = far_end.fileno(), limits.scratch_bytes
+                profile = fork_server.Profile(tuple(modules), tuple(hidden), tuple(common.items()))
+                fork = fork_server.fork_servers.fork(end, size, profile)
+                program_file = [fork_server.PROGRAM]
+                self._sandbox = fork or bubblewrap.Bubblewrap(program_file, end, size, hidden)
+            self._resources.callback(self._sandbox.kill)
+            self._sandbox.pin()
+            if isinstance(self._sandbox, fork_server.Fork):  # which has these already
+                files = {name: data for name, data in files.items() if common.get(name) != data}
             settings = {
                 "files": program.as_base64(files),
-                "matplotlib_cache": program.as_base64(fonts),
+                "modules": modules,
                 "limits": dataclasses.asdict(limits),
                 "packages": [str(folder) for folder in bubblewrap.package_folders()],
-                "scratch": bubblewrap.SCRATCH,
-                "user": self._process.user,
+                "scratch": SCRATCH,
+                "user": self._sandbox.user,
             }
-            deadline = time.monotonic() + seconds
             self._send(settings, deadline)
             answer = self._receive(deadline)
             if "failed" in answer:
@@ -210,38 +170,24 @@ class StudentProcess:
                     f"Python does not start in the sandbox: {answer['failed']}\n"
                     "All users must be able to read it and its packages (chmod -R o+rX)."
                 )
-            self._join_group()
-            self._next_look = 0.0
-        except bubblewrap.CannotStart as error:
+        except CannotStart as error:
             self.close()
             raise SandboxUnavailable(_what_to_do(str(error))) from error
         except (ProcessDied, TimeoutError) as error:
             self.close()
-            raise SandboxUnavailable(_what_to_do(self._process.said or str(error))) from error
+            raise SandboxUnavailable(_what_to_do(self._sandbox.stderr or str(error))) from error
         except BaseException:
             self.close()
             raise
-
-    def _join_group(self) -> None:
-        """Let the kernel count what the sandbox uses, where it does so for groups of processes."""
-        base, _ = cgroup.in_force()
-        if base is not None:
-            with contextlib.suppress(OSError):  # then looking has to do
-                processes = list(bubblewrap.descent(self._process.pid))
-                self._group = cgroup.Group(base, self.limits, processes)
-
-    def _leave_group(self) -> None:
-        if self._group:
-            self._group.remove()
+        self._next_look = 0.0
 
     def run_cell(self, source: str, seconds: float) -> CellResult:
-        """Run a cell as a notebook does.
+        """Run a cell as a notebook does, for some seconds of processor time at most.
 
         Raises
         ------
         ProcessDied
-            If the cell took longer than `seconds`, passed a limit or ended the process. The object
-            is closed then.
+            If it took longer, passed a limit or ended the process. The object is closed then.
         """
         answer = self._ask(seconds, do="run", source=source)
         with self._checked():
@@ -258,15 +204,9 @@ class StudentProcess:
         seconds: float,
         keywords: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Call a function of the student with plain data: what `protocol.decode` returns.
+        """Call a function of the student with plain data; return plain data, see `protocol`.
 
-        What the function changes in a list, dictionary or array is changed here, too. What it
-        prints is kept in `printed`.
-
-        Returns
-        -------
-        value
-            Plain data, see `protocol.decode`.
+        What the function changes in a list, dictionary or array is changed here, too.
 
         Raises
         ------
@@ -277,15 +217,13 @@ class StudentProcess:
         ProcessDied
             As in `run_cell`.
         """
+        keywords = keywords or {}
         answer = self._ask(
             seconds,
             do="call",
             function=function_name,
-            arguments=[protocol.encode(argument, self.limits) for argument in arguments],
-            keywords={
-                name: protocol.encode(argument, self.limits)
-                for name, argument in (keywords or {}).items()
-            },
+            arguments=[protocol.encode(value, self.limits) for value in arguments],
+            keywords={name: protocol.encode(keywords[name], self.limits) for name in keywords},
         )
         with self._checked():
             if "error" in answer:
@@ -297,14 +235,7 @@ class StudentProcess:
             shown = protocol.decode_outputs(answer.get("outputs"), self.limits)
         self.printed = "".join(one["text"] for one in shown if one.get("name") == "stdout")
         for argument, new in zip(arguments, changed, strict=True):
-            if type(argument) is list:
-                # A placeholder where a list was: it became too large, or contains itself.
-                argument[:] = new if type(new) is list else [new]
-            elif type(argument) is dict and type(new) is dict:
-                argument.clear()
-                argument.update(new)
-            elif type(argument) is np.ndarray and _alike(argument, new):
-                argument[...] = new
+            _mirror(argument, new)
         return value
 
     def defines(self, name: str, seconds: float) -> bool:
@@ -317,9 +248,11 @@ class StudentProcess:
 
     def installed_modules(self) -> list[str]:
         """Names of the modules that are loaded, but not those of the assignment's own files."""
-        self.run_cell(_FIND_MODULES, START_SECONDS)
-        found = self.call("installed_modules", [], START_SECONDS)
-        return [name for name in found if type(name) is str]
+        answer = self._ask(START_SECONDS, do="modules")
+        with self._checked():
+            if type(answer.get("answer")) is not list:
+                raise protocol.Malformed("no list of modules")
+        return [name for name in answer["answer"] if type(name) is str]
 
     def close(self) -> None:
         """End every process of the submission; return when none is left."""
@@ -333,7 +266,10 @@ class StudentProcess:
 
     def _ask(self, seconds: float, **request: object) -> dict:
         self._requests += 1
-        deadline = time.monotonic() + seconds
+        self._seconds = seconds
+        self._started = time.monotonic()
+        self._seconds_before: float | None = None  # processor time before this request
+        deadline = min(self._started + WALL_FACTOR * seconds, self.deadline)
         try:
             self._send({"id": self._requests, **request}, deadline)
             answer = self._receive(deadline)
@@ -379,25 +315,34 @@ class StudentProcess:
             raise TimeoutError("no answer in time")
         if now > self._next_look:
             self._next_look = now + _LOOK_SECONDS
-            memory, threads = self._process.usage()
-            if memory > self.limits.memory_bytes:
-                self._die(self._too_much_memory)
-            if threads > self.limits.processes + _THREADS_OF_BUBBLEWRAP:
-                self._die(f"this code ran more than {self.limits.processes} processes at a time")
+            self._look(now)
         try:
             self._channel.settimeout(max(min(_LOOK_SECONDS, deadline - now), 0.001))
             yield
         except TimeoutError:
             pass
         except OSError:
-            how = _how_it_ended(self._process.wait(_ENDING_SECONDS))
-            ran_out = self._group is not None and self._group.ran_out()
-            self._die(self._too_much_memory if ran_out else how)
+            self._die(_how_it_ended(self._sandbox.wait(_ENDING_SECONDS)))
 
-    @property
-    def _too_much_memory(self) -> str:
-        megabytes = self.limits.memory_bytes // MEGABYTE
-        return f"this code used more than {megabytes} MB of memory and was stopped"
+    def _look(self, now: float) -> None:
+        """End the process if it uses too much of anything."""
+        memory, threads, seconds = self._sandbox.usage()
+        if self._seconds_before is None:
+            self._seconds_before = max(seconds - (now - self._started), 0)
+        if seconds - self._seconds_before > self._seconds:
+            raise TimeoutError
+        if memory > self.limits.memory_bytes:
+            megabytes = self.limits.memory_bytes // MEGABYTE
+            self._die(f"this code used more than {megabytes} MB of memory and was stopped")
+        if threads > self.limits.processes + _THREADS_OF_FIRST:
+            self._die(f"this code ran more than {self.limits.processes} processes at a time")
+        free, floor = free_memory()
+        if free < floor and self._sandbox.is_largest():
+            self.close()
+            raise SandboxLost(
+                f"this machine has only {free // MEGABYTE} MB of memory left, and this submission "
+                f"used the most of it ({memory // MEGABYTE} MB), so it was stopped"
+            )
 
     @contextlib.contextmanager
     def _checked(self) -> Iterator[None]:
@@ -412,38 +357,42 @@ class StudentProcess:
 
 
 def check_sandbox() -> None:
-    """Start a process in a sandbox and end it.
-
-    Raises
-    ------
-    SandboxUnavailable
-        If that is not possible, with a message that says what to do.
-    """
+    """Start a process in a sandbox and end it; `SandboxUnavailable` says what to do."""
     with StudentProcess({}, Limits()):
         pass
 
 
-@functools.cache
-def _known_fonts() -> dict[str, bytes]:
-    """Let Matplotlib look for fonts once, in a sandbox in which no student code runs.
+def _wait_for_memory(deadline: float) -> None:
+    """Start nothing while the machine has too little memory."""
+    while True:
+        free, floor = free_memory()
+        if free >= floor:
+            return
+        if time.monotonic() > deadline:
+            raise SandboxLost(
+                f"this machine has only {free // MEGABYTE} MB of memory left; a sandbox starts "
+                f"where there are {floor // MEGABYTE} MB"
+            )
+        time.sleep(_LOOK_SECONDS)
 
-    It takes a third of the time in which Matplotlib is imported. The sandbox shows other fonts than
-    the machine has.
-    """
-    with StudentProcess({}, Limits(), alone=True) as process:
-        process.run_cell(_FIND_FONTS, START_SECONDS)
-        files = process.call("font_files", [], START_SECONDS)
-    # A list of very many fonts does not pass the gate; then matplotlib makes its own.
-    return {name: content.encode() for name, content in files.items() if type(content) is str}
 
-
-def _what_to_do(said: str) -> str:
+def _what_to_do(reason: str) -> str:
     advice = _HOW_TO_INSTALL if shutil.which("bwrap") is None else _HOW_TO_ALLOW
-    return f"Student code runs in a sandbox, and there is none: {said}\n{advice}"
+    return f"Student code runs in a sandbox, and there is none: {reason}\n{advice}"
 
 
-def _alike(one: np.ndarray, other: Any) -> bool:
-    return type(other) is np.ndarray and (one.shape, one.dtype) == (other.shape, other.dtype)
+def _mirror(argument: Any, new: Any) -> None:
+    """Make of an argument what the student's function has made of it."""
+    if type(argument) is list:
+        # A placeholder where a list was: it became too large, or contains itself.
+        argument[:] = new if type(new) is list else [new]
+    elif type(argument) is dict and type(new) is dict:
+        argument.clear()
+        argument.update(new)
+    elif type(argument) is type(new) is np.ndarray and (
+        (argument.shape, argument.dtype) == (new.shape, new.dtype)
+    ):
+        argument[...] = new
 
 
 def _how_it_ended(exit_code: int | None) -> str:

@@ -1,9 +1,9 @@
 """The program inside the sandbox: runs a student's cells and calls the student's functions.
 
 It stands alone (standard library and IPython) because nothing else of this package exists in there.
-`StudentProcess` in ``process.py`` starts it and talks to it over an inherited socket: each message
-is a length (4 bytes, big-endian) and that many bytes of JSON. The first message holds the settings,
-every other one a request, which gets exactly one answer.
+`StudentProcess` in ``process.py`` starts it and sends requests over an inherited socket: each
+message is a length (4 bytes, big-endian) and that many bytes of JSON. The first message holds the
+settings, every other one a request, which gets exactly one answer.
 
 From the first cell on, everything here belongs to the student: it can be patched, and can answer
 whatever the student likes. The limits that are kept here only spare honest work; the ones that
@@ -13,6 +13,8 @@ protect the grader are kept by the kernel, and by the other end of the socket.
 import base64
 import builtins
 import contextlib
+import ctypes
+import importlib
 import io
 import json
 import linecache
@@ -20,11 +22,13 @@ import os
 import site
 import socket
 import sys
-from typing import NamedTuple
+from collections.abc import Iterable
 
+STUDENT_SCORE = 1000
+"""The ``oom_score_adj`` of student code: nobody can have more, and no student can have less."""
 _CELL_FILE = "<ipython-input-"  # how IPython calls the file of a cell
-_KINDS_OF_FILES = ("files", "matplotlib_cache")
-_KINDS_OF_DATA = ("text/plain", "image/png")
+_PR_SET_THP_DISABLE = 41
+_STREAMS = {"stdout": 1, "stderr": 2}
 _OUTPUTS = 501  # one more than the grader keeps, so that it sees that something is missing
 _ERROR_LINES, _LINE_CHARACTERS = 100, 2_000
 
@@ -56,10 +60,18 @@ class Channel:
         return bytes(data)
 
 
+def set_oom_score(score: int) -> None:
+    """Let this process go first if the machine runs out of memory."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write(str(score))
+
+
 def limit_resources(limits: dict) -> None:
     """Set the limits that the kernel keeps for each process, for good."""
     import resource  # not at the top: our side uses the encoder below, also on Windows
 
+    # A huge page of which most has been given back stays whole, and is not counted.
+    ctypes.CDLL(None).prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
     values = {
         resource.RLIMIT_AS: limits["memory_bytes"],
         resource.RLIMIT_FSIZE: limits["file_bytes"],
@@ -67,6 +79,7 @@ def limit_resources(limits: dict) -> None:
         resource.RLIMIT_NOFILE: 128,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_SIGPENDING: 64,
         resource.RLIMIT_NPROC: limits["processes"],
     }
     for kind, value in values.items():
@@ -84,16 +97,17 @@ def become(user: int) -> None:
 
 
 class OutputRecorder:
-    """The outputs of one cell, in order, cut to size; it needs `open` before it can be used."""
+    """The outputs of one cell, in order, cut to size; it needs `open` before it can be used.
+
+    What other programs and C code write arrives in files: they need no thread that empties them,
+    and have the limit of every file.
+    """
 
     def open(self, limits: dict, folder: str) -> None:
         """Set its limits, and let descriptors 1 and 2 lead to files in `folder`."""
-        self._text_bytes = limits["output_bytes"]
-        self._picture_bytes = limits["image_bytes"]
-        # What other programs and C code write arrives in these files. Files need no thread that
-        # empties them; their size has the limit of every file.
+        self._limits = limits
         self._files = {}
-        for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        for name, descriptor in _STREAMS.items():
             path = os.path.join(folder, name)
             self._files[name] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
             os.unlink(path)
@@ -110,13 +124,8 @@ class OutputRecorder:
     def clear(self) -> None:
         """Forget all outputs so far."""
         self._outputs: list[dict] = []
-        self._text_left = self._text_bytes
-        self._pictures_left = self._picture_bytes
-
-    def write(self, name: str, text: str) -> None:
-        """Record what Python code wrote to a stream."""
-        self.collect()
-        self._append(name, text)
+        self._text_left = self._limits["output_bytes"]
+        self._pictures_left = self._limits["image_bytes"]
 
     def collect(self) -> None:
         """Record what arrived in the files."""
@@ -127,6 +136,11 @@ class OutputRecorder:
                 text = os.pread(descriptor, wanted, self._seen[name]).decode(errors="replace")
                 self._seen[name] = size
                 self._append(name, text)
+
+    def write(self, name: str, text: str) -> None:
+        """Record what Python code wrote to a stream, for which there may be no space in a file."""
+        self.collect()
+        self._append(name, text)
 
     def add(self, output: dict) -> None:
         """Record a display, a result or an error."""
@@ -157,12 +171,10 @@ class OutputRecorder:
 
     def _append(self, name: str, text: str) -> None:
         text = self._cut(text)
-        if not text:
-            return
         last = self._outputs[-1] if self._outputs else {}
-        if last.get("name") == name:
+        if text and last.get("name") == name:
             last["parts"].append(text)
-        elif len(self._outputs) < _OUTPUTS:
+        elif text and len(self._outputs) < _OUTPUTS:
             self._outputs.append({"output_type": "stream", "name": name, "parts": [text]})
 
     def finish(self) -> list[dict]:
@@ -177,32 +189,33 @@ class OutputRecorder:
 class Stream(io.TextIOBase):
     """``sys.stdout`` or ``sys.stderr`` of the student."""
 
-    encoding = "utf-8"
-    errors = "replace"
+    encoding, errors = "utf-8", "replace"
 
     def __init__(self, name: str, recorder: OutputRecorder) -> None:
-        self.name = f"<{name}>"
-        self._stream = name
-        self._descriptor = {"stdout": 1, "stderr": 2}[name]
-        self._recorder = recorder
-        self.buffer = io.FileIO(self._descriptor, "wb", closefd=False)
+        self.name, self._recorder = name, recorder
+        self.buffer = io.FileIO(_STREAMS[name], "wb", closefd=False)
+        self.fileno = self.buffer.fileno
 
     def writable(self) -> bool:
         return True
 
-    def fileno(self) -> int:
-        return self._descriptor
-
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        self._recorder.write(self._stream, text)
+        self._recorder.write(self.name, text)
         return len(text)
 
 
 def refuse_input(prompt: object = "") -> str:
     """Take the place of ``input``, which would wait for ever."""
     raise RuntimeError("input() does not work here: nobody is there to type an answer")
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:
+        return "(an error whose message cannot be shown)"
 
 
 def make_shell(recorder: OutputRecorder):
@@ -217,9 +230,8 @@ def make_shell(recorder: OutputRecorder):
             pass
 
         def write_format_data(self, format_dict: dict, md_dict: dict | None = None) -> None:
-            recorder.add_data(
-                format_dict, output_type="execute_result", execution_count=self.prompt_count
-            )
+            count = self.prompt_count
+            recorder.add_data(format_dict, output_type="execute_result", execution_count=count)
 
         def finish_displayhook(self) -> None:
             pass
@@ -233,17 +245,15 @@ def make_shell(recorder: OutputRecorder):
             recorder.clear()
 
     class Shell(InteractiveShell):
+        system = InteractiveShell.system_raw  # the other way takes a terminal, and there is none
+
         def _showtraceback(self, etype: type, evalue: BaseException, stb: list[str]) -> None:
-            try:
-                message = str(evalue)
-            except Exception:
-                message = "(an error whose message cannot be shown)"
             lines = "\n".join(stb).split("\n")[-_ERROR_LINES:]
             recorder.add(
                 {
                     "output_type": "error",
                     "ename": etype.__name__,
-                    "evalue": message[:_LINE_CHARACTERS],
+                    "evalue": _text_of(evalue)[:_LINE_CHARACTERS],
                     "traceback": [line[:_LINE_CHARACTERS] for line in lines],
                 }
             )
@@ -264,7 +274,7 @@ def make_shell(recorder: OutputRecorder):
         display_pub_class=Publisher,
         colors="neutral",
     )
-    shell.display_formatter.active_types = list(_KINDS_OF_DATA)
+    shell.display_formatter.active_types = ["text/plain", "image/png"]
     return shell
 
 
@@ -291,9 +301,7 @@ class Encoder:
             return value if self._take(len(value)) else self._leave_out(value, "too large")
         if kind is complex:
             return {"complex": [value.real, value.imag]}
-        if kind is set or kind is frozenset:
-            return self._encode_set(value, kind, depth)
-        for base in (list, tuple, dict):
+        for base in (list, tuple, dict, set, frozenset):
             if issubclass(kind, base):
                 return self._encode_container(value, base, depth)
         numpy = sys.modules.get("numpy")
@@ -311,26 +319,21 @@ class Encoder:
             return self._leave_out(value, "too large")
         self._items_left -= length
         self._open.add(id(value))
+        content = list(dict.items(value) if base is dict else base.__iter__(value))
         if base is dict:
-            items = [
-                [self._encode_key(key, depth + 1), self.encode(item, depth + 1)]
-                for key, item in list(dict.items(value))
-            ]
+            items = [[self._key(key, depth), self.encode(one, depth + 1)] for key, one in content]
+        elif base in (set, frozenset):
+            items = [self._key(one, depth) for one in content]
         else:
-            items = [self.encode(item, depth + 1) for item in list(base.__iter__(value))]
+            items = [self.encode(one, depth + 1) for one in content]
         self._open.discard(id(value))
         return items if base is list else {base.__name__: items}
 
-    def _encode_set(self, value: object, kind: type, depth: int) -> object:
-        if len(value) > self._items_left:
-            return self._leave_out(value, "too large")
-        self._items_left -= len(value)
-        return {kind.__name__: [self._encode_key(item, depth + 1) for item in list(value)]}
-
-    def _encode_key(self, key: object, depth: int) -> object:
+    def _key(self, key: object, depth: int) -> object:
         if issubclass(type(key), str):
             key = str.__str__(key)  # a key that is equal to a string, such as numpy.str_
-        return self._leave_out(key) if isinstance(key, tuple) else self.encode(key, depth)
+        nested = isinstance(key, tuple | frozenset)
+        return self._leave_out(key) if nested else self.encode(key, depth + 1)
 
     def _encode_array(self, numpy, value) -> object:
         dtype = value.dtype
@@ -345,10 +348,9 @@ class Encoder:
         return {"array": {**body, "shape": list(value.shape)}}
 
     def _take(self, size: int) -> bool:
-        if size > self._bytes_left:
-            return False
-        self._bytes_left -= size
-        return True
+        fits = size <= self._bytes_left
+        self._bytes_left -= size if fits else 0
+        return fits
 
     def _leave_out(self, value: object, reason: str = "") -> dict:
         return {"object": {"type": type(value).__name__, "reason": reason}}
@@ -356,10 +358,6 @@ class Encoder:
 
 def describe_error(error: BaseException) -> dict:
     """Return type, message and, innermost last, the lines of the student's cells."""
-    try:
-        message = str(error)
-    except BaseException:
-        message = "(an error whose message cannot be shown)"
     frames = []
     traceback = error.__traceback__
     while traceback is not None:
@@ -370,7 +368,7 @@ def describe_error(error: BaseException) -> dict:
         traceback = traceback.tb_next
     return {
         "type": type(error).__name__,
-        "message": message[:4_000],
+        "message": _text_of(error)[:4_000],
         "frames": frames[-20:],
         "undefined": undefined_name(error),
     }
@@ -396,16 +394,14 @@ def decode(content: object) -> object:
     if tag in ("array", "scalar"):
         import numpy
 
-        data = base64.b64decode(body["data"])
-        dtype = numpy.dtype(body["dtype"])
-        array = numpy.frombuffer(data, dtype).reshape(body.get("shape", []))
-        array = array.astype(dtype)
+        data, dtype = base64.b64decode(body["data"]), numpy.dtype(body["dtype"])
+        array = numpy.frombuffer(data, dtype).reshape(body.get("shape", [])).astype(dtype)
         return array if tag == "array" else array[()]
     return {"tuple": tuple, "set": set, "frozenset": frozenset}[tag](map(decode, body))
 
 
 class Server:
-    """Answers requests; each method is one kind of request."""
+    """Answers requests; each method without an underscore is one kind of request."""
 
     def __init__(self, shell, recorder: OutputRecorder, limits: dict) -> None:
         self._shell = shell
@@ -444,6 +440,19 @@ class Server:
         """Tell whether there is a function of this name."""
         return {"answer": callable(self._shell.user_ns.get(name))}
 
+    def modules(self) -> dict:
+        """Name the modules that are loaded from files, but not from the working directory."""
+        specs = [(name, getattr(one, "__spec__", None)) for name, one in sys.modules.items()]
+        installed = [(name, spec) for name, spec in specs if spec and spec.has_location]
+        own = os.getcwd()
+        return {
+            "answer": [
+                name
+                for name, spec in installed
+                if spec.name == name and not (spec.origin or "").startswith(own)
+            ]
+        }
+
 
 def write_files(folder: str, files: dict[str, bytes]) -> None:
     """Write `files` to `folder`."""
@@ -460,31 +469,22 @@ def make_home(settings: dict) -> str:
     os.environ["HOME"] = os.environ["IPYTHONDIR"] = home
     os.environ["MPLCONFIGDIR"] = os.path.join(home, "matplotlib")
     os.makedirs(os.environ["MPLCONFIGDIR"])
-    write_files(os.environ["MPLCONFIGDIR"], settings["matplotlib_cache"])
     for folder in settings["packages"]:
         if folder not in sys.path:
             site.addsitedir(folder)
     return home
 
 
-class Kit(NamedTuple):
-    """What is the same for many submissions, so that a template can make it before it forks."""
-
-    recorder: OutputRecorder
-    shell: object
-    files: dict[str, dict[str, bytes]]  # by the name of the setting
-
-
-def make_kit(settings: dict) -> Kit:
-    """Make an IPython shell that records its outputs; `make_home` must have been called."""
-    recorder = OutputRecorder()
-    return Kit(recorder, make_shell(recorder), {kind: settings[kind] for kind in _KINDS_OF_FILES})
+def import_modules(names: Iterable[str]) -> None:
+    """Import what submissions need, before any file of theirs can take its place."""
+    for name in names:
+        with contextlib.suppress(Exception):  # then the student's own import says what is wrong
+            importlib.import_module(name)
 
 
-def start(settings: dict, kit: Kit | None) -> Server:
+def start(settings: dict, recorder: OutputRecorder, shell: object) -> Server:
     """Give up all rights, then make everything ready for the first cell."""
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write("1000")  # if the machine runs out of memory, this process goes first
+    set_oom_score(STUDENT_SCORE)
     if settings["user"] is not None:
         become(settings["user"])
     limit_resources(settings["limits"])
@@ -492,13 +492,14 @@ def start(settings: dict, kit: Kit | None) -> Server:
     os.makedirs(work)
     os.environ["PWD"] = work
     home = make_home(settings)
+    import_modules(settings["modules"])
+    shell = shell or make_shell(recorder)
     write_files(work, settings["files"])
     os.chdir(work)
-    recorder, shell, _ = kit or make_kit(settings)
     recorder.open(settings["limits"], home)
-    os.makedirs(shell.profile_dir.location, exist_ok=True)  # a template has left none
+    os.makedirs(shell.profile_dir.location, exist_ok=True)  # a fork server has left none
     shell.profile_dir.check_dirs()
-    # Only now, so that no file of the assignment takes the place of a module needed above.
+    # Only now, so that no file beside the notebook takes the place of a module needed above.
     sys.path.insert(0, work)
     builtins.input = refuse_input
     sys.stdout, sys.stderr = Stream("stdout", recorder), Stream("stderr", recorder)
@@ -521,18 +522,18 @@ def as_base64(files: dict[str, bytes]) -> dict[str, str]:
 def receive_settings(channel: Channel) -> dict:
     """Receive the first message, and undo `as_base64`."""
     settings = channel.receive()
-    for kind in _KINDS_OF_FILES:
-        settings[kind] = {name: base64.b64decode(text) for name, text in settings[kind].items()}
-    return settings
+    files = settings["files"].items()
+    return {**settings, "files": {name: base64.b64decode(text) for name, text in files}}
 
 
-def serve(channel: Channel, kit: Kit | None = None) -> None:
-    """Serve requests until the grader ends this process."""
+def serve(
+    channel: Channel, recorder: OutputRecorder, shell: object = None, files: dict | None = None
+) -> None:
+    """Serve requests until the grader ends this process; a fork has a shell and files already."""
     settings = receive_settings(channel)
-    if kit:
-        settings |= {kind: kit.files[kind] | settings[kind] for kind in _KINDS_OF_FILES}
+    settings["files"] = {**(files or {}), **settings["files"]}
     try:
-        server = start(settings, kit)
+        server = start(settings, recorder, shell)
     except Exception as error:
         channel.send({"failed": f"{type(error).__name__}: {error}"})
         return
@@ -543,9 +544,8 @@ def serve(channel: Channel, kit: Kit | None = None) -> None:
         except EOFError:
             os._exit(0)  # the grader is gone
         number, method = request.pop("id"), request.pop("do")
-        answer = {"run": server.run, "call": server.call, "defines": server.defines}[method]
-        channel.send({**answer(**request), "id": number})
+        channel.send({**getattr(server, method)(**request), "id": number})
 
 
 if __name__ == "__main__":
-    serve(Channel(open_socket()))
+    serve(Channel(open_socket()), OutputRecorder())

@@ -1,8 +1,8 @@
 """Turn what a sandbox sends into plain data.
 
-Whoever is at the other end may send anything, so everything is checked here: how large a message
-is, how many items it has and how deep they go, and that each value is one of a short list of types.
-Nothing that is received decides which code runs here: no pickle, no eval, no class by name.
+Whoever is at the other end may send anything, so everything is checked here: size, number of items,
+depth, and that each value is one of a short list of types. Nothing that is received decides which
+code runs here: no pickle, no eval, no class by name.
 
 A value travels as JSON. None, bool, int, float, str and list are themselves; the rest is an object
 with one key that names its kind::
@@ -19,6 +19,7 @@ that cannot or should not travel: it arrives as a `Placeholder`. The encoder of 
 
 import base64
 import binascii
+import contextlib
 import dataclasses
 import json
 import math
@@ -61,11 +62,7 @@ class Placeholder:
 
 
 def placeholder(type_name: str, reason: str = "") -> Placeholder:
-    """Return a placeholder for a value whose type is called `type_name` in the sandbox.
-
-    `reason` tells why the value was not sent, if its type alone is not the reason: the name of
-    the placeholder's type is then, say, ``ndarray (too large)``.
-    """
+    """Return one whose type is called, say, ``ndarray (too large)``."""
     name, reason = (
         re.sub(r"[^\w. ]", "", text, flags=re.ASCII)[:NAME_CHARACTERS]
         for text in (type_name, reason)
@@ -75,15 +72,10 @@ def placeholder(type_name: str, reason: str = "") -> Placeholder:
 
 
 def parse(message: bytes, limits: Limits) -> dict:
-    """Return the JSON object in `message`.
+    """Return the JSON object in `message`, or raise `Malformed`.
 
     Small JSON can be large in memory: an empty list takes two bytes there and 56 here. So the
     items are counted in the text, strings left out, before any object is made of them.
-
-    Raises
-    ------
-    Malformed
-        If it is no JSON object, has too many items or too much nesting.
     """
     # Each string has two quotes, of which a backslash can stand before the second one only.
     strings = message.count(b'"') - message.count(b'\\"')
@@ -106,8 +98,7 @@ def parse(message: bytes, limits: Limits) -> dict:
 
 class _Decoder:
     def __init__(self, limits: Limits) -> None:
-        self.items_left = limits.result_items
-        self.bytes_left = limits.result_bytes
+        self.items_left, self.bytes_left = limits.result_items, limits.result_bytes
         self.depth = limits.result_depth
 
     def decode(self, content: Any, depth: int = 0) -> Any:
@@ -199,13 +190,7 @@ class _Encoder(program.Encoder):
 
 
 def encode(value: Any, limits: Limits) -> Any:
-    """Return JSON for an argument of a student's function.
-
-    Raises
-    ------
-    TypeError
-        If it is no plain data, or too large.
-    """
+    """Return JSON for an argument of a student's function; TypeError if it cannot be sent."""
     return _Encoder(dataclasses.asdict(limits)).encode(value)
 
 
@@ -280,7 +265,7 @@ def decode_outputs(content: Any, limits: Limits) -> list[dict]:
             if type(body["data"].get("text/plain")) is str:
                 data["text/plain"] = text.take(body["data"]["text/plain"])
             if type(body["data"].get("image/png")) is str:
-                picture = _from_base64(body["data"]["image/png"])
+                picture = _picture(body["data"]["image/png"])
                 picture_bytes_left -= len(picture)
                 if picture_bytes_left >= 0 and 0 < pixels(picture) <= _PICTURE_PIXELS:
                     data["image/png"] = base64.b64encode(picture).decode()
@@ -358,6 +343,13 @@ def _from_base64(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise Malformed("data that is not base64") from error
+
+
+def _picture(text: str) -> bytes:
+    """A picture in base64 with or without line ends; empty, and so none, where it is not that."""
+    with contextlib.suppress(Malformed):
+        return _from_base64("".join(text.split()))
+    return b""
 
 
 def pixels(data: bytes) -> int:

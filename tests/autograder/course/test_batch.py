@@ -18,7 +18,7 @@ from autograder.cli import main
 from autograder.course.batch import grade_course, new_submissions, only_grader
 from autograder.course.folder import Course
 from autograder.grading.run import Graded
-from autograder.sandbox import warm
+from autograder.sandbox import fork_server
 from tests.support import courses
 
 WRONG_HE = courses.answers(he="def initialize_parameters_he(layers_dims):\n    return {}")
@@ -181,7 +181,9 @@ def test_nothing_is_graded_twice(graded, capsys):
 def test_where_nothing_is_new_no_sandbox_is_needed(graded, tmp_path, monkeypatch):
     course, _ = graded
     monkeypatch.setenv("PATH", str(tmp_path))  # without bubblewrap
-    monkeypatch.setattr(warm, "templates", warm._Templates())  # as in a new process
+    monkeypatch.setattr(
+        fork_server, "fork_servers", fork_server.ForkServers()
+    )  # as in a new process
     assert main(["grade", "--course", str(course)]) == 0
     assert main(["grade", "--course", str(course), "--force", "right"]) == 2
 

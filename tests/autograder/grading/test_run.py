@@ -21,7 +21,6 @@ from autograder.grading.inert import is_inert
 from autograder.grading.run import grade_submission
 from autograder.grading.session import Session
 from autograder.limits import Limits
-from autograder.sandbox import warm
 from autograder.sandbox.process import CellResult, ProcessDied, StudentError
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
@@ -70,20 +69,19 @@ def test_a_right_answer_gets_its_points_whatever_it_prints(assignment):
         assert (output.name, output.text) == ("stdout", "All tests passed.\n")
 
 
-@pytest.mark.skipif(warm.in_the_way() != "", reason=warm.in_the_way())
-def test_a_submission_whose_template_was_killed_is_graded_again(assignment, monkeypatch):
+def test_a_submission_whose_fork_server_was_killed_is_graded_again(assignment, monkeypatch):
     run_cell = Session.run
     killed = {}
 
-    def kill_the_template(session, cell):
+    def kill_the_fork_server(session, cell):
         outputs = run_cell(session, cell)
-        template = session._process._process._template._sandbox._process
-        if len(killed) < 2 and template.pid not in killed:  # its last fork may be ending still
-            os.kill(template.pid, signal.SIGKILL)
-            killed[template.pid] = template.wait()
+        server = session._process._sandbox._server.sandbox._process
+        if len(killed) < 2 and server.pid not in killed:  # its last fork may be ending still
+            os.kill(server.pid, signal.SIGKILL)
+            killed[server.pid] = server.wait()
         return outputs
 
-    monkeypatch.setattr(Session, "run", kill_the_template)
+    monkeypatch.setattr(Session, "run", kill_the_fork_server)
     graded = small.grade(small.submission(assignment), assignment)
     assert small.passed(graded) == [True, True, True]
     assert set(killed.values()) == {-9}

@@ -9,7 +9,6 @@ import dataclasses
 import os
 import resource
 import select
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -256,7 +255,7 @@ for top, folders, _ in os.walk("/"):
     if os.access(top, os.W_OK):
         writable.append(top)
         folders.clear()
-print(sorted(set(writable) - {"/dev/pts"}))
+print(sorted(set(writable)))
 print(os.access(os.__file__, os.W_OK), os.access(sys.executable, os.W_OK))
 """
     assert text_of(attack(victim, source)) == "['/dev/shm', '/tmp']\nFalse False\n"
@@ -274,42 +273,6 @@ for name in ("CapEff", "CapPrm", "NoNewPrivs", "Uid"):
     assert set(users.split()) == {"61184"}
 
 
-REFUSED_CALLS = """
-import ctypes
-libc = ctypes.CDLL(None, use_errno=True)
-def refused(*call):
-    return libc.syscall(*call) == -1 and ctypes.get_errno()
-answers = [
-    refused(272, 0x10000000),                # unshare(CLONE_NEWUSER)
-    refused(56, 0x10000000 | 17, 0, 0, 0, 0),  # clone(CLONE_NEWUSER)
-    refused(435, 0, 0),                      # clone3
-    refused(29, 0, 4096, 0o1600),            # shmget
-    refused(319, b"name", 0),                # memfd_create
-    refused(101, 16, 1, 0, 0),               # ptrace(PTRACE_ATTACH, 1)
-    refused(425, 1, 0),                      # io_uring_setup
-    refused(41, 40, 1, 0),                   # socket(AF_VSOCK)
-    refused(165, 0, b"/tmp", b"tmpfs", 0, 0),  # mount
-    refused(0x40000000 + 39),                # getpid of the x32 table
-    refused(253), refused(294, 0),           # inotify_init, inotify_init1
-    refused(222, 0, 0, 0), refused(283, 0, 0),  # timer_create, timerfd_create
-    refused(221, 0, 0, 0, 4),                # posix_fadvise(POSIX_FADV_DONTNEED)
-    refused(327, 0, 0, 0, 0, 0, 8),          # preadv2(RWF_NOWAIT)
-    refused(27, 0, 0, 0),                    # mincore
-    refused(53, 2, 1, 0, 0),                 # socketpair(AF_INET)
-    refused(72, 1, 6, 0), refused(72, 1, 38, 0),  # fcntl(F_SETLK), fcntl(F_OFD_SETLKW)
-]
-print(answers)
-"""
-
-
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers are those of x86_64")
-def test_system_calls_around_the_limits_are_refused(victim):
-    result = attack(victim, REFUSED_CALLS)
-    assert text_of(result) == (
-        "[1, 1, 38, 1, 1, 1, 1, 97, 1, 1, 1, 1, 1, 1, 1, 1, 1, 97, 37, 37]\n"
-    )
-
-
 FORKS = """
 import time
 started = 0
@@ -323,66 +286,6 @@ try:
 except OSError as error:
     print(started, error.errno)
 """
-MEMORY_FILE = """
-import ctypes, os
-print(ctypes.CDLL(None).syscall(319 if os.uname().machine == "x86_64" else 279, b"name", 0) >= 0)
-"""
-
-
-UNCOUNTED = {
-    "empty files": "for n in range(10**7): open(f'/tmp/{n}', 'w').close()",
-    "sockets": """
-import socket, time
-def fill():
-    one, other = socket.socketpair()
-    one.setblocking(False)
-    try:
-        while True:
-            one.send(bytes(60_000))
-    except BlockingIOError:
-        return one, other
-kept = fill()
-while len(kept) < 90:
-    kept += fill()
-for _ in range(4):
-    if os.fork():  # which keeps these; the child opens others
-        time.sleep(60)
-    kept = ()
-    while len(kept) < 90:
-        kept += fill()
-time.sleep(60)
-""",
-}
-
-
-@pytest.mark.parametrize("kind", UNCOUNTED)
-def test_what_the_kernel_keeps_for_the_process_counts_as_its_memory(kind):
-    limits = dataclasses.replace(SMALL, memory_bytes=150 * MEGABYTE)
-    with StudentProcess(FILES, limits) as process, pytest.raises(ProcessDied, match="MB of memory"):
-        attack(process, UNCOUNTED[kind], 50)
-
-
-def test_it_is_the_filter_that_refuses_them(cold, victim, monkeypatch):
-    assert text_of(attack(victim, MEMORY_FILE)) == "False\n"
-    allow_all = struct.pack("=HBBI", 6, 0, 0, 0x7FFF0000)
-    monkeypatch.setattr(bubblewrap.seccomp, "program", lambda **_: allow_all)
-    with StudentProcess({}, SMALL) as process:
-        assert text_of(attack(process, MEMORY_FILE)) == "True\n"
-
-
-@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_the_filter_ends_in_an_answer_on_every_path(machine):
-    instructions = list(struct.iter_unpack("=HBBI", bubblewrap.seccomp.program(machine)))
-    for position, (code, if_true, if_false, _) in enumerate(instructions):
-        if code & 7 == 5:  # a jump
-            assert position + 1 + max(if_true, if_false) < len(instructions)
-    assert instructions[-1][0] == 6  # return
-
-
-def test_a_machine_that_the_filter_does_not_know_is_refused(cold, monkeypatch):
-    monkeypatch.setattr(bubblewrap.platform, "machine", lambda: "riscv64")
-    with pytest.raises(SandboxUnavailable, match="of the architecture riscv64"):
-        StudentProcess({}, SMALL)
 
 
 def test_a_container_that_masks_parts_of_proc_and_the_host_name_is_good_enough(cold, monkeypatch):
@@ -703,7 +606,7 @@ import os, sys
 sys.path.insert(0, {str(Path(bubblewrap.__file__).parents[2])!r})
 from autograder.sandbox.process import *
 process = StudentProcess({{}}, Limits())
-print(process._process.pid, flush=True)
+print(process._sandbox.pid, flush=True)
 os.kill(os.getpid(), 9)
 """
     process = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True)
@@ -714,8 +617,8 @@ os.kill(os.getpid(), 9)
     except ProcessLookupError:
         return
     with open(descriptor):
-        poll = bubblewrap.select.poll()
-        poll.register(descriptor, bubblewrap.select.POLLIN)
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
         assert poll.poll(30_000)
 
 

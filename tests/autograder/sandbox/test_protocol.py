@@ -323,6 +323,15 @@ def test_what_is_no_reasonable_picture_is_left_out(picture):
     assert outputs == []
 
 
+def test_base64_may_have_line_ends_and_what_is_none_is_left_out():
+    picture = base64.b64encode(png()).decode()
+    lines = f"{picture[:20]}\n{picture[20:]}\n"
+    [output] = protocol.decode_outputs([display(png=lines)], LIMITS)
+    assert output["data"]["image/png"] == picture
+    for wrong in ("?", picture[:-1], "\N{SNOWMAN}"):
+        assert protocol.decode_outputs([display(png=wrong)], LIMITS) == []
+
+
 def test_pictures_have_a_limit_of_their_own():
     limits = dataclasses.replace(LIMITS, image_bytes=50)
     picture = base64.b64encode(png()).decode()

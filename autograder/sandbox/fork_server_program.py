@@ -1,16 +1,17 @@
-"""The program of a template: it loads what submissions need, and forks for each of them.
+"""The program of a fork server: it loads what submissions need, and forks for each of them.
 
-It stands beside ``program.py`` inside a sandbox of its own; `Template` in ``warm.py`` starts it. No
-student code runs in it. Each fork first builds the inner wall, see `build_wall`, and then does what
-a new process with ``program.py`` would do.
+It stands beside ``program.py`` inside a sandbox of its own; `ForkServer` in ``fork_server.py``
+starts it. No student code runs in it. Each fork first makes namespaces of its own, see `confine`,
+and then does what a new process with ``program.py`` would do.
 """
 
 import base64
+import compileall
 import contextlib
 import ctypes
 import gc
-import importlib
 import os
+import py_compile
 import shutil
 import signal
 import socket
@@ -26,7 +27,7 @@ del sys.path[0], sys.modules["program"]
 _NEWNS, _NEWCGROUP, _NEWUTS, _NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 _NEWUSER, _NEWPID, _NEWNET = 0x10000000, 0x20000000, 0x40000000
 # linux/mount.h
-_RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND = 1, 2, 4, 8, 32, 4096
+_RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _MOVE = 1, 2, 4, 8, 32, 4096, 8192
 _REC, _PRIVATE = 16384, 1 << 18
 # linux/prctl.h
 _SET_DUMPABLE, _SET_SECCOMP, _DROP_BOUNDING, _AMBIENT, _CLEAR_ALL = 4, 22, 24, 47, 4
@@ -47,9 +48,9 @@ def _call(function: str, *arguments: object) -> None:
         raise OSError(number, f"{function}: {os.strerror(number)}")
 
 
-def _mount(source: str, target: str, flags: int, options: str = "") -> None:
-    kind = source.encode()
-    _call("mount", kind, target.encode(), kind, ctypes.c_ulong(flags), options.encode())
+def _mount(kind: str, target: str, flags: int, options: str = "", source: str = "") -> None:
+    source, target, kind = (os.fsencode(text) for text in (source or kind, target, kind))
+    _call("mount", source, target, kind, ctypes.c_ulong(flags), options.encode())
 
 
 def _unshare(flags: int) -> None:
@@ -64,26 +65,42 @@ def _unshare(flags: int) -> None:
                 file.write(content)
 
 
-def load(settings: dict) -> program.Kit:
-    """Import modules, as the student and not as root, and leave no file behind."""
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write("1000")
-    if settings["user"] is not None:  # root can be had back until `build_wall` gives it up
+def load(settings: dict, recorder: program.OutputRecorder) -> object:
+    """Import modules, as the student and not as root, leave no file, and return a shell."""
+    program.set_oom_score(program.STUDENT_SCORE - 1)  # so that forks can be told from it
+    if settings["user"] is not None:  # root can be had back until `confine` gives it up
         os.setgroups([])
         os.setegid(settings["user"])
         os.seteuid(settings["user"])
+    settings["files"] = compiled(settings["files"], os.path.join(settings["scratch"], "work"))
     home = program.make_home(settings)
-    for name in settings["modules"]:
-        with contextlib.suppress(Exception):  # then the student's own import says what is wrong
-            importlib.import_module(name)
-    kit = program.make_kit(settings)
+    program.import_modules(settings["modules"])
+    shell = program.make_shell(recorder)
     spare_autoreload()
     shutil.rmtree(home)
     if (threads := len(os.listdir("/proc/self/task"))) > 1:
         raise RuntimeError(f"the modules start threads ({threads - 1}), which no fork would have")
     gc.collect()
     gc.freeze()  # a fork that looks for garbage would copy all of this
-    return kit
+    return shell
+
+
+def compiled(files: dict[str, bytes], folder: str) -> dict[str, bytes]:
+    """Add to `files` what Python keeps in ``__pycache__``, as if they lay in `folder`.
+
+    The contents of the sources are compared with it, since a student may write another one.
+    """
+    program.write_files(folder, files)
+    checked = py_compile.PycInvalidationMode.CHECKED_HASH
+    compileall.compile_dir(folder, quiet=2, invalidation_mode=checked)
+    found = {}
+    for top, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(top, name)
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, folder)] = file.read()
+    shutil.rmtree(folder, ignore_errors=True)
+    return found
 
 
 def spare_autoreload() -> None:
@@ -95,9 +112,8 @@ def spare_autoreload() -> None:
 
     class Reloader(autoreload.ModuleReloader):
         def filename_and_mtime(self, module: object) -> tuple:
-            if getattr(module, "__name__", None) in loaded:
-                return None, None
-            return super().filename_and_mtime(module)
+            known = getattr(module, "__name__", None) in loaded
+            return (None, None) if known else super().filename_and_mtime(module)
 
     class Deduper(autoreload.DeduperReloader):
         def __init__(self) -> None:
@@ -107,7 +123,7 @@ def spare_autoreload() -> None:
     autoreload.ModuleReloader, autoreload.DeduperReloader = Reloader, Deduper
 
 
-def wait_for_work(control: socket.socket, settings: dict) -> socket.socket:
+def serve_forks(control: socket.socket, settings: dict, environment: dict) -> socket.socket:
     """Fork for each pair of sockets that arrives; return in each fork, with the first of them.
 
     With them comes the size of the scratch space (bytes, as text).
@@ -119,19 +135,21 @@ def wait_for_work(control: socket.socket, settings: dict) -> socket.socket:
         helper = os.fork()
         if helper == 0:
             control.close()
-            return socket.socket(fileno=enter(*descriptors, size.decode(), settings))
+            channel, status = descriptors
+            enter(channel, status, size.decode(), settings, environment)
+            return socket.socket(fileno=channel)
         for descriptor in descriptors:
             os.close(descriptor)
         os.waitpid(helper, 0)
 
 
-def enter(channel: int, news: int, size: str, settings: dict) -> int:
-    """Go behind an inner wall; return `channel` in the student's process, which is not the first.
+def enter(channel: int, status: int, size: str, settings: dict, environment: dict) -> None:
+    """Enter namespaces of its own; return in the student's process, which is not their first.
 
     The first one tells the grader who it is, waits for the others, and says how the student's
-    process ended. When it ends, so do all that are left behind the wall.
+    process ended. When it ends, so do all others.
     """
-    with socket.socket(fileno=news) as grader:
+    with socket.socket(fileno=status) as grader:
         try:
             flags = _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS | _NEWCGROUP
             if settings["user"] is not None:
@@ -142,36 +160,44 @@ def enter(channel: int, news: int, size: str, settings: dict) -> int:
             _unshare(flags)
             if os.fork():
                 os._exit(0)
-            build_wall(size, settings)
+            program.set_oom_score(program.STUDENT_SCORE)
+            os.setsid()  # the kernel shares processors fairly between sessions
+            confine(size, settings, environment)
             student = os.fork()
         except Exception as error:
             grader.send(f"{type(error).__name__}: {error}".encode()[:1_000])
             os._exit(1)
         if student == 0:
             renew_random_numbers()
-            return channel
+            return
         os.close(channel)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         grader.send(b"\0")
         ended = 0
         while ended != student:
-            ended, status = os.wait()
-        code = os.waitstatus_to_exitcode(status)
+            ended, how = os.wait()
+        code = os.waitstatus_to_exitcode(how)
         with contextlib.suppress(OSError):  # the grader may have left
             grader.send(bytes([code if code >= 0 else 128 - code]))
     os._exit(0)
 
 
-def build_wall(size: str, settings: dict) -> None:
-    """Leave nothing of the template in reach: files, processes, rights.
+def confine(size: str, settings: dict, environment: dict[str, list[str]]) -> None:
+    """Leave nothing of the fork server in reach: files, processes, rights.
 
     All mounts are made by a user namespace that is left at once for another one. That locks them:
     what lies below cannot be uncovered.
     """
     _mount("", "/", _REC | _PRIVATE)
-    for folder in settings["own_space"]:
-        _mount("tmpfs", folder, _NOSUID | _NODEV, f"mode=1777,size={size}")
-    _mount("devpts", "/dev/pts", _NOSUID | _NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+    for folder, names in environment.items():  # the Python environment may lie in there
+        place = settings["staging"] if names else folder
+        _mount("tmpfs", place, _NOSUID | _NODEV, f"mode=1777,size={size}")
+        for name in names:
+            os.mkdir(f"{place}/{name}")
+            _mount("", f"{place}/{name}", _BIND | _REC, source=f"{folder}/{name}")
+            _mount("", f"{place}/{name}", _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
+        if names:
+            _mount("", folder, _MOVE, source=place)
     proc = _NOSUID | _NODEV | _NOEXEC
     try:
         _mount("proc", "/proc", proc)
@@ -202,18 +228,21 @@ def renew_random_numbers() -> None:
 
 
 def main() -> None:
-    """Be a template; in its forks, serve a student."""
+    """Be a fork server; in its forks, serve a student."""
     control = program.open_socket()
     channel = program.Channel(control)
     settings = program.receive_settings(channel)
+    environment = {folder: os.listdir(folder) for folder in settings["memory_folders"]}
+    recorder = program.OutputRecorder()
     try:
-        kit = load(settings)
+        shell = load(settings, recorder)
     except Exception as error:
         channel.send({"failed": f"{type(error).__name__}: {error}"})
         return
     channel.send({"id": 0})
     del channel
-    program.serve(program.Channel(wait_for_work(control, settings)), kit)
+    channel = program.Channel(serve_forks(control, settings, environment))
+    program.serve(channel, recorder, shell, settings["files"])
 
 
 if __name__ == "__main__":

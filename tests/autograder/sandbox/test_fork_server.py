@@ -1,10 +1,9 @@
-"""A fork of a template is as good a sandbox as one that bubblewrap has made.
+"""A fork is as good a sandbox as one that bubblewrap has made.
 
-What student code meets behind the inner wall is tested in `test_process.py`, which meets both
-kinds. Here are the attacks on the wall itself: on the template, and on who comes before and after.
+What student code meets in its namespaces is tested in `test_process.py`, for both kinds. Here are
+the attacks on the fork server, and on who comes before and after.
 """
 
-import marshal
 import os
 import re
 import select
@@ -15,14 +14,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-import nbformat
 import pytest
 
-from autograder.assignment import Assignment
 from autograder.limits import Limits
-from autograder.sandbox import bubblewrap, warm
+from autograder.sandbox import bubblewrap, fork_server
 from autograder.sandbox.process import ProcessDied, StudentProcess
-from autograder.sandbox.warm import SandboxLost
+from autograder.sandbox.sandbox import SandboxLost
 from tests.autograder.sandbox.test_process import (
     INSIDE,
     SECONDS,
@@ -34,22 +31,20 @@ from tests.autograder.sandbox.test_process import (
 )
 from tests.support import courses
 
-pytestmark = pytest.mark.skipif(warm.in_the_way() != "", reason=warm.in_the_way())
-
 
 @pytest.fixture
-def templates(monkeypatch):
-    """No template yet; none is left."""
-    fresh = warm._Templates()
-    monkeypatch.setattr(warm, "templates", fresh)
+def servers(monkeypatch):
+    """No fork server yet; none is left."""
+    fresh = fork_server.ForkServers()
+    monkeypatch.setattr(fork_server, "fork_servers", fresh)
     yield fresh
-    fresh.close()
+    fresh._kept.clear()
 
 
 @pytest.fixture
 def victim():
     with StudentProcess({}, SMALL) as process:
-        assert isinstance(process._process, warm.Fork)
+        assert isinstance(process._sandbox, fork_server.Fork)
         yield process
 
 
@@ -59,7 +54,7 @@ def shown(process, source):
     return text_of(result)
 
 
-# The wall
+# The namespaces
 
 UNCOVER = """
 import ctypes
@@ -76,7 +71,7 @@ print(os.listdir("/tmp"), [name for name in os.listdir("/proc") if name.isdecima
 """
 
 
-def test_what_lies_below_cannot_be_uncovered_even_without_the_filter(templates, monkeypatch):
+def test_what_lies_below_cannot_be_uncovered_even_without_the_filter(servers, monkeypatch):
     allow_all = struct.pack("=HBBI", 6, 0, 0, 0x7FFF0000)
     monkeypatch.setattr(bubblewrap.seccomp, "program", lambda **_: allow_all)
     with StudentProcess({}, SMALL) as process:
@@ -114,7 +109,7 @@ print(error_of(os.readlink, "/proc/1/root"), open("/proc/self/cgroup").read().co
         assert printed(after, "print(2)") == "2\n"
 
 
-def test_nothing_of_the_template_is_left_open_or_shared(victim):
+def test_nothing_of_the_fork_server_is_left_open_or_shared(victim):
     source = """
 import gc, stat
 kinds = {}
@@ -127,12 +122,12 @@ for number in range(256):
 print(sorted(kinds.values()))
 print(sum(type(thing) is socket.socket for thing in gc.get_objects()))
 print([line for line in open("/proc/self/maps") if line.split()[1][1::2] == "ws"])
-print(os.listdir("/dev/shm"), os.listdir("/dev/pts"), sorted(os.listdir("/tmp")))
+print(os.listdir("/dev/shm"), sorted(os.listdir("/tmp")))
 """
     descriptors, sockets, shared, folders = shown(victim, source).splitlines()
     assert descriptors == str(["device"] + ["file"] * 4 + ["socket"])
     assert (sockets, shared) == ("1", "[]")
-    assert folders == "[] ['ptmx'] ['home', 'work']"
+    assert folders == "[] ['home', 'work']"
 
 
 LEAVE = """
@@ -190,8 +185,8 @@ def test_each_submission_has_random_numbers_of_its_own():
     assert all(one != other for one, other in zip(*rows, strict=True))
 
 
-def test_the_hash_seed_is_renewed_from_time_to_time(templates, monkeypatch):
-    monkeypatch.setattr(warm, "_FORKS", 1)
+def test_the_hash_seed_is_renewed_from_time_to_time(servers, monkeypatch):
+    monkeypatch.setattr(fork_server, "_FORKS", 1)
     seeds = []
     for _ in range(2):
         with StudentProcess({}, SMALL) as process:
@@ -221,7 +216,7 @@ import own
 """
 
 
-def test_autoreload_sees_what_changes_after_the_fork(templates):
+def test_autoreload_sees_what_changes_after_the_fork(servers):
     modules = ["IPython.extensions.autoreload"]
     with StudentProcess({}, SMALL, modules=modules) as process:
         printed(process, "%reload_ext autoreload\n%autoreload 2\n" + REWRITE)
@@ -229,41 +224,39 @@ def test_autoreload_sees_what_changes_after_the_fork(templates):
         assert printed(process, "print(own.value)") == "2\n"
 
 
-def test_what_has_been_compiled_before_is_used_as_long_as_the_source_stays_the_same():
-    notebook = nbformat.writes(nbformat.v4.new_notebook()).encode()
-    files = Assignment(notebook, {"lesson/helper.py": b"value = 1"}).files_with({})
-    (compiled,) = files.keys() - {"lesson/helper.py"}
-    # Other code behind the same head shows which of the two is run.
-    files[compiled] = files[compiled][:16] + marshal.dumps(compile("value = 2", "", "exec"))
-    for change, value in (("0", "2"), ("open('lesson/helper.py', 'w').write('value = 3')", "3")):
-        with StudentProcess(files, SMALL) as process:
-            asked = f"{change}; from lesson import helper; print(helper.value)"
-            assert printed(process, asked) == f"{value}\n"
+def test_the_files_of_the_assignment_are_compiled_before_the_fork(servers):
+    files = {"lesson/helper.py": b"value = 1"}
+    for change, value in (("0", 1), ("open('lesson/helper.py', 'w').write('value = 3')", 3)):
+        with StudentProcess(files, SMALL, common=files) as process:
+            asked = f"{change}; from lesson import helper; print(helper.value, helper.__cached__)"
+            shown = printed(process, f"import os\n{asked}\nprint(os.listdir('lesson'))")
+            assert shown.startswith(f"{value} /tmp/work/lesson/__pycache__/helper.cpython-")
+            assert "__pycache__" in shown.splitlines()[1]
 
 
 # The end
 
 
-def template_of(process):
-    return process._process._template
+def server_of(process):
+    return process._sandbox._server
 
 
-def test_the_end_of_a_template_is_no_fault_of_a_submission(templates):
+def test_the_end_of_a_fork_server_is_no_fault_of_a_submission(servers):
     with StudentProcess({}, SMALL) as process:
         namespace = printed(process, "import os; print(os.readlink('/proc/self/ns/pid'))").strip()
-        os.kill(template_of(process)._sandbox._process.pid, signal.SIGKILL)
+        os.kill(server_of(process).sandbox._process.pid, signal.SIGKILL)
         with pytest.raises(SandboxLost):
             process.run_cell("import time; time.sleep(60)", SECONDS)
     assert processes_in(namespace) == []
     with StudentProcess({}, SMALL) as process:
-        assert isinstance(process._process, warm.Fork)
+        assert isinstance(process._sandbox, fork_server.Fork)
         assert printed(process, "print(1)") == "1\n"
 
 
-def test_a_template_ends_after_its_last_fork(templates):
+def test_a_fork_server_ends_after_its_last_fork(servers):
     with StudentProcess({}, SMALL) as process:
-        init = os.pidfd_open(template_of(process)._sandbox.pid)
-        templates.close()
+        init = os.pidfd_open(server_of(process).sandbox.pid)
+        servers._kept.clear()
         assert printed(process, "print(1)") == "1\n"
     ended = select.poll()
     ended.register(init, select.POLLIN)
@@ -271,22 +264,23 @@ def test_a_template_ends_after_its_last_fork(templates):
     os.close(init)
 
 
-# Where a template cannot be
+# Where a fork server cannot be
 
 
 @pytest.mark.parametrize("refused", ["unshare", "mount"])
-def test_where_the_kernel_refuses_the_wall_bubblewrap_makes_each_sandbox(
-    templates, monkeypatch, refused
+def test_where_the_kernel_refuses_namespaces_bubblewrap_makes_each_sandbox(
+    servers, monkeypatch, refused
 ):
-    numbers = bubblewrap.seccomp._WALLS
-    monkeypatch.setattr(bubblewrap.seccomp, "_WALLS", [name for name in numbers if name != refused])
+    names = bubblewrap.seccomp._FORK_SERVER.replace(refused, "")
+    monkeypatch.setattr(bubblewrap.seccomp, "_FORK_SERVER", names)
+    monkeypatch.setattr(bubblewrap.seccomp, "program", bubblewrap.seccomp.program.__wrapped__)
     with StudentProcess({}, SMALL) as process:
-        assert isinstance(process._process, bubblewrap.Bubblewrap)
+        assert isinstance(process._sandbox, bubblewrap.Bubblewrap)
         assert shown(process, "print(1)") == "1\n"
-    assert templates.refusal == f"PermissionError: [Errno 1] {refused}: Operation not permitted"
+    assert servers.refusal == f"OSError: [Errno 38] {refused}: Function not implemented"
 
 
-def test_modules_that_start_threads_are_imported_by_each_submission(templates, monkeypatch):
+def test_modules_that_start_threads_are_imported_by_each_submission(servers, monkeypatch):
     source = "import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\n"
     folders = bubblewrap.package_folders()
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
@@ -294,24 +288,42 @@ def test_modules_that_start_threads_are_imported_by_each_submission(templates, m
         Path(folder, "with_thread.py").write_text(source)
         monkeypatch.setattr(bubblewrap, "package_folders", lambda: [*folders, Path(folder)])
         with StudentProcess({}, SMALL, modules=["numpy", "with_thread"]) as process:
-            assert isinstance(process._process, warm.Fork)
-            asked = "import sys\nprint('with_thread' in sys.modules)\nimport with_thread"
-            assert printed(process, asked) == "False\n"
+            assert isinstance(process._sandbox, fork_server.Fork)
+            asked = "import os, sys\nprint('with_thread' in sys.modules)"
+            assert printed(process, asked) == "True\n"
+            assert printed(process, "print(len(os.listdir('/proc/self/task')))") == "2\n"
 
 
-def test_an_environment_in_the_scratch_space_has_no_template(templates, monkeypatch):
-    folders = [*bubblewrap.package_folders(), Path("/tmp/environment")]
-    monkeypatch.setattr(bubblewrap, "package_folders", lambda: folders)
-    with StudentProcess({}, SMALL) as process:
-        assert isinstance(process._process, bubblewrap.Bubblewrap)
-    assert templates.refusal.startswith("/tmp/environment would lie below")
+@pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
+def test_packages_below_a_folder_in_memory_are_seen_in_a_fork(servers, monkeypatch, folder):
+    installed = bubblewrap.package_folders()
+    with tempfile.TemporaryDirectory(dir=folder, prefix="my packäge ") as place:
+        os.chmod(place, 0o755)
+        Path(place, "packages").mkdir()
+        Path(place, "packages", "far_away.py").write_text("value = 7")
+        folders = [*installed, Path(place, "packages")]
+        monkeypatch.setattr(bubblewrap, "package_folders", lambda: folders)
+        source = f"""
+import far_away, os
+print(far_away.value, os.listdir({place!r}), os.access({place!r}, os.W_OK))
+for path in ({place!r}, {place + "/packages"!r}):
+    try:
+        open(path + "/left", "w")
+    except OSError as error:
+        print(type(error).__name__)
+"""
+        with StudentProcess({}, SMALL) as process:
+            assert isinstance(process._sandbox, fork_server.Fork)
+            lines = shown(process, source).splitlines()
+        assert lines[0] == "7 ['packages'] False"
+        assert set(lines[1:]) <= {"OSError", "PermissionError"} and len(lines) == 3
 
 
 def test_many_forks_leave_no_process_mount_or_descriptor_behind(victim):
     def left():
-        sandbox = template_of(victim)._sandbox
+        sandbox = server_of(victim).sandbox
         mounts = Path(f"/proc/{sandbox.pid}/mountinfo").read_text().count("\n")
-        return mounts, len(os.listdir("/proc/self/fd")), template_of(victim).alive
+        return mounts, len(os.listdir("/proc/self/fd"))
 
     before = left()
     for _ in range(5):
@@ -353,14 +365,18 @@ def as_an_ordinary_user(folder, *command):
     )
 
 
+OTHER_FILES = ("seccomp", "sandbox")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="all tests run as an ordinary user already")
-def test_the_wall_is_as_good_when_an_ordinary_user_grades():
+def test_a_fork_is_as_good_when_an_ordinary_user_grades():
     tried = subprocess.run(["unshare", "--mount", "setpriv", "--version"], capture_output=True)
     if tried.returncode:
         pytest.skip("root may not make a mount namespace here, or there is no setpriv")
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        tests = [sys.executable, "-m", "pytest", __file__, "-q", "-p", "no:cacheprovider"]
+        files = [__file__, *(Path(__file__).with_name(f"test_{name}.py") for name in OTHER_FILES)]
+        tests = [sys.executable, "-m", "pytest", *files, "-q", "-p", "no:cacheprovider"]
         result = as_an_ordinary_user(Path(folder), *tests)
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"\d\d passed, 1 skipped", result.stdout), result.stdout

@@ -1,0 +1,161 @@
+"""Fork servers, our end: a sandbox that has loaded modules, and forks for each submission.
+
+To start Python and IPython and to import packages takes longer than all else. A fork server has
+done it once; each of its forks makes namespaces of its own (``fork_server_program.py`` says how),
+in which student code finds what it finds in a sandbox that bubblewrap has made.
+
+Where the kernel refuses sandboxes within a sandbox, bubblewrap makes each of them. Where a module
+starts threads, which no fork would have, each submission imports what it needs.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import socket
+import struct
+import threading
+import weakref
+from pathlib import Path
+from typing import NamedTuple
+
+from autograder.sandbox import bubblewrap, program, seccomp
+from autograder.sandbox.sandbox import MEMORY_FOLDERS, SCRATCH, CannotStart, Sandbox, SandboxLost
+
+_FORK_SERVER = Path(__file__).with_name("fork_server_program.py")
+PROGRAM = Path(program.__file__)
+_START_SECONDS = 60
+_ENDING_SECONDS = 2
+_SCRATCH_BYTES = 50_000_000  # the fork server empties it before the first fork
+_FORKS = 200  # of one fork server; the next one has another seed for hashes
+_PROFILES = 3  # fork servers at a time: an assignment may have several notebooks
+_ENDED = "the fork server has ended"
+_CREDENTIALS = struct.Struct("3i")  # process, user, group
+COLD = (
+    "each sandbox starts from nothing, which takes about half a second more for each submission, "
+    "because none can be forked here: {}"
+)
+
+
+class Profile(NamedTuple):
+    """What a fork server has for its forks: modules in the order of import, and files."""
+
+    modules: tuple[str, ...]
+    hidden: tuple[Path, ...]
+    files: tuple[tuple[str, bytes], ...]
+
+
+class Fork(Sandbox):
+    """A sandbox within a fork server, which has become the student already."""
+
+    def __init__(self, server: ForkServer, channel: int, scratch_bytes: int) -> None:
+        super().__init__()
+        self._server = server
+        server.forks += 1
+        try:
+            status, far_end = socket.socketpair()
+            self._status = self._resources.enter_context(status)
+            with far_end:
+                status.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+                status.settimeout(_START_SECONDS)
+                size = str(scratch_bytes).encode()
+                socket.send_fds(server.control, [size], [channel, far_end.fileno()])
+            message, ancillary, _, _ = status.recvmsg(1_000, socket.CMSG_SPACE(_CREDENTIALS.size))
+            if message and message != b"\0":
+                raise CannotStart(message.decode(errors="replace"))
+            if not message:
+                raise SandboxLost(_ENDED)
+            # The kernel says who has sent it, by the numbers that processes have here.
+            self._found(_CREDENTIALS.unpack(ancillary[0][2])[0])
+        except BaseException as error:
+            self._resources.close()
+            if isinstance(error, OSError):
+                raise SandboxLost(_ENDED) from error
+            raise
+
+    def wait(self, seconds: float) -> int | None:
+        code = None
+        with contextlib.suppress(OSError):  # nothing arrived, or `kill` has closed it
+            self._status.settimeout(seconds)
+            code = self._status.recv(1)
+        if code == b"" and self._server and self._server.sandbox.wait(_ENDING_SECONDS) is not None:
+            raise SandboxLost(_ENDED)
+        return code[0] if code else None
+
+    def kill(self) -> None:
+        super().kill()
+        self._server = None  # which ends if this was its last fork
+
+
+class ForkServer:
+    """A sandbox in which modules are loaded, and which forks; it ends when nobody refers to it."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.forks = 0
+        self.control, far_end = socket.socketpair()
+        with far_end:
+            self.sandbox = bubblewrap.Bubblewrap(
+                [_FORK_SERVER, PROGRAM], far_end.fileno(), _SCRATCH_BYTES, profile.hidden, True
+            )
+        weakref.finalize(self, self.sandbox.kill)
+        weakref.finalize(self, self.control.close)
+        self.control.settimeout(_START_SECONDS)
+        channel = program.Channel(self.control)
+        settings = {
+            "modules": profile.modules,
+            "files": program.as_base64(dict(profile.files)),
+            "packages": [str(folder) for folder in bubblewrap.package_folders()],
+            "scratch": SCRATCH,
+            "memory_folders": MEMORY_FOLDERS,
+            "staging": bubblewrap.STAGING,
+            "user": self.sandbox.user,
+            "rules": base64.b64encode(seccomp.program()).decode(),
+        }
+        try:
+            channel.send(settings)
+            answer = channel.receive()
+        except (OSError, EOFError) as error:
+            self.sandbox.kill()
+            raise CannotStart(self.sandbox.stderr or str(error)) from error
+        if "failed" in answer:
+            raise CannotStart(answer["failed"])
+
+
+class ForkServers:
+    """The fork servers of this process; `refusal` says why there can be none."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # a worker may have several threads
+        self._kept: dict[Profile, ForkServer] = {}
+        self._bare: set[Profile] = set()  # whose modules cannot be loaded before a fork
+        self.refusal = ""
+
+    def fork(self, channel: int, scratch_bytes: int, profile: Profile) -> Fork | None:
+        """Return a new fork; None if there can be no fork servers here."""
+        with self._lock:
+            for _ in range(3):  # a fork server may have ended, or may have to do without modules
+                if self.refusal:
+                    break
+                if profile in self._bare:
+                    profile = profile._replace(modules=())
+                server = self._kept.pop(profile, None)
+                try:
+                    if server is None or server.forks >= _FORKS:
+                        server = ForkServer(profile)
+                    fork = Fork(server, channel, scratch_bytes)
+                except SandboxLost:
+                    continue
+                except CannotStart as error:
+                    if profile.modules:
+                        self._bare.add(profile)
+                    else:
+                        self.refusal = str(error)
+                else:
+                    self._kept[profile] = server  # as the youngest
+                    while len(self._kept) > _PROFILES:
+                        del self._kept[next(iter(self._kept))]
+                    return fork
+        return None
+
+
+fork_servers = ForkServers()

@@ -21,6 +21,13 @@ VIOLET = "#6A3D9A"  # lines of the hidden units
 CURVES = {"zeros": ("s:", "#0072B2"), "random": ("^--", "#D55E00"), "he": ("o-", "#009E73")}
 
 
+class WrongInput(ValueError):
+    """An argument that does not fit. A notebook shows its message alone, without a traceback."""
+
+    def _render_traceback_(self):
+        return [f"ValueError: {self}"]
+
+
 def sigmoid(x):
     """Compute the logistic function 1 / (1 + exp(-x)) of a number, or of each entry of an array.
 
@@ -123,7 +130,7 @@ def update_parameters(parameters, grads, learning_rate):
     updated = {}
     for name, value in parameters.items():
         if "d" + name not in grads:
-            raise ValueError(f"grads has no entry 'd{name}', but parameters has '{name}'.")
+            raise WrongInput(f"grads has no entry 'd{name}', but parameters has '{name}'.")
         gradient = grads["d" + name]
         _check_same_shape("d" + name, gradient, name, value)
         updated[name] = value - learning_rate * gradient
@@ -151,7 +158,7 @@ def compute_loss(a3, Y):
     _check_same_shape("Y", Y, "a3", a3)
     if not np.isin(Y, (0, 1)).all():
         strange = np.asarray(Y)[~np.isin(Y, (0, 1))][0]
-        raise ValueError(f"Y must hold only the labels 0 and 1, but holds {strange}.")
+        raise WrongInput(f"Y must hold only the labels 0 and 1, but holds {strange}.")
     probability_of_true_label = np.where(Y == 1, a3, 1 - a3)
     with np.errstate(divide="ignore"):  # -ln(0) = inf is what we want to see, without a warning
         return float(1 / Y.shape[1] * np.sum(-np.log(probability_of_true_label)))
@@ -240,16 +247,18 @@ def plot_dataset(X, y, ax=None):
     matplotlib Axes
     """
     if np.ndim(X) != 2 or X.shape[0] != 2:
-        raise ValueError(f"X has shape {np.shape(X)}, expected (2, m): two coordinates in rows.")
+        raise WrongInput(f"X has shape {np.shape(X)}, expected (2, m): two coordinates in rows.")
     if np.shape(y) != (1, X.shape[1]):
-        raise ValueError(f"y has shape {np.shape(y)}, expected (1, {X.shape[1]}) to fit X.")
+        raise WrongInput(f"y has shape {np.shape(y)}, expected (1, {X.shape[1]}) to fit X.")
     ax = _axes(ax)
     for label, marker, color, name in ((0, "o", RED, "label 0"), (1, "^", BLUE, "label 1")):
         x1, x2 = X[:, y[0] == label]
         ax.scatter(
             x1, x2, s=26, marker=marker, color=color, edgecolors="white", linewidths=0.5, label=name
         )
+    counts = np.sum(y == 0), np.sum(y == 1)
     ax.set(xlabel="$x_1$", ylabel="$x_2$", title="Two rings of dots")
+    ax.set_label("{} red circles and {} blue triangles.".format(*counts))  # the text alternative
     ax.set_aspect("equal")
     ax.legend(loc="center")  # the rings leave it free
     return ax
@@ -280,6 +289,10 @@ def plot_decision_boundary(model, X, y, ax=None):
     if labels.min() != labels.max():
         ax.contour(x1, x2, labels, levels=[0.5], colors="black", linewidths=1)
     ax.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), title="Decision boundary")
+    right = np.mean(np.ravel(model(X.T)) == y[0])
+    ax.set_label(
+        f"Blue covers {labels.mean():.0%} of the plane; {right:.0%} of the dots are right."
+    )
     return ax
 
 
@@ -316,6 +329,8 @@ def plot_costs(costs, learning_rate, label=None, ax=None):
         ax.text(missing + 0.2, 0.93, "infinite: not drawn", color=color, transform=at_the_top)
     ax.set(xlabel="iterations (thousands)", ylabel="cost")
     ax.set_title(f"Cost while training, learning rate {learning_rate}")
+    ends = f"{label or 'cost'}: from {costs[0]:.3f} to {costs[-1]:.3f}." if len(costs) else ""
+    ax.set_label(f"{ax.get_label()} {ends}".strip())
     if label is not None:
         ax.legend(title="initialization")
     return ax
@@ -328,39 +343,39 @@ def _axes(ax):
 def _check_parameters(X, parameters):
     """Raise ValueError unless every layer fits the one before it."""
     if np.ndim(X) != 2:
-        raise ValueError(f"X has shape {np.shape(X)}, expected (n_features, m).")
+        raise WrongInput(f"X has shape {np.shape(X)}, expected (n_features, m).")
     if not isinstance(parameters, dict):
         kind = type(parameters).__name__
-        raise ValueError(
+        raise WrongInput(
             f"parameters is an object of type {kind}, expected a dict W1, b1, ..., b3."
         )
     n_previous = X.shape[0]
     for layer in ("1", "2", "3"):
         for name in ("W" + layer, "b" + layer):
             if name not in parameters:
-                raise ValueError(
+                raise WrongInput(
                     f"parameters has no entry '{name}'. A three-layer network needs W1, b1, W2, "
                     "b2, W3 and b3: is the exercise that returns them finished?"
                 )
         shape_W, shape_b = np.shape(parameters["W" + layer]), np.shape(parameters["b" + layer])
         if len(shape_W) != 2 or shape_W[1] != n_previous:
             fits = f"X of shape {X.shape}" if layer == "1" else f"the {n_previous} units before it"
-            raise ValueError(
+            raise WrongInput(
                 f"W{layer} has shape {shape_W}, expected (n_{layer}, {n_previous}) to fit {fits}."
             )
         if shape_b != (shape_W[0], 1):
-            raise ValueError(
+            raise WrongInput(
                 f"b{layer} has shape {shape_b}, expected ({shape_W[0]}, 1) "
                 f"to fit W{layer} of shape {shape_W}."
             )
         n_previous = shape_W[0]
     if n_previous != 1:
-        raise ValueError(f"W3 has shape {shape_W}, expected (1, {shape_W[1]}): one output unit.")
+        raise WrongInput(f"W3 has shape {shape_W}, expected (1, {shape_W[1]}): one output unit.")
 
 
 def _check_same_shape(name, array, other_name, other):
     if np.shape(array) != np.shape(other):
-        raise ValueError(
+        raise WrongInput(
             f"{name} has shape {np.shape(array)}, expected {np.shape(other)}, "
             f"the shape of {other_name}."
         )

@@ -1,22 +1,41 @@
 """The film of section 7: boundary, unit lines and cost while three starts are trained.
 
-`model` keeps the parameters of each 100th iteration (`snapshots`). They are only references,
-because `update_parameters` makes new arrays in each step, so recording changes no digit.
+`model` lets `record` keep the parameters of each 100th iteration. They are only references, because
+`update_parameters` makes new arrays in each step, so recording changes no digit.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from init_utils import CURVES
+from init_utils import CURVES, plot_costs, predict_dec
 from lesson.network import Parameters, Snapshots, cost_of, lines_in_words, output_logits
-from lesson.pictures import Plane, Stage, as_png, flipbook, notebook_display
+from lesson.pictures import (
+    Plane,
+    Stage,
+    flipbook,
+    notebook_display,
+    plot_boundaries,
+    plot_planes,
+    still,
+)
 
 NAMES = {"zeros": "Zeros", "random": "Large random", "he": "He"}
+NOTHING_YET = "There is nothing to show yet: run the trainings of sections 4 to 6 first."
+SINCE = 1000  # the iteration after which the large start hardly moves
 HIGHEST_COST = 1.0  # the cost axis ends here, a point above it stays at the edge
+
+snapshots: dict[str, dict[int, Parameters]] = {}  # by initialization, then by iteration
+
+
+def record(initialization: str, iteration: int, parameters: Parameters) -> None:
+    """Keep each 100th state of a training; iteration 0 begins a new one."""
+    if iteration == 0:
+        snapshots[initialization] = {}
+    if iteration % 100 == 0:
+        snapshots[initialization][iteration] = parameters
 
 
 def moment(moments: Mapping[int, Parameters], iteration: int) -> int:
@@ -69,51 +88,81 @@ def frame_maker(snapshots: Snapshots, X: np.ndarray, Y: np.ndarray) -> Callable[
     return frame
 
 
-def plot_strip(
-    snapshots: Snapshots, X: np.ndarray, Y: np.ndarray, figure: Figure | None = None
-) -> Figure:
+def plot_strip(snapshots: Snapshots, X: np.ndarray, Y: np.ndarray, figure: Figure) -> None:
     """Draw six moments of each training, one row for each start: the film in print."""
     last = max(map(max, snapshots.values()))
     times = [round(share * last / 100) * 100 for share in np.linspace(0, 1, 6)]
-    figure = plt.figure() if figure is None else figure
-    figure.set(size_inches=(13, 2.4 * len(snapshots) + 0.6), layout_engine="constrained")
-    axes = figure.subplots(len(snapshots), 6, squeeze=False, sharex=True, sharey=True)
-    for row, (name, moments) in zip(axes, snapshots.items(), strict=True):
-        for ax, iteration in zip(row, times, strict=True):
-            plane, parameters = Plane(ax, X, Y), moments[moment(moments, iteration)]
-            plane.show(output_logits(plane.grid, parameters), parameters)
-            ax.set_title(f"cost {cost_of(parameters, X, Y):.3f}", fontsize=10)
-            ax.set(xlabel="", ylabel="")
-        row[0].set_ylabel(f"{NAMES[name]}\n$x_2$")
-    for ax, iteration in zip(axes[-1], times, strict=True):
-        ax.set_xlabel(f"$x_1$\niteration {iteration}")
-    return figure
+    rows = {
+        NAMES[name]: {f"iteration {i}": moments[moment(moments, i)] for i in times}
+        for name, moments in snapshots.items()
+    }
+    plot_planes(rows, X, Y, figure)
 
 
-def show_film(snapshots: Snapshots, X: np.ndarray, Y: np.ndarray) -> None:
+def movement(moments: Mapping[int, Parameters], since: int) -> np.ndarray | None:
+    """Compute how far `W1, W2, W3` have moved since an iteration, relative to their size then.
+
+    Returns
+    -------
+    ndarray of shape (3,)
+        Lengths are those of all entries of a layer taken together (Frobenius). None if the
+        training was too short or the weights were zero.
+    """
+    before, after, names = moments.get(since), moments[max(moments)], ("W1", "W2", "W3")
+    if before is None or since == max(moments) or not all(before[name].any() for name in names):
+        return None
+    lengths = [np.linalg.norm(before[name]) for name in names]
+    return np.array([np.linalg.norm(after[n] - before[n]) for n in names]) / lengths
+
+
+def show_comparison(
+    costs: Mapping[str, Sequence[float]],
+    X: np.ndarray,
+    Y: np.ndarray,
+    test_X: np.ndarray,
+    test_Y: np.ndarray,
+) -> None:
+    """Print accuracies and movement of what was trained; draw its costs and its boundaries."""
+    if not costs:
+        print(NOTHING_YET)
+        return
+    columns = ("training set", "test set", "W1", "W2", "W3")
+    print(f"{'':22}right in{'':14}moved after iteration {SINCE}")
+    print(f"{'':14}" + "".join(f"{column:>12}" for column in columns))
+    ax, networks = plt.subplots()[1], {}
+    for name in costs:
+        parameters = snapshots[name][max(snapshots[name])]
+        shares = [(predict_dec(parameters, x) == y).mean() for x, y in ((X, Y), (test_X, test_Y))]
+        moved = movement(snapshots[name], SINCE)
+        row = [*shares, *(np.zeros(3) if moved is None else moved)]
+        print(f"{NAMES[name]:14}" + "".join(f"{share:12.0%}" for share in row))
+        plot_costs(costs[name], 0.01, label=name, ax=ax)
+        networks[f"{NAMES[name]} initialization"] = parameters
+    ax.set_title("One network, three starts")
+    plot_boundaries(networks, X, Y)
+
+
+def show_film(X: np.ndarray, Y: np.ndarray) -> None:
     """Show the film, or six moments of it outside a notebook.
 
     Parameters
     ----------
-    snapshots : mapping
-        By initialization, what `model` has recorded: parameters by iteration.
     X : ndarray of shape (2, m)
     Y : ndarray of shape (1, m)
         Labels, 0 or 1.
     """
     if not snapshots:
-        print("There is nothing to show yet: run the trainings of sections 4 to 6 first.")
+        print(NOTHING_YET)
         return
     display = notebook_display()
     if display is None:
-        plot_strip(snapshots, X, Y)
+        plot_strip(snapshots, X, Y, plt.figure())
         return
     last, frame = max(map(max, snapshots.values())), frame_maker(snapshots, X, Y)
     # The first thousand iterations in small steps: the large start does nearly all it does there.
     times = sorted({*range(0, min(1000, last), 100), *range(1000, last, 500), last})
     steps = [describe(snapshots, iteration, X, Y) for iteration in times]
-    canvas = FigureCanvasAgg(plot_strip(snapshots, X, Y, Figure(dpi=70)))
-    canvas.draw()
+    strip = still(lambda figure: plot_strip(snapshots, X, Y, figure))
     words = f"Six moments of each training. {steps[0]} {steps[-1]}"
     frames = [frame(iteration) for iteration in times]
-    display(flipbook(as_png(canvas), words, frames, steps, "iteration", first=0), raw=True)
+    display(flipbook(strip, words, frames, steps, "iteration", first=0), raw=True)

@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 import matplotlib.pyplot as plt
@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path
 from PIL import Image
 
-from init_utils import BLUE, PALE_BLUE, PALE_RED, RED, VIOLET
-from lesson.network import Parameters, lines_in_words, unit_lines
+from init_utils import BLUE, PALE_BLUE, PALE_RED, RED, VIOLET, plot_decision_boundary, predict_dec
+from lesson.network import Parameters, cost_of, lines_in_words, output_logits, unit_lines
 
 EDGE = 1.5  # the planes run from -EDGE to EDGE
 
@@ -60,6 +60,23 @@ def plot_units(parameters: Parameters, ax: Axes | None = None) -> Axes:
     return ax
 
 
+def plot_boundaries(networks: Mapping[str, Parameters], X: np.ndarray, Y: np.ndarray) -> None:
+    """Draw decision boundary and unit lines of each network, side by side, under its name."""
+    size = {"figsize": (3.2 * len(networks), 3.4), "layout": "constrained"}
+    axes = plt.subplots(1, len(networks), squeeze=False, sharey=True, **size)[1][0]
+    for ax, (name, parameters) in zip(axes, networks.items(), strict=True):
+        plot_units(parameters, plot_decision_boundary(decide(parameters), X, Y, ax=ax))
+        ax.set_title(name)
+        if ax is not axes[0]:
+            ax.get_legend().remove()
+            ax.set_ylabel("")
+
+
+def decide(parameters: Parameters) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the predictor that `plot_decision_boundary` wants."""
+    return lambda points: predict_dec(parameters, points.T)
+
+
 class Plane:
     """The plane with the examples, made to be drawn again quickly.
 
@@ -93,6 +110,22 @@ class Plane:
         self._lines.set_segments(np.stack([middle - along, middle + along], axis=1))
 
 
+def plot_planes(
+    rows: Mapping[str, Mapping[str, Parameters]], X: np.ndarray, Y: np.ndarray, figure: Figure
+) -> None:
+    """Draw networks in rows and columns, by their names, each with its cost above it."""
+    columns = list(next(iter(rows.values())))
+    figure.set(size_inches=(1.8 * len(columns) + 0.6, 2.1 * len(rows) + 0.4))
+    figure.set_layout_engine("constrained")
+    axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey=True)
+    for line, (name, networks) in zip(axes, rows.items(), strict=True):
+        for ax, (column, parameters) in zip(line, networks.items(), strict=True):
+            plane = Plane(ax, X, Y)
+            plane.show(output_logits(plane.grid, parameters), parameters)
+            ax.set_title(f"cost {cost_of(parameters, X, Y):.3f}", fontsize=9)
+            ax.set(xlabel=column if ax in axes[-1] else "", ylabel=name if ax is line[0] else "")
+
+
 class Stage:
     """A figure of which only some artists change, drawn without pyplot.
 
@@ -115,6 +148,14 @@ class Stage:
         for artist in self._artists:
             artist.axes.draw_artist(artist)
         return as_png(self._canvas)
+
+
+def still(draw: Callable[[Figure], object]) -> bytes:
+    """Let `draw` fill a figure; return it as PNG."""
+    canvas = FigureCanvasAgg(Figure(dpi=90))
+    draw(canvas.figure)
+    canvas.draw()
+    return as_png(canvas)
 
 
 def as_png(canvas: FigureCanvasAgg) -> bytes:
@@ -142,21 +183,13 @@ def img(png: bytes, words: str) -> str:
     return f'<img alt="{escape(words)}" src="data:image/png;base64,{data}">'
 
 
-def describe_figures() -> None:
-    """Let this notebook show each figure of pyplot with a text alternative."""
-    from IPython import get_ipython
+def bundle(figure: Figure) -> dict[str, str]:
+    """Make an output of a figure: the picture, with its description for those who need it."""
     from IPython.core.pylabtools import print_figure
 
-    def bundle(figure: Figure, include=None, exclude=None) -> dict:
-        words, png = figure_in_words(figure), print_figure(figure)
-        return {
-            "text/plain": words,
-            "text/html": img(png, words),
-            "image/png": base64.b64encode(png).decode(),
-        }
-
-    if notebook_display():
-        get_ipython().display_formatter.mimebundle_formatter.for_type(Figure, bundle)
+    words, png = figure_in_words(figure), print_figure(figure)
+    data = base64.b64encode(png).decode()
+    return {"text/plain": words, "text/html": img(png, words), "image/png": data}
 
 
 _FLIPBOOK = """<div data-lm-suppress-shortcuts="true">{still}<p>{sentence}</p></div><script>
@@ -227,13 +260,12 @@ def flipbook(
     return {"text/plain": words, "text/html": script, "image/png": png}
 
 
-# Beside a widget that works, its still picture is hidden; the words that JupyterLab shows in place
-# of a widget whose kernel has ended are hidden as well. The script names what ipywidgets leaves
-# without a name.
+# Beside a widget that works, its still picture is hidden. A widget whose kernel has ended is hidden
+# itself, with the words that JupyterLab shows in its place.
 _BESIDE_A_WIDGET = """<style>
-.jp-OutputArea-child:has(.still):has(+ * .jupyter-widgets:not(.jupyter-widgets-disconnected) *),
-.jp-OutputArea-child:has(.still) + * .jupyter-widgets:not(:has(*)),
-.jp-OutputArea-child:has(.still) + * .jupyter-widgets-disconnected {{ display: none; }}
+.jp-OutputArea-child:has(.still):has(+ * .widget-vbox:not(.jupyter-widgets-disconnected)),
+.jp-OutputArea-child:has(.still) + :not(:has(.widget-vbox:not(.jupyter-widgets-disconnected)))
+{{ display: none; }}
 </style><div class="still">{still}<p>{sentence}</p></div>"""
 
 

@@ -118,7 +118,7 @@ def test_with_three_answers_run_all_passes_all_tests_and_shows_section_8(noteboo
     for exercise in ANSWERS:
         expect(notebook.outputs(f"test-{exercise}")).to_contain_text("All tests passed.")
         expect(notebook.outputs(f"{exercise}-train").locator("img")).to_have_count(1)
-    for cell_id in ("depth", "histograms", "scale"):
+    for cell_id in ("depth", "scale"):
         expect(notebook.outputs(f"going-further-{cell_id}").locator("img")).to_have_count(1)
     expect(
         notebook.outputs("going-further-play").get_by_role("button", name="Train")

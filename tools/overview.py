@@ -1,6 +1,5 @@
-"""Draw the picture of the README: three starts, their costs and decision boundaries."""
+"""Draw the picture of the README: the task, and the question of the lesson."""
 
-import sys
 from pathlib import Path
 
 import matplotlib
@@ -8,41 +7,29 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
-import nbformat
+
+from init_utils import load_dataset, plot_dataset
+from lesson.experiments import FACTORS, scaled_start
+from lesson.network import output_logits
+from lesson.pictures import Plane
+from lesson.volume import first_draw
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
-
-import init_utils
-
-SOURCE = PROJECT / "source" / "Initialization" / "Initialization.ipynb"
-CELLS = ("initialize-zeros", "initialize-random", "initialize-he", "model")
-NAMES = {"zeros": "zeros", "random": "large random", "he": "He"}
 
 
 def main() -> None:
-    cells = {cell.id: cell.source for cell in nbformat.read(SOURCE, as_version=4).cells}
-    notebook = vars(init_utils) | {"np": init_utils.np, "plt": plt}
-    for name in CELLS:
-        exec(cells[name], notebook)
-    X, Y, _, _ = init_utils.load_dataset()
-
-    fig, axes = plt.subplots(1, 4, figsize=(13, 3.6), layout="constrained", dpi=110)
-    for ax, (kind, name) in zip(axes, NAMES.items(), strict=False):
-        trained = notebook["model"](X, Y, initialization=kind, print_cost=False)
-
-        def decide(points, parameters=trained):
-            return init_utils.predict_dec(parameters, points.T)
-
-        init_utils.plot_decision_boundary(decide, X, Y, ax=ax)
-        accuracy = (decide(X.T) == Y).mean()
-        ax.set_title(f"{name}: {accuracy:.0%} right")
-        if ax is not axes[0]:
-            ax.get_legend().remove()
-    for kind, costs in notebook["cost_history"].items():
-        init_utils.plot_costs(costs, 0.01, label=kind, ax=axes[3])
-    axes[3].set_title("Cost while training")
-    fig.savefig(PROJECT / "docs" / "images" / "overview.png")
+    X, Y, _, _ = load_dataset()
+    figure, axes = plt.subplots(1, 3, figsize=(11, 4), layout="constrained", dpi=110)
+    plot_dataset(X, Y, ax=axes[0])
+    axes[0].set_title("The task: separate the rings")
+    starts = first_draw(scaled_start(FACTORS, 1), 1)
+    for ax, number in zip(axes[1:], (8, 12), strict=True):
+        plane = Plane(ax, X, Y)
+        plane.show(output_logits(plane.grid, starts[number]), starts[number])
+        ax.set(xticks=[], yticks=[], xlabel="", ylabel="")
+    axes[1].set_title("A network that will learn it ...")
+    axes[2].set_title("... and one that will not")
+    figure.savefig(PROJECT / "docs" / "images" / "overview.png")
 
 
 if __name__ == "__main__":

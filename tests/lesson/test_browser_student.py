@@ -71,10 +71,10 @@ def test_make_lab_opens_the_notebook_with_nothing_red_in_the_console(notebook, l
 
 
 def test_each_link_in_the_contents_leads_to_its_heading(notebook):
-    links = notebook.cell("contents").locator("li a")
+    links = notebook.cell("opening").locator("li a")
     assert links.count() == 12
     for number in range(links.count()):
-        notebook.cell("contents").scroll_into_view_if_needed()
+        notebook.cell("opening").scroll_into_view_if_needed()
         name = links.nth(number).inner_text()
         links.nth(number).click()
         heading = notebook.cells.locator("h2, h3").filter(has_text=re.compile(f"^{name}"))
@@ -88,8 +88,8 @@ def test_formulas_and_tables_are_rendered(notebook):
         expect(texts.nth(number)).not_to_contain_text("$")
     assert notebook.page.locator("mjx-container").count() > 50
     assert notebook.page.locator("mjx-merror, .MathJax_Error").count() == 0
-    assert notebook.page.locator(".jp-RenderedMarkdown table").count() == 3
-    assert notebook.page.locator(".jp-RenderedMarkdown summary").count() == 13
+    assert notebook.page.locator(".jp-RenderedMarkdown table").count() == 2
+    assert notebook.page.locator(".jp-RenderedMarkdown summary").count() == 18
 
 
 def test_with_empty_stubs_run_all_stops_at_the_first_exercise_and_says_what_to_do(notebook, lab):
@@ -128,9 +128,10 @@ def test_with_three_answers_run_all_passes_all_tests_and_shows_all_figures(noteb
         expect(notebook.outputs(f"test-{exercise}")).to_contain_text("All tests passed.")
         expect(notebook.outputs(f"{exercise}-train").locator("img")).to_have_count(1)
         expect(notebook.outputs(f"{exercise}-boundary").locator("img")).to_have_count(1)
-    for cell_id in ("dataset", "conclusions-costs", "conclusions-boundaries"):
+    for cell_id in ("dataset", "volume-check", "volume-knob", "film"):
         expect(notebook.outputs(cell_id).locator("img")).to_have_count(1)
-    for cell_id in ("depth", "histograms", "scale"):
+    expect(notebook.outputs("conclusions-costs").locator("img")).to_have_count(2)
+    for cell_id in ("depth", "scale"):
         expect(notebook.outputs(f"going-further-{cell_id}").locator("img")).to_have_count(1)
     expect(
         notebook.outputs("going-further-play").get_by_role("button", name="Train")
@@ -161,9 +162,9 @@ def test_the_film_runs_by_keyboard_and_by_mouse(notebook, lab):
 def test_a_guess_is_answered_below_the_training_with_the_keyboard_alone(notebook, lab):
     reply = notebook.outputs("he-train").locator("[aria-live]")
     expect(reply).to_contain_text("No option of the question above is chosen")
-    notebook.outputs("he-guess").locator("input").first.focus()
+    notebook.outputs("he-parameters").locator("input").first.focus()
     notebook.page.keyboard.press("ArrowDown")
-    expect(reply).to_contain_text("Your guess: stay near 0.7. No:")
+    expect(reply).to_contain_text("Your guess: He: its weights are smaller. Right:")
     expect(reply).not_to_contain_text("No option", use_inner_text=True)
     assert lab.complaints == []
 

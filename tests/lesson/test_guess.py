@@ -45,4 +45,4 @@ def test_outside_a_notebook_the_question_is_printed_without_its_answer(capsys):
     guess.ask("zeros")
     guess.reply("zeros")
     printed = capsys.readouterr().out
-    assert "- stay where it starts" in printed and "0.693" not in printed
+    assert "- no, never" in printed and "Right" not in printed

@@ -67,7 +67,7 @@ def test_the_gradients_are_those_of_small_differences(rings, activation):
 
 def test_a_stack_trains_each_network_as_init_utils_trains_it_alone(rings):
     X, Y = rings
-    start = {n: v.astype(float) for n, v in scaled_start([0.5, 1.5], num_seeds=2).items()}
+    start = {n: v.astype(float) for n, v in scaled_start([0.5, 1.5], num_draws=2).items()}
     before = {name: value.copy() for name, value in start.items()}
     stack = network.trained(start, X, Y, num_iterations=50)
     for number in range(4):

@@ -117,7 +117,7 @@ def test_the_parameters_are_printed_as_published(results, kind):
 
 def test_zeros_predict_red_for_everything(results):
     printed = results["printed"]["zeros-boundary"]
-    assert set(re.findall(r"\b[01]\b", printed.split("What you see")[0])) == {"0"}
+    assert set(re.findall(r"\b[01]\b", printed)) == {"0"}
 
 
 def test_all_three_tests_pass(results):
@@ -172,9 +172,10 @@ def test_the_claims_about_z3_hold(results):
 def model_namespace() -> dict:
     """The notebook's `model` with the helpers that it needs."""
     import init_utils
+    from lesson.film import record
 
     (cell,) = [c for c in nbformat.read(NOTEBOOK, as_version=4).cells if c.id == "model"]
-    namespace = dict(vars(init_utils))
+    namespace = vars(init_utils) | {"record": record}
     exec(cell.source, namespace)
     return namespace
 
@@ -230,8 +231,39 @@ def test_costs_are_recorded_whether_or_not_they_are_printed(capsys):
     plt.close("all")
 
 
-def test_what_everybody_reads_is_about_50_cells():
+def words(cells: list) -> int:
+    return sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
+
+
+def test_the_notebook_is_short():
     cells = nbformat.read(NOTEBOOK, as_version=4).cells
     ids = [cell.id for cell in cells]
-    optional = ids.index("submit") - ids.index("going-further")
-    assert len(cells) - optional <= 52 and optional <= 24
+    going_further, submit = ids.index("going-further"), ids.index("submit")
+    core, optional = cells[:going_further], cells[going_further:submit]
+    assert len(core) <= 42 and words(core) <= 1900
+    assert len(optional) <= 16
+    folded = re.compile(r"<details>.*?</details>|### BEGIN.*?### END \w+", re.DOTALL)
+    links = re.compile(r"^- \[.*$", re.MULTILINE)
+    for cell in cells:
+        shown = links.sub("", folded.sub("", cell.source))
+        if cell.cell_type == "markdown":
+            assert len(shown.split()) <= 120, cell.id
+        elif cell.id != "model":
+            assert len(shown.strip().splitlines()) <= 15, cell.id
+
+
+def test_no_cell_gives_away_what_the_next_one_shows():
+    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+        if cell.cell_type == "code":
+            assert not re.search(r"0\.693|0\.0736|1773|3535", cell.source), cell.id
+
+
+def test_each_of_sections_4_to_6_has_a_playground():
+    section, found = None, set()
+    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+        if heading := re.match(r"## (\d)", cell.source):
+            section = heading[1]
+        if cell.cell_type == "code" and "playground" in cell.metadata.get("tags", []):
+            assert "nbgrader" not in cell.metadata
+            found.add(section)
+    assert found == {"4", "5", "6"}

@@ -17,6 +17,8 @@ from lesson.network import HE, with_zero_biases
 
 WIDTH = 100  # units in each layer of the deep network
 SHAPES = ((10, 2), (5, 10), (1, 5))  # of W1, W2, W3 in the network of the notebook
+FACTORS = HE * 10.0 ** np.arange(-2, 2.25, 0.25)  # He / 100 to He x 100, in 17 steps
+NUM_DRAWS = 10
 
 # Colors of Okabe & Ito, which color-blind readers can tell apart; the markers and the dashes say
 # the same thing once more for a print in black and white.
@@ -64,6 +66,26 @@ def send_signal(
     return A, dA
 
 
+def plot_signal(std_of_width: Mapping[int, float], ax: Axes | None = None) -> Axes:
+    """Plot what is left of a signal in each of ten ReLU layers, for networks of several widths.
+
+    Parameters
+    ----------
+    std_of_width : mapping from the width of all layers to the standard deviation of all weights
+    """
+    ax = plt.subplots()[1] if ax is None else ax
+    ax.axhspan(0.5, 2, color="gray", alpha=0.25)
+    left = []
+    for (width, std), style in zip(std_of_width.items(), LINE_STYLES, strict=False):
+        sizes = send_signal(std, width=width, num_inputs=200)[0].std(axis=(1, 2))
+        ax.semilogy(sizes, label=f"{width} units, std {std:g}", **style)
+        left.append(f"{width} units with std {std:g}: {sizes[-1]:.2g} is left in layer 10.")
+    ax.set(xlabel="layer (0 is the input)", ylabel="size of the signal (log scale)")
+    ax.set(title="A signal in ten ReLU layers", label=" ".join(left))
+    ax.legend()
+    return ax
+
+
 def share_of_dead_units(A: np.ndarray) -> np.ndarray:
     """Return for each layer the share of units that are zero for every input."""
     return (A == 0).all(axis=2).mean(axis=1)
@@ -74,8 +96,10 @@ def plot_signal_through_depth(signals: Signals, axes: Sequence[Axes] | None = No
     if axes is None:
         _, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     for (label, (A, dA)), style in zip(signals.items(), LINE_STYLES, strict=False):
-        axes[0].semilogy(A.std(axis=(1, 2)), label=label, **style)
-        axes[1].semilogy(dA.std(axis=(1, 2)), label=label, **style)
+        for ax, sizes in zip(axes, (A.std(axis=(1, 2)), dA.std(axis=(1, 2))), strict=True):
+            ax.semilogy(sizes, label=label, **style)
+            left = sizes[-1] if ax is axes[0] else sizes[0]
+            ax.set_label(f"{ax.get_label()} With std {label}: {left:.1g} is left.".strip())
     axes[0].set(title="Forward: activations", xlabel="layer (0 is the input)")
     axes[0].set_ylabel("standard deviation (log scale)")
     axes[1].set(title="Backward: gradients", xlabel="layer (from the output back to the input)")
@@ -86,35 +110,6 @@ def plot_signal_through_depth(signals: Signals, axes: Sequence[Axes] | None = No
         ax.set(ylim=(1e-13, 1e10), yticks=10.0 ** np.arange(-12, 9, 4))
         ax.minorticks_off()
         ax.grid(alpha=0.3)
-    return axes
-
-
-def plot_activation_histograms(
-    signals: Signals, layers: Sequence[int] = (1, 5, 10), axes: np.ndarray | None = None
-):
-    """Plot histograms of the activations above zero: one row per signal, one column per layer.
-
-    Each panel also tells the share of dead units (see `share_of_dead_units`).
-    """
-    if axes is None:
-        shared = {"sharex": True, "sharey": True, "squeeze": False, "layout": "constrained"}
-        _, axes = plt.subplots(len(signals), len(layers), figsize=(10, 7), **shared)
-    bins = np.arange(-14, 11, 0.5)
-    for row, (label, (A, _)), style in zip(axes, signals.items(), LINE_STYLES, strict=False):
-        dead = share_of_dead_units(A)
-        for ax, l in zip(row, layers, strict=True):
-            exponents = np.log10(A[l][A[l] > 0])
-            percent = np.full(exponents.size, 100 / exponents.size)
-            ax.hist(exponents, bins, weights=percent, color=style["color"])
-            ax.axvline(0, color="gray", linewidth=0.8)
-            ax.text(0.04, 0.85, f"{dead[l]:.0%} dead", transform=ax.transAxes)
-            ax.set_ylim(0, 65)
-        row[0].set_ylabel(f"std {label}\nshare (%)")
-    axes[0, 0].figure.suptitle("Activations above zero: share by order of magnitude")
-    for ax, l in zip(axes[0], layers, strict=True):
-        ax.set_title(f"layer {l}")
-    for ax in axes[-1]:
-        ax.set_xlabel("log₁₀(activation)")
     return axes
 
 
@@ -160,22 +155,24 @@ def constant_start(noises: Sequence[float], value: float = 0.5, seed: int = 0) -
     return with_zero_biases(*(value + noise * rng.standard_normal(shape) for shape in SHAPES))
 
 
-def scaled_start(factors: Sequence[float], num_seeds: int, seed: int = 0) -> dict:
-    """Draw networks: every factor `c` with every one of `num_seeds` draws.
+def scaled_start(factors: Sequence[float], num_draws: int, seed: int = 3) -> dict:
+    """Draw networks: every factor `c` with every one of `num_draws` draws.
 
     Returns
     -------
     dict
-        `W1` of shape (len(factors) * num_seeds, 10, 2) and so on; network `i * num_seeds + j` has
-        factor `i`, draw `j`. As float32: half as many bytes make training twice as fast.
+        `W1` of shape (len(factors) * num_draws, 10, 2) and so on; network `i * num_draws + j` has
+        factor `i`, draw `j`. Draw 0 is that of the exercises. As float32: half as many bytes make
+        training twice as fast.
     """
-    rng = np.random.default_rng(seed)
-    weights = []
-    for n_out, n_in in SHAPES:
-        draws = rng.standard_normal((num_seeds, n_out, n_in)) / np.sqrt(n_in)
-        scaled = np.reshape(factors, (-1, 1, 1, 1)) * draws
-        weights.append(scaled.reshape(-1, n_out, n_in).astype(np.float32))
-    return with_zero_biases(*weights)
+    stacks = [[] for _ in SHAPES]
+    for number in range(num_draws):
+        draw = np.random.RandomState(seed + number).randn
+        for stack, (n_out, n_in) in zip(stacks, SHAPES, strict=True):
+            stack.append(draw(n_out, n_in) / np.sqrt(n_in))
+    scales = np.reshape(factors, (-1, 1, 1, 1))
+    weights = [(scales * stack).reshape(-1, *stack[0].shape) for stack in stacks]
+    return with_zero_biases(*(W.astype(np.float32) for W in weights))
 
 
 def plot_scale_sweep(
@@ -197,6 +194,9 @@ def plot_scale_sweep(
         ax.axvline(HE, color="black", linestyle="--", label="He: c = √2")
         ax.set_xlabel("scale c (std of the weights = c / √n)")
         ax.grid(alpha=0.3)
+        picked = np.linspace(0, len(factors) - 1, 5).astype(int)
+        medians = [f"{np.median(values[i]):.2g} at c = {factors[i]:.2g}" for i in picked]
+        ax.set_label(f"Medians: {', '.join(medians)}.")
     axes[0].legend(loc="lower left")
     axes[0].set(title="Final cost on the training set", ylabel="cost")
     axes[1].set(title="Accuracy on the test set", ylabel="accuracy (%)")

@@ -30,40 +30,44 @@ class Question:
 
 QUESTIONS = {
     "zeros": Question(
-        "All weights start at zero. What will the cost do in 15,000 iterations?",
+        "All weights start at zero. While the network is trained, will two hidden units of layer 1 "
+        "ever compute different things?",
         {
-            "fall, but slowly": "No: it does not fall at all. 0.693 = ln 2 is what a network "
-            "pays that answers one half to everything, and this one never changes its answer.",
-            "stay where it starts": "Right: it stays at 0.693 = ln 2. Nothing moves, as the next "
-            "text explains.",
-            "rise": "No: gradient descent with a small learning rate does not climb. The cost "
-            "stays at 0.693.",
+            "yes, the data pull them apart": "No: the data reach all units alike. Units with "
+            "equal weights compute the same and get the same gradient.",
+            "no, never": "Right: units with equal weights compute the same and get the same "
+            "gradient. Here it is even zero, as the next text explains.",
+            "only with a larger learning rate": "No: a rate multiplies the gradients, and all "
+            "units get the same one.",
         },
-        "stay where it starts",
+        "no, never",
     ),
     "random": Question(
-        "All weights are ten times a standard normal number. What will the cost do?",
+        "All weights are ten times a standard normal number. Before any training, what does the "
+        "network say about the dots?",
         {
-            "start near 0.7 and fall fast": "No: such weights make the network certain before "
-            "it has seen anything. It is wrong for half of the dots, and pays without limit.",
-            "start very high, then fall slowly": "Right: at first the network is certain and "
-            "wrong. After 14,000 iterations the cost is still 0.38.",
-            "stay where it starts": "No: it falls, from a very high value. The weights differ, "
-            "so the units can learn; they are only too large.",
+            "it is unsure about each of them": "No: large weights make large sums, and the "
+            "sigmoid of a large sum is almost exactly 0 or 1.",
+            "it is certain, and right about half of them": "Right: large weights make large sums, "
+            "and the sigmoid of those is 0 or 1, as far as a computer can tell. So the first cost "
+            "is huge.",
+            "it is certain, and right about most of them": "No: certain it is, but it has learned "
+            "nothing yet. For each dot it is as good as a coin.",
         },
-        "start very high, then fall slowly",
+        "it is certain, and right about half of them",
     ),
     "he": Question(
-        "The weights are random again, but of a size that suits their layer. What will the cost "
-        "do?",
+        "The weights are the same random numbers as in exercise 2, but smaller. In 15,000 "
+        "iterations, which start will move the lines of its units most?",
         {
-            "fall evenly from the start": "Nearly: it falls, but it rests first, between 0.69 "
-            "and 0.65 until iteration 3000, while the units sort themselves out.",
-            "stay near 0.7": "No: it only looks so until iteration 3000. Then it falls to 0.0736.",
-            "drop, rest, then fall far": "Right: it drops at once, rests until iteration 3000, "
-            "then falls to 0.0736.",
+            "large random: its first gradients are much larger": "No. They are much larger, but "
+            "so are the weights, and soon the gradients are not. Section 7 measures it.",
+            "He: its weights are smaller": "Right: what counts is a step compared with the weight "
+            "that it changes. Section 7 measures it.",
+            "both alike: they are the same random numbers": "No. The lines begin alike, but a step "
+            "turns a small weight more than a large one. Section 7 measures it.",
         },
-        "drop, rest, then fall far",
+        "He: its weights are smaller",
     ),
 }
 

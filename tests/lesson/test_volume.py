@@ -1,0 +1,187 @@
+"""The volume knob and what the text says about the two random starts: numbers and claims."""
+
+import json
+import re
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pytest
+
+from init_utils import (
+    backward_propagation,
+    forward_propagation,
+    load_dataset,
+    predict_dec,
+    update_parameters,
+)
+from lesson import film, volume
+from lesson.experiments import FACTORS, NUM_DRAWS, scaled_start
+from lesson.network import HE, cost_of, loss_from_logits, output_logits, trained, unit_lines
+
+NOTEBOOK = Path(__file__).parents[2] / "source" / "Initialization" / "Initialization.ipynb"
+
+
+@pytest.fixture(scope="module")
+def rings():
+    return load_dataset()
+
+
+@pytest.fixture(scope="module")
+def text():
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    return " ".join(" ".join(cell.source for cell in cells).split())
+
+
+@pytest.fixture(scope="module")
+def starts():
+    """The two random starts, made by the solutions of the exercises."""
+    cells = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
+    names = {"np": np}
+    for kind in ("random", "he"):
+        exec(cells[f"initialize-{kind}"], names)
+    return {k: names[f"initialize_parameters_{k}"]([2, 10, 5, 1]) for k in ("random", "he")}
+
+
+@pytest.fixture(scope="module")
+def trainings(starts, rings):
+    """Each 10th state of both trainings up to iteration 1,000, then each 1,000th, and costs."""
+    X, Y = rings[:2]
+    states, costs = {}, {}
+    for kind, parameters in starts.items():
+        states[kind], costs[kind] = {}, []
+        for i in range(15001):
+            _, cache = forward_propagation(X, parameters)
+            if i <= 3000:
+                costs[kind].append(float(loss_from_logits(cache[5], Y)))
+            if i % 1000 == 0 or (i <= 1000 and i % 10 == 0):
+                states[kind][i] = parameters
+            parameters = update_parameters(parameters, backward_propagation(X, Y, cache), 0.01)
+    return states, costs
+
+
+# One network, two volumes ---------------------------------------------------------------------
+
+
+def test_the_large_start_is_the_he_start_turned_up_by_one_factor(starts, rings, text):
+    ratio = output_logits(rings[0], starts["random"]) / output_logits(rings[0], starts["he"])
+    factor = 10 / np.sqrt(2 / 2) * 10 / np.sqrt(2 / 10) * 10 / np.sqrt(2 / 5)
+    np.testing.assert_allclose(ratio, factor, rtol=1e-12)
+    assert f"{factor:.2f}" == "3535.53" and "3535.53" in text
+    assert pytest.approx(factor, rel=0.01) == 15.2**3 and "15.2 × 15.2 × 15.2" in text
+
+
+def test_both_random_starts_have_the_same_lines_and_predictions(starts, rings):
+    large, he = starts["random"], starts["he"]
+    np.testing.assert_allclose(unit_lines(large), unit_lines(he), atol=1e-12)
+    grid = np.random.default_rng(0).uniform(-1.5, 1.5, (2, 1000))
+    for points in (rings[0], rings[2], grid):
+        np.testing.assert_array_equal(predict_dec(large, points), predict_dec(he, points))
+
+
+def test_the_knob_turns_the_draw_of_the_exercises(starts):
+    befores = volume.first_draw(scaled_start(FACTORS, NUM_DRAWS))
+    for name, value in starts["he"].items():
+        np.testing.assert_allclose(befores[8][name], value, rtol=1e-6)
+        np.testing.assert_allclose(befores[16][name], 100 * value, rtol=1e-6)
+    assert volume.VOLUMES[[0, 8, 16]] == pytest.approx([0.01, 1, 100])
+
+
+def test_the_file_holds_what_training_makes(rings):
+    X, Y = rings[:2]
+    again = trained(scaled_start([HE / 10, HE], NUM_DRAWS), X, Y)
+    costs = loss_from_logits(output_logits(X, again), Y).reshape(2, NUM_DRAWS)
+    _, stored, _ = volume.sweep(*rings)
+    np.testing.assert_allclose(costs, stored[[4, 8]], atol=0.02)
+
+
+def test_what_should_be_found_with_the_knob_is_so(rings):
+    X, Y = rings[:2]
+    afters = volume.first_draw(volume.trained_networks())
+    right = np.array([(predict_dec(after, X) == Y).mean() for after in afters])
+    costs = np.array([cost_of(after, X, Y) for after in afters])
+    np.testing.assert_array_equal(np.round(costs[volume.VOLUMES < 0.11], 3), 0.693)
+    assert (right[(volume.VOLUMES > 0.5) & (volume.VOLUMES < 3.2)] > 0.97).all()
+    assert (right[volume.VOLUMES > 5] < 0.75).all()
+
+
+def test_before_training_the_volume_cannot_be_seen(rings):
+    befores = volume.first_draw(scaled_start(FACTORS, NUM_DRAWS))
+    for before in befores:
+        np.testing.assert_allclose(unit_lines(before), unit_lines(befores[8]), atol=1e-4)
+        np.testing.assert_array_equal(
+            predict_dec(before, rings[0]), predict_dec(befores[8], rings[0])
+        )
+
+
+def test_nine_of_ten_he_draws_work_and_none_at_a_tenth_or_ten_times_of_it(rings, text):
+    _, _, accuracy = volume.sweep(*rings)
+    good = (accuracy > 0.9).sum(axis=1)
+    assert (good[4], good[8], good[12]) == (0, 9, 0) and "nine of the ten draws" in text
+
+
+def test_the_knob_is_one_small_output_with_a_still_picture(rings, monkeypatch):
+    shown = []
+    monkeypatch.setattr(volume, "notebook_display", lambda: lambda data, raw: shown.append(data))
+    volume.show_volume_knob(*rings[:2])
+    (output,) = shown
+    page = output["text/html"]
+    assert len(page) < 1e6 and output["image/png"] and "Five volumes" in output["text/plain"]
+    steps = json.loads(re.search(r"steps = (\[.*?\]);", page)[1])
+    assert len(steps) == 17 and steps[8].startswith("He × 1: cost 0.883 before training.")
+    assert not plt.get_fignums()
+
+
+def test_outside_a_notebook_the_knob_is_five_volumes_before_and_after(rings):
+    volume.show_volume_knob(*rings[:2])
+    assert len(plt.gcf().axes) == 10
+    plt.close("all")
+
+
+# Why the large start stops moving -------------------------------------------------------------
+
+
+def test_the_first_gradients_are_hundreds_of_times_those_of_he(starts, rings):
+    X, Y = rings[:2]
+    largest = {}
+    for kind, parameters in starts.items():
+        grads = backward_propagation(X, Y, forward_propagation(X, parameters)[1])
+        largest[kind] = np.array([abs(grads[name]).max() for name in ("dW1", "dW2", "dW3")])
+    ratio = largest["random"] / largest["he"]
+    assert (ratio > 200).all() and (ratio < 1000).all()
+
+
+def test_the_cost_of_large_falls_in_200_iterations_and_jumps(trainings, text):
+    costs = np.array(trainings[1]["random"])
+    assert f"{costs[0]:.0f}" == "1774" and "from 1774 to about 0.7" in text
+    assert costs[:251].min() < 0.75
+    assert 500 < (np.diff(costs) > 0).sum() < 650
+    assert not (np.diff(trainings[1]["he"]) > 0).any()
+
+
+def test_the_large_start_is_ahead_until_about_iteration_5000(trainings, rings):
+    X, Y = rings[:2]
+    states = trainings[0]
+    for i in range(1000, 15001, 1000):
+        large, he = (cost_of(states[kind][i], X, Y) for kind in ("random", "he"))
+        assert (large < he) == (i < 5000), i
+
+
+@pytest.mark.parametrize(
+    ("kind", "percent"), [("random", [5, 1, 3]), ("he", [53, 115, 402])], ids=["large", "he"]
+)
+def test_each_layer_moves_as_far_as_the_text_says(kind, percent, trainings, text):
+    moved = 100 * film.movement(trainings[0][kind], since=1000)
+    np.testing.assert_allclose(moved, percent, rtol=0.01, atol=0.5 if kind == "random" else 1)
+    numbers = "{}, {} and {} percent".format(*percent)
+    assert numbers in text
+
+
+def test_a_training_that_is_short_or_starts_with_zeros_has_no_movement(starts):
+    assert film.movement({0: starts["he"]}, since=1000) is None
+    zeros = {name: 0 * value for name, value in starts["he"].items()}
+    assert film.movement({1000: zeros, 2000: zeros}, since=1000) is None

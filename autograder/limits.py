@@ -1,8 +1,8 @@
 """How much time, memory and output the code of one submission may use.
 
 By default a notebook holds its worker for 180 seconds at most: `total_seconds` from its first byte
-to its last test, starts of sandboxes, replays and second passes included; 10 more if a look at its
-code (``reader_program.py``) began just before the end; and a moment to end its processes.
+to its last test, starts of sandboxes, the check of the rules, replays and second passes included;
+and a moment to end its processes.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,9 @@ class Limits:
     ----------
     cell_seconds, call_seconds : float
         Time for one cell, and for one call of a student's function.
+    own_cells_seconds : float
+        Time that the cells which a student has added share. What takes longer is interrupted, and
+        run again in full only if an exercise misses a name of it.
     first_pass_seconds : float
         Time for all cells and tests before anything is tested again; what runs again after the
         loss of a sandbox counts.
@@ -42,6 +45,7 @@ class Limits:
 
     cell_seconds: float = 60
     call_seconds: float = 10
+    own_cells_seconds: float = 2
     first_pass_seconds: float = 100
     total_seconds: float = 160
     memory_bytes: int = 1_000 * MEGABYTE

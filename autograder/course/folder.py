@@ -23,7 +23,7 @@ from traitlets.config import Config
 from autograder.assignment import Assignment
 from autograder.config import Grading
 from autograder.facts import Repair, is_result_of
-from autograder.grading.calibration import calibrated, remembered, why_inside
+from autograder.grading.calibration import Reason, calibrated, remembered, why_inside
 from autograder.grading.run import digest
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
@@ -89,7 +89,7 @@ class Course:
     limits : Limits
     executes : bool
         See `Grading`.
-    reasons : dict of str to dict of str to str
+    reasons : dict of str to dict of str to Reason
         Why tests run inside the sandbox, by notebook and grade id; known after `calibrate`.
 
     Raises
@@ -116,7 +116,7 @@ class Course:
         self.notebooks = Assignment.all_in(
             source, self.config, grading.rules.get(assignment_id, "")
         )
-        self.reasons: dict[str, dict[str, str]] = {}
+        self.reasons: dict[str, dict[str, Reason]] = {}
 
     @property
     def tests(self) -> dict[tuple[str, str], float]:
@@ -145,8 +145,7 @@ class Course:
     def read_tests(self) -> None:
         """Say where tests run by reading them alone, on systems where no sandbox can try them."""
         for name, assignment in self.notebooks.items():
-            reasons = {test: why_inside(assignment, test) for test in assignment.points()}
-            self.reasons[name] = {test: reason for test, reason in reasons.items() if reason}
+            self.reasons[name] = why_inside(assignment)
 
     def recall_modes(self) -> None:
         """Learn what `calibrate` found out before, and run nothing."""
@@ -156,13 +155,13 @@ class Course:
                 self.reasons[name] = reasons
 
     @property
-    def modes(self) -> dict[str, str]:
-        """Why each test runs inside, by its `label`; empty for those that run outside.
+    def modes(self) -> dict[str, Reason | None]:
+        """Why each test runs inside, by its `label`; None for those that run outside.
 
         Of notebooks that have not been calibrated, there are none.
         """
         return {
-            self.label(name, test): self.reasons[name].get(test, "")
+            self.label(name, test): self.reasons[name].get(test)
             for name, test in self.tests
             if name in self.reasons
         }

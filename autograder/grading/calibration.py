@@ -2,9 +2,8 @@
 
 Outside, the test runs in the grader's process and asks the student's: nothing of it enters the
 sandbox. Inside, it runs among the student's cells, as with nbgrader. Outside is chosen where it is
-sure to give the same points: the instructor's solution passes, and the untouched release gets what
-it gets inside. No submission has a say, or whoever returned an odd object could choose the weaker
-way.
+sure to give the same points: the instructor's solution and the untouched release get what they get
+inside. No submission has a say, or whoever returned an odd object could choose the weaker way.
 """
 
 from __future__ import annotations
@@ -16,10 +15,11 @@ import functools
 import hashlib
 import json
 import os
+import symtable
 import sys
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,20 +37,63 @@ from autograder.grading.run import first_verdicts
 from autograder.limits import Limits
 from autograder.sandbox.process import ProcessDied, StudentProcess
 
-_PATIENCE_SECONDS = 10
+_LEAST_CELL_SECONDS = 10
 CACHE = ".calibration"
 """Folder of a course in which the modes are remembered."""
 
-# What a test may use outside: no files, no code made at run time, nothing that waits or ends.
+# What a test may use outside. Nothing else, because what a student returns must never be run there:
+# no code made at run time, no files, nothing that waits or ends.
 _BUILTINS = frozenset(dir(builtins)) - frozenset(
     "__import__ breakpoint compile copyright credits delattr eval exec exit help input "
     "license open quit setattr".split()
 )
-_MODULES_OF_THE_SANDBOX = frozenset(
-    "_thread asyncio builtins ctypes gc glob importlib inspect IPython logging "
-    "matplotlib mock multiprocessing os pathlib pickle shutil signal socket sqlite3 subprocess "
-    "tempfile threading unittest".split()
+_MODULES = frozenset(
+    "__future__ abc base64 bisect calendar cmath collections contextlib copy datetime decimal enum "
+    "fractions functools hashlib heapq io itertools json math numbers numpy operator pprint random "
+    "re statistics string struct textwrap time types typing warnings".split()
 )
+_RUN_CODE = frozenset(["eval", "exec", "__import__"])  # not even a file of the instructor may
+_ASK_FUNCTIONS = "let it call functions of the answer and compare the plain data that they return"
+REASONS = {
+    "imports": ("imports {name}", "let the answer return what the test reads by this module"),
+    "attribute": ("changes the attribute {name}", _ASK_FUNCTIONS),
+    "replaces": (
+        "replaces or deletes {name}",
+        "test whether the answer calls the function by what it returns for other arguments",
+    ),
+    "variable": (
+        "uses the variable {name}",
+        "ask for a function that returns the value, and test that",
+    ),
+    "uses": ("uses {name}", _ASK_FUNCTIONS),
+    "partial": (
+        "gives part of the points",
+        "split it into several test cells, each with its own points",
+    ),
+    "only-inside": ("passes the solution only inside; outside it says: {name}", _ASK_FUNCTIONS),
+    "differs": ("gives other points outside to the untouched notebook", _ASK_FUNCTIONS),
+    "no-solution": (
+        "fails, but there is no solution to try it with",
+        "write a solution into source/",
+    ),
+}
+"""Why a test runs inside, in words, and how to have it outside, by code."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a test runs inside: a key of `REASONS`, and what fills the gap in its words."""
+
+    code: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return REASONS[self.code][0].format(name=self.name)
+
+    @property
+    def advice(self) -> str:
+        """How the test can be rewritten to run outside."""
+        return REASONS[self.code][1]
 
 
 def calibrated(
@@ -60,7 +103,7 @@ def calibrated(
     *,
     course: Path | None = None,
     executor: Executor | None = None,
-) -> tuple[Assignment, dict[str, str]]:
+) -> tuple[Assignment, dict[str, Reason]]:
     """Say of each test where it runs.
 
     Parameters
@@ -78,8 +121,8 @@ def calibrated(
     -------
     assignment : Assignment
         With the tests that run inside.
-    reasons : dict of str to str
-        Why, in words, for each test that runs inside, by grade id.
+    reasons : dict of str to Reason
+        For each test that runs inside, by grade id.
 
     Raises
     ------
@@ -98,9 +141,19 @@ def calibrated(
             found = _tried(assignment, name, limits, hidden)
         if kept:
             _write(kept, found)
-    reasons = found["reasons"]
+    reasons = _reasons(found)
     modules = tuple(found["modules"])
     return replace(assignment, inside=frozenset(reasons), modules=modules), reasons
+
+
+def remembered(assignment: Assignment, limits: Limits, course: Path) -> dict[str, Reason] | None:
+    """The reasons that `calibrated` has found out and kept; None if it has not."""
+    found = _read(_kept(assignment, limits, course))
+    return found and _reasons(found)
+
+
+def _reasons(found: dict) -> dict[str, Reason]:
+    return {test: Reason(**fields) for test, fields in found["reasons"].items()}
 
 
 def _tried(
@@ -109,7 +162,10 @@ def _tried(
     """Run the instructor's notebooks in sandboxes, and return what is kept of that."""
     modules = _modules_of_solution(assignment, limits, hidden)
     assignment = replace(assignment, modules=tuple(modules))
-    return {"reasons": _calibrate(assignment, name, limits, hidden), "modules": modules}
+    # A short limit is for students: a busy machine must not decide on the instructor's solution.
+    limits = replace(limits, cell_seconds=max(limits.cell_seconds, _LEAST_CELL_SECONDS))
+    reasons = _calibrate(assignment, name, limits, hidden)
+    return {"reasons": {test: asdict(one) for test, one in reasons.items()}, "modules": modules}
 
 
 def _modules_of_solution(
@@ -117,10 +173,7 @@ def _modules_of_solution(
 ) -> list[str]:
     """What a sandbox may have loaded before it meets a submission; no hidden test has a say."""
     files = assignment.files_with({})
-    with (
-        contextlib.suppress(ProcessDied),
-        StudentProcess(files, limits, hidden) as process,
-    ):
+    with contextlib.suppress(ProcessDied), StudentProcess(files, limits, hidden) as process:
         for ours, released in zip(assignment.cells, assignment.released_cells(), strict=True):
             kind = role(ours)
             if ours.cell_type == "code" and kind in (Role.GIVEN, Role.ANSWER, Role.TEST):
@@ -130,67 +183,47 @@ def _modules_of_solution(
     return []
 
 
-def remembered(assignment: Assignment, limits: Limits, course: Path) -> dict[str, str] | None:
-    """The reasons that `calibrated` has found out and kept; None if it has not."""
-    found = _read(_kept(assignment, limits, course))
-    return found and found["reasons"]
-
-
-def _kept(assignment: Assignment, limits: Limits, course: Path) -> Path:
-    return course / CACHE / f"{_key(assignment, limits)}.json"
-
-
 def _calibrate(
     assignment: Assignment, name: str, limits: Limits, hidden: tuple[str, ...]
-) -> dict[str, str]:
+) -> dict[str, Reason]:
+    """Run solution and release both ways where the text of a test does not decide."""
     tests = list(assignment.points())
     if not tests:
         return {}
-    # A short limit is for students: a busy machine must not decide on the instructor's solution.
-    limits = replace(limits, cell_seconds=max(limits.cell_seconds, _PATIENCE_SECONDS))
 
-    def grade(notebook: bytes, inside: Sequence[str]) -> dict[str, tuple]:
+    def grade(notebook: bytes, inside: Iterable[str]) -> dict:
         way = replace(assignment, inside=frozenset(inside))
         return first_verdicts(notebook, way, limits, hidden)
 
-    solution, release = assignment.notebook, assignment.released()
-    inside = grade(solution, tests)
-    reasons = {test: why_inside(assignment, test) for test in tests}
-    for test, verdict in inside.items():
-        if verdict.score is not None and not reasons[test]:
-            reasons[test] = "gives part of the points"
-    undecided = [test for test in tests if not reasons[test]]
-    if undecided:
-        decided = [test for test in tests if reasons[test]]
-        outside = grade(solution, decided)
-        for test in undecided:
-            if not outside[test].passed:
-                said = outside[test].message.splitlines()[0][:200]
-                reasons[test] = f"passes the solution only inside; outside it says: {said}"
-        candidates = [test for test in undecided if not reasons[test]]
-        if candidates:
-            untouched = grade(release, tests)
-            untouched_outside = grade(release, [test for test in tests if reasons[test]])
-            for test in candidates:
-                if not inside[test].passed or _points(untouched[test]) != _points(
-                    untouched_outside[test]
-                ):
-                    reasons[test] = (
-                        "gives other points outside to the solution or to the untouched notebook"
-                    )
+    reasons = why_inside(assignment)
+    inside = grade(assignment.notebook, tests)
     for test in tests:
-        # An outside test has shown above that the solution passes it.
-        if reasons[test] and not inside[test].passed and not inside[test].score:
-            if not _has_solution(assignment, test):
-                reasons[test] = "fails, but there is no solution to try it with"
-                continue
+        if inside[test].score is not None:
+            reasons.setdefault(test, Reason("partial"))
+    if len(reasons) < len(tests):
+        outside = grade(assignment.notebook, reasons)
+        for test in tests:
+            if not outside[test].passed:
+                reasons.setdefault(test, Reason("only-inside", outside[test].message[:200]))
+    if len(reasons) < len(tests):
+        untouched, untouched_outside = (
+            grade(assignment.released(), way) for way in (tests, reasons)
+        )
+        for test in tests:
+            if not inside[test].passed or untouched[test].passed != untouched_outside[test].passed:
+                reasons.setdefault(test, Reason("differs"))
+    for test in reasons:
+        if inside[test].passed or inside[test].score:
+            continue
+        if _has_solution(assignment, test):
             said = inside[test].message or "no reason given"
             raise AssignmentError(
                 f"{name}: the instructor's own solution does not pass the test {test!r}, so no "
                 f"submission can. The test says: {said}\nMend solution or test in source/, "
                 "generate the assignment again, and then grade."
             )
-    return {test: reason for test, reason in reasons.items() if reason}
+        reasons[test] = Reason("no-solution")
+    return reasons
 
 
 def _has_solution(assignment: Assignment, test: str) -> bool:
@@ -206,95 +239,94 @@ def _has_solution(assignment: Assignment, test: str) -> bool:
     return found
 
 
-def _points(verdict: object) -> object:
-    return verdict.passed if verdict.score is None else verdict.score
+def why_inside(assignment: Assignment) -> dict[str, Reason]:
+    """The tests of which the text alone says that they must run inside, and why."""
+    reasons = {test: _why_inside(assignment, test) for test in assignment.points()}
+    return {test: reason for test, reason in reasons.items() if reason}
 
 
-def why_inside(assignment: Assignment, test: str) -> str:
-    """What in the test needs the student's own objects or a sandbox; empty if nothing does."""
+def _why_inside(assignment: Assignment, test: str) -> Reason | None:
     tree = syntax_tree(assignment.test_source(test))
-    given = library(assignment).used_by(tree)
-    helpers = [one for one in given if isinstance(one, ast.FunctionDef)]
-    imports = [one for one in given if isinstance(one, ast.Import | ast.ImportFrom)]
-    declared = {path.partition("/")[0].removesuffix(".py") for path in assignment.declared}
-    of_the_sandbox = _MODULES_OF_THE_SANDBOX | declared
-    if module := _first(of_the_sandbox, (name for one in imports for name in _modules(one))):
-        return f"uses the module {module}"
-    nodes = [node for one in (tree, *helpers) for node in ast.walk(one)]
-    functions = set(assignment.graded_functions())
-    answers = [cell for cell in assignment.cells if role(cell) is Role.ANSWER]
-    by_answers = set().union(*map(defined_names, answers)) if answers else set()
-    own = {node.arg for node in nodes if isinstance(node, ast.arg)}
-    own |= {node.name for node in nodes if isinstance(node, _DEFINITIONS)}
-    for node in nodes:
+    code = ast.Module([*library(assignment).used_by(tree), *tree.body], type_ignores=[])
+    for node in ast.walk(code):
         match node:
-            case ast.Name(id=name, ctx=ast.Del()):
-                return f"deletes {name}"
-            case ast.Name(id=name, ctx=ast.Store()):
-                if name in functions:
-                    return f"replaces {name}"
-                own.add(name)
+            case ast.Import() | ast.ImportFrom():
+                for module in _imported(node):
+                    if not _may_import(module, assignment):
+                        return Reason("imports", module)
             case ast.Attribute(ctx=ast.Store() | ast.Del()):
-                return f"changes the attribute {node.attr}"
-            case ast.Import(names=names) | ast.ImportFrom(names=names):
-                if used := _first(of_the_sandbox, _modules(node)):
-                    return f"imports {used}"
-                own |= {(alias.asname or alias.name).partition(".")[0] for alias in names}
-            case ast.ExceptHandler(name=str(name)):
-                own.add(name)
-            case ast.Global(names=names):
-                return f"changes {', '.join(names)}"
-    for name in sorted(own & functions):
-        return f"defines {name} itself"
-    own |= library(assignment).given.keys()
-    used = [node.id for node in nodes if isinstance(node, ast.Name)]
-    for name in dict.fromkeys(used):
-        if name in own or name in functions or name in _BUILTINS:
-            continue
-        if name == "get_ipython":
-            return "uses a magic"
-        if name in by_answers:
-            kind = "class" if _is_class(name, answers) else "variable"
-            return f"uses the {kind} {name}"
-        given = any(
-            name in defined_names(cell)
-            for cell in assignment.cells
-            if role(cell) is not Role.ANSWER and grade_id(cell) != test
-        )
-        return f"uses {name} of another cell" if given else f"uses {name}"
-    return ""
+                return Reason("attribute", node.attr)
+    bound, used = _global_names(code)
+    functions = set(assignment.graded_functions())
+    for name in sorted(bound & functions):
+        return Reason("replaces", name)
+    answers = (cell for cell in assignment.cells if role(cell) is Role.ANSWER)
+    variables = set().union(*map(defined_names, answers))
+    for name in sorted(used - bound - functions - _BUILTINS):
+        return Reason("variable" if name in variables else "uses", name)
+    return None
 
 
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+def _global_names(code: ast.Module) -> tuple[set[str], set[str]]:
+    """The global names to which code gives a value, and those that it uses."""
+    bound, used = set(), set()
+    tables = [symtable.symtable(ast.unparse(code), "test", "exec")]
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        for symbol in table.get_symbols():
+            if table.get_type() == "module" or symbol.is_global():
+                if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace():
+                    bound.add(symbol.get_name())
+                else:
+                    used.add(symbol.get_name())
+    return bound, used
 
 
-def _is_class(name: str, answers: Sequence) -> bool:
-    return any(
-        isinstance(node, ast.ClassDef) and node.name == name
-        for cell in answers
-        if cell.cell_type == "code"
-        for node in syntax_tree(cell.source).body
-    )
-
-
-def _modules(statement: ast.Import | ast.ImportFrom) -> list[str]:
+def _imported(statement: ast.Import | ast.ImportFrom) -> list[str]:
     if isinstance(statement, ast.ImportFrom):
         return [statement.module or ""]
     return [alias.name for alias in statement.names]
 
 
-def _first(packages: Set[str], modules: Iterable[str]) -> str:
-    """The first module that belongs to one of some packages."""
-    return next((module for module in modules if module.partition(".")[0] in packages), "")
+def _may_import(module: str, assignment: Assignment) -> bool:
+    top = module.partition(".")[0]
+    if any(path.partition("/")[0].removesuffix(".py") == top for path in assignment.declared):
+        return False  # outside, the instructor's own file would be tested
+    own = list(_own_modules(module, assignment.files))
+    if not own:
+        return top in _MODULES
+    return not any(
+        isinstance(node, ast.Name) and node.id in _RUN_CODE
+        for tree in own
+        for node in ast.walk(tree)
+    )
 
 
-def where_tests_run(modes: Mapping[str, str]) -> list[str]:
+def _own_modules(module: str, files: Mapping[str, bytes]) -> Iterator[ast.Module]:
+    """A module of the assignment, and those that it imports."""
+    names, seen = [module], set()
+    while names:
+        name = names.pop().replace(".", "/")
+        for path in (f"{name}.py", f"{name}/__init__.py"):
+            if path in files and path not in seen:
+                seen.add(path)
+                tree = syntax_tree(files[path].decode(errors="replace"))
+                yield tree
+                for node in ast.walk(tree):
+                    if isinstance(node, ast.Import | ast.ImportFrom):
+                        names += _imported(node)
+                    if isinstance(node, ast.ImportFrom):
+                        names += [f"{node.module}.{alias.name}" for alias in node.names]
+
+
+def where_tests_run(modes: Mapping[str, Reason | None]) -> list[str]:
     """Lines that say where tests run.
 
     Parameters
     ----------
-    modes : mapping of str to str
-        Why each test runs inside, by its name; empty for those that run outside.
+    modes : mapping of str to Reason or None
+        Why each test runs inside, by its name; None for those that run outside.
     """
     outside = [test for test, reason in modes.items() if not reason]
     inside = {test: reason for test, reason in modes.items() if reason}
@@ -304,29 +336,8 @@ def where_tests_run(modes: Mapping[str, str]) -> list[str]:
     if inside:
         lines.append("Tests inside it, where student code can read or change them:")
     for test, reason in inside.items():
-        lines.append(f"  {test}: {reason}. To have it outside, {advice(reason)}.")
+        lines.append(f"  {test}: {reason}. To have it outside, {reason.advice}.")
     return lines
-
-
-def advice(reason: str) -> str:
-    """How a test that runs inside for this reason can be rewritten to run outside."""
-    for start, words in _ADVICE.items():
-        if reason.startswith(start):
-            return words
-    return "let it call functions of the answer and compare the plain data that they return"
-
-
-_ADVICE = {
-    "uses the variable": "ask for a function that returns the value, and test that",
-    "uses the class": "ask for a function that uses the class and returns plain data",
-    "fails, but": "write a solution into source/",
-    "gives part": "split it into several test cells, each with its own points",
-    "deletes": "test whether the answer calls the function by what it returns for other arguments",
-    "replaces": "test whether the answer calls the function by what it returns",
-    "imports": "let the answer return what the test reads by this module",
-    "uses a magic": "write it in plain Python",
-    "uses open": "let the answer return the content of the file",
-}
 
 
 @functools.cache
@@ -339,7 +350,8 @@ def _own_code() -> bytes:
     return digest.digest()
 
 
-def _key(assignment: Assignment, limits: Limits) -> str:
+def _kept(assignment: Assignment, limits: Limits, course: Path) -> Path:
+    """The file in which the results of these files and limits are kept."""
     digest = hashlib.sha256(_own_code())
     parts = [assignment.notebook, assignment.settings.encode(), repr(limits).encode()]
     parts.append(repr(sorted(assignment.declared)).encode())
@@ -348,7 +360,7 @@ def _key(assignment: Assignment, limits: Limits) -> str:
         parts += [path.encode(), content]
     for part in parts:
         digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.hexdigest()
+    return course / CACHE / f"{digest.hexdigest()}.json"
 
 
 def _read(kept: Path) -> dict | None:

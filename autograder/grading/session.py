@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
 
 from autograder.assignment import Assignment, answers_tested_by, grade_id
 from autograder.facts import Verdict
 from autograder.grading.examiner import examine
+from autograder.grading.outputs import error_output
+from autograder.grading.reading import SECONDS, TOO_MUCH, Reading, read, reader
 from autograder.limits import Limits
 from autograder.sandbox.process import (
     START_SECONDS,
@@ -29,26 +31,66 @@ _CELL_FAILED = "cell-failed"
 _DOES_IT_END = "Does each loop end? In a while loop each round must change its condition."
 
 
-class Session:
-    """A student's process that starts again where it was after it has died."""
+@dataclass(frozen=True)
+class Task:
+    """What all sandboxes of one submission have in common."""
 
-    def __init__(
-        self,
-        assignment: Assignment,
-        limits: Limits,
-        start_process: Callable[..., StudentProcess],
-        total_seconds: float,
-        seconds: dict[str, float],
-    ) -> None:
-        self._assignment = assignment
-        self._limits = limits
-        self._start_process = start_process
-        self._deadline = time.monotonic() + total_seconds
-        self._seconds = seconds
+    assignment: Assignment
+    limits: Limits
+    deadline: float  # of time.monotonic()
+    handed_in: Mapping[str, bytes] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(  # spent so far, by activity
+        default_factory=lambda: dict.fromkeys(("intake", "start", "cells", "tests"), 0.0)
+    )
+
+    @property
+    def seconds_left(self) -> float:
+        """The time that is left for this submission."""
+        return self.deadline - time.monotonic()
+
+    def start_process(self, seconds: float) -> StudentProcess:
+        """A fresh sandbox."""
+        return StudentProcess(
+            self.assignment.files_with(self.handed_in),
+            self.limits,
+            hidden=self.hidden,
+            modules=self.assignment.modules,
+            common=self.assignment.files_with({}),
+            reader=reader(self.assignment),
+            seconds=seconds,
+        )
+
+    def session(self, seconds: float) -> Session:
+        """A session that has so many seconds, or what is left of the time for everything."""
+        return Session(self, min(seconds, self.seconds_left))
+
+    @contextlib.contextmanager
+    def clock(self, activity: str) -> Iterator[None]:
+        """Add the time that something takes to that of its kind."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[activity] += time.monotonic() - started
+
+
+class Session:
+    """A student's process that starts again where it was after it has died.
+
+    Attributes
+    ----------
+    undefined : set of str
+        Names that code of the student used without a value, in a cell or in a call.
+    """
+
+    def __init__(self, task: Task, seconds: float) -> None:
+        self._task = task
+        self._deadline = time.monotonic() + seconds
         self._process: StudentProcess | None = None
         self._completed: list[NotebookNode] = []  # what a new process has to run first
         self._failures: dict[str, str] = {}  # grade id of an answer: how its cell failed
-        self.undefined: set[str] = set()  # names that were missing in a cell or a call
+        self.undefined: set[str] = set()
 
     def __enter__(self) -> Session:
         return self
@@ -56,15 +98,30 @@ class Session:
     def __exit__(self, *exc_info: object) -> None:
         self._stop()
 
-    def run(self, cell: NotebookNode, mark_failure: bool = False) -> list[NotebookNode]:
+    def read(self, submitted: NotebookNode, cells: list[NotebookNode]) -> Reading:
+        """Read what was handed in, and the cells that will run; before any of them does."""
+        try:
+            process, seconds = self._start(), self._time_for(SECONDS)
+            return read(process, self._task.assignment, submitted, cells, seconds)
+        except ProcessDied:
+            self._stop()
+            return TOO_MUCH
+
+    def run(
+        self, cell: NotebookNode, mark_failure: bool = False, seconds: float = 0
+    ) -> list[NotebookNode]:
         """Run a cell and return its outputs; never raises on account of the student.
 
-        With `mark_failure` the outputs of a cell that failed are sure to hold an error.
+        With `mark_failure` the outputs of a cell that failed are sure to hold an error. After
+        `seconds`, if they are not 0, the cell is interrupted, and its process goes on.
         """
         try:
             process = self._start()
-            with self._clock("cells"):
-                result = process.run_cell(cell.source, self._time_for(self._limits.cell_seconds))
+            most = self._task.limits.cell_seconds
+            if seconds:
+                most = min(most, seconds + _INTERRUPT_SECONDS)
+            with self._task.clock("cells"):
+                result = process.run_cell(cell.source, self._time_for(most), seconds)
         except ProcessDied as death:
             self._stop()
             outputs = [error_output("Stopped", str(death))]
@@ -73,7 +130,7 @@ class Session:
             self._completed.append(cell)
             outputs = [NotebookNode(output) for output in result.outputs]
             if result.failed:
-                self.undefined.add(result.undefined)
+                self.undefined |= {result.undefined} - {""}
                 self._failures[grade_id(cell)] = _how_it_failed(outputs)
                 # Outputs can be tampered with, and IPython writes no error for a wrong magic.
                 if mark_failure and not any(out.output_type == "error" for out in outputs):
@@ -84,12 +141,12 @@ class Session:
         """Run one of our test cells."""
         try:
             process = self._start()
-            with self._clock("tests"):
+            with self._task.clock("tests"):
                 return self._why_missing(test, process) or examine(
-                    self._assignment,
+                    self._task.assignment,
                     test,
                     process,
-                    lambda: self._time_for(self._limits.call_seconds),
+                    lambda: self._time_for(self._task.limits.call_seconds),
                     self.undefined,
                 )
         except ProcessDied as death:
@@ -99,9 +156,9 @@ class Session:
             return Verdict(False, code, f"While the tests ran: {death}.", hint=hint)
 
     def _why_missing(self, test: str, process: StudentProcess) -> Verdict | None:
-        for answer, functions in answers_tested_by(self._assignment, test).items():
+        for answer, functions in answers_tested_by(self._task.assignment, test).items():
             for name in functions:
-                seconds = self._time_for(self._limits.call_seconds)
+                seconds = self._time_for(self._task.limits.call_seconds)
                 if answer in self._failures and not process.defines(name, seconds):
                     message = f"{name} cannot be tested, because its cell failed."
                     return Verdict(False, _CELL_FAILED, message, self._failures[answer])
@@ -112,8 +169,8 @@ class Session:
         while self._process is None:
             seconds = self._time_for(START_SECONDS)
             try:
-                with self._clock("start"):
-                    self._process = self._start_process(seconds=seconds)
+                with self._task.clock("start"):
+                    self._process = self._task.start_process(seconds)
                     self._process.deadline = self._deadline
             except SandboxUnavailable:
                 self._time_for(0)  # it may have had too little time
@@ -121,8 +178,8 @@ class Session:
             replay, self._completed = self._completed, []
             for cell in replay:
                 try:
-                    with self._clock("cells"):
-                        seconds = self._time_for(self._limits.cell_seconds)
+                    with self._task.clock("cells"):
+                        seconds = self._time_for(self._task.limits.cell_seconds)
                         self._process.run_cell(cell.source, seconds)
                 except ProcessDied:  # it ran the first time, but not again: do without it
                     replay.remove(cell)
@@ -143,13 +200,8 @@ class Session:
             raise _TimeUsedUp("the time for this submission was used up by earlier cells")
         return min(limit, remaining)
 
-    @contextlib.contextmanager
-    def _clock(self, activity: str) -> Iterator[None]:
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self._seconds[activity] += time.monotonic() - started
+
+_INTERRUPT_SECONDS = 2  # until a cell that does not heed an interruption is ended
 
 
 class _TimeUsedUp(ProcessDied):
@@ -166,8 +218,3 @@ def _how_it_failed(outputs: list[NotebookNode]) -> str:
         if output.output_type == "stream" and output.name == "stderr" and output.text.strip():
             return readable(output.text.strip().splitlines()[-1])
     return "It gave no reason."
-
-
-def error_output(name: str, message: str) -> NotebookNode:
-    """An error as nbformat keeps it."""
-    return new_output("error", ename=name, evalue=message, traceback=[message])

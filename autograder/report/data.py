@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from autograder.assignment import Role, answers_tested_by, grade_id, role
 from autograder.course.folder import Course, CourseError
 from autograder.facts import Facts
+from autograder.grading.calibration import Reason
 from autograder.nbgrader_plugin.feedback import headings
 from autograder.text import readable
 
@@ -90,7 +91,9 @@ class Report:
     results: list[Result]  # of those who submitted something, in the order of their ids
     absent: list[Student]
     tests: set[str]  # the exercises with a test; people grade the others
-    modes: dict[str, str]  # why a test runs inside, "" if outside; none before the first grading
+    modes: dict[
+        str, Reason | None
+    ]  # why a test runs inside, None if outside; none before the first grading
 
     @cached_property
     def max_score(self) -> float:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder.course.folder import Course, CourseError
-from autograder.grading.calibration import advice, where_tests_run
+from autograder.grading.calibration import where_tests_run
 from autograder.report.data import Report, read_report
 from autograder.report.lms import write_csv
 from autograder.templates import render
@@ -52,7 +52,6 @@ def write_html(report: Report, path: Path, made: datetime) -> None:
         mean=mean(report.scores),
         median=median(report.scores),
         distribution=_distribution(report),
-        advice=advice,
         in_words=_in_words,
     )
     path.write_text(page, encoding="utf-8")

@@ -43,6 +43,7 @@ class Profile(NamedTuple):
     modules: tuple[str, ...]
     hidden: tuple[Path, ...]
     files: tuple[tuple[str, bytes], ...]
+    reader: str
 
 
 class Fork(Sandbox):
@@ -104,6 +105,7 @@ class ForkServer:
         settings = {
             "modules": profile.modules,
             "files": program.as_base64(dict(profile.files)),
+            "reader": profile.reader,
             "packages": [str(folder) for folder in bubblewrap.package_folders()],
             "scratch": SCRATCH,
             "memory_folders": MEMORY_FOLDERS,

@@ -65,8 +65,8 @@ def _unshare(flags: int) -> None:
                 file.write(content)
 
 
-def load(settings: dict, recorder: program.OutputRecorder) -> object:
-    """Import modules, as the student and not as root, leave no file, and return a shell."""
+def load(settings: dict, recorder: program.OutputRecorder) -> tuple[object, dict]:
+    """Import modules, as the student and not as root; return a shell and a reader, no file."""
     program.set_oom_score(program.STUDENT_SCORE - 1)  # so that forks can be told from it
     if settings["user"] is not None:  # root can be had back until `confine` gives it up
         os.setgroups([])
@@ -76,13 +76,14 @@ def load(settings: dict, recorder: program.OutputRecorder) -> object:
     home = program.make_home(settings)
     program.import_modules(settings["modules"])
     shell = program.make_shell(recorder)
+    reader = program.make_reader(settings)
     spare_autoreload()
     shutil.rmtree(home)
     if (threads := len(os.listdir("/proc/self/task"))) > 1:
         raise RuntimeError(f"the modules start threads ({threads - 1}), which no fork would have")
     gc.collect()
     gc.freeze()  # a fork that looks for garbage would copy all of this
-    return shell
+    return shell, reader
 
 
 def compiled(files: dict[str, bytes], folder: str) -> dict[str, bytes]:
@@ -235,14 +236,14 @@ def main() -> None:
     environment = {folder: os.listdir(folder) for folder in settings["memory_folders"]}
     recorder = program.OutputRecorder()
     try:
-        shell = load(settings, recorder)
+        shell, reader = load(settings, recorder)
     except Exception as error:
         channel.send({"failed": f"{type(error).__name__}: {error}"})
         return
     channel.send({"id": 0})
     del channel
     channel = program.Channel(serve_forks(control, settings, environment))
-    program.serve(channel, recorder, shell, settings["files"])
+    program.serve(channel, recorder, shell, reader, settings["files"])
 
 
 if __name__ == "__main__":

@@ -106,6 +106,8 @@ class StudentProcess:
         What the process imports at its start, or finds loaded.
     common : mapping of str to bytes
         Those of the `files` that other submissions have as well; the process may have them already.
+    reader : str
+        What `read` needs, see `autograder.grading.reading.reader`.
     seconds : float
         Time for the start.
 
@@ -132,6 +134,7 @@ class StudentProcess:
         hidden: Sequence[Path] = (),
         modules: Sequence[str] = (),
         common: Mapping[str, bytes] = MappingProxyType({}),
+        reader: str = "",
         seconds: float = START_SECONDS,
     ) -> None:
         self.limits = limits
@@ -147,7 +150,8 @@ class StudentProcess:
             self._resources.callback(self._channel.close)
             with far_end:
                 end, size = far_end.fileno(), limits.scratch_bytes
-                profile = fork_server.Profile(tuple(modules), tuple(hidden), tuple(common.items()))
+                shared = (tuple(modules), tuple(hidden), tuple(common.items()), reader)
+                profile = fork_server.Profile(*shared)
                 fork = fork_server.fork_servers.fork(end, size, profile)
                 program_file = [fork_server.PROGRAM]
                 self._sandbox = fork or bubblewrap.Bubblewrap(program_file, end, size, hidden)
@@ -158,6 +162,7 @@ class StudentProcess:
             settings = {
                 "files": program.as_base64(files),
                 "modules": modules,
+                "reader": reader,
                 "limits": dataclasses.asdict(limits),
                 "packages": [str(folder) for folder in bubblewrap.package_folders()],
                 "scratch": SCRATCH,
@@ -181,15 +186,17 @@ class StudentProcess:
             raise
         self._next_look = 0.0
 
-    def run_cell(self, source: str, seconds: float) -> CellResult:
+    def run_cell(self, source: str, seconds: float, interrupt_after: float = 0) -> CellResult:
         """Run a cell as a notebook does, for some seconds of processor time at most.
+
+        After `interrupt_after` seconds of the clock, if they are not 0, it is interrupted.
 
         Raises
         ------
         ProcessDied
             If it took longer, passed a limit or ended the process. The object is closed then.
         """
-        answer = self._ask(seconds, do="run", source=source)
+        answer = self._ask(seconds, do="run", source=source, interrupt_after=interrupt_after)
         with self._checked():
             if type(answer.get("failed")) is not bool:
                 raise protocol.Malformed("an answer that is neither success nor failure")
@@ -237,6 +244,15 @@ class StudentProcess:
         for argument, new in zip(arguments, changed, strict=True):
             _mirror(argument, new)
         return value
+
+    def read(
+        self, cells: list[dict], sources: list, limits: Mapping[str, int], seconds: float
+    ) -> dict:
+        """Let a process that has not run any cell read some; what it answers is not checked.
+
+        Its `limits` are ``cpu_seconds`` and ``memory_bytes``, on top of what the process has.
+        """
+        return self._ask(seconds, do="read", cells=cells, sources=sources, limits=limits)
 
     def defines(self, name: str, seconds: float) -> bool:
         """Tell whether the student's code defines something callable of this name."""

@@ -19,9 +19,12 @@ import io
 import json
 import linecache
 import os
+import shutil
+import signal
 import site
 import socket
 import sys
+import time
 from collections.abc import Iterable
 
 STUDENT_SCORE = 1000
@@ -374,6 +377,50 @@ def describe_error(error: BaseException) -> dict:
     }
 
 
+class Interrupted(BaseException):
+    """A cell took longer than it may; its process goes on."""
+
+
+@contextlib.contextmanager
+def interruption(seconds: float):
+    """Interrupt what runs after some seconds, if they are not 0."""
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted(f"your own cells have {seconds:.2g} s left, and this one takes longer")
+
+    if seconds:
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        if seconds:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
+def small_limits(cpu_seconds: int, memory_bytes: int):
+    """Let this process use only so much on top of what it has used."""
+    import resource
+
+    with open("/proc/self/statm") as file:
+        size = int(file.read().split()[0]) * resource.getpagesize()
+    limits = {
+        resource.RLIMIT_AS: size + memory_bytes,
+        resource.RLIMIT_CPU: int(time.process_time()) + 1 + cpu_seconds,
+    }
+    before = {kind: resource.getrlimit(kind) for kind in limits}
+    for kind, value in limits.items():
+        soft, hard = before[kind]
+        resource.setrlimit(kind, (min(value, soft), hard))
+    try:
+        yield
+    finally:
+        for kind, both in before.items():
+            resource.setrlimit(kind, both)
+
+
 def undefined_name(error: BaseException | None) -> str:
     """The name that a NameError is about; empty for any other error."""
     name = error.name if isinstance(error, NameError) else None
@@ -403,20 +450,36 @@ def decode(content: object) -> object:
 class Server:
     """Answers requests; each method without an underscore is one kind of request."""
 
-    def __init__(self, shell, recorder: OutputRecorder, limits: dict) -> None:
+    def __init__(self, shell, recorder: OutputRecorder, reader: dict, limits: dict) -> None:
         self._shell = shell
         self._recorder = recorder
+        self._reader = reader
         self._limits = limits
 
-    def run(self, source: str) -> dict:
-        """Run a cell."""
+    def run(self, source: str, interrupt_after: float) -> dict:
+        """Run a cell; it is interrupted after some seconds if they are not 0."""
         self._recorder.start()
-        result = self._shell.run_cell(source, store_history=True)
+        error, failed = None, True
+        try:
+            with interruption(interrupt_after):
+                result = self._shell.run_cell(source, store_history=True)
+            error, failed = result.error_in_exec, not result.success
+        except Interrupted as late:  # outside of the student's own code
+            said = {"ename": "Interrupted", "evalue": str(late), "traceback": [str(late)]}
+            self._recorder.add({"output_type": "error", **said})
         return {
             "outputs": self._recorder.finish(),
-            "failed": not result.success,
-            "undefined": undefined_name(result.error_in_exec),
+            "failed": failed,
+            "undefined": undefined_name(error),
         }
+
+    def read(self, cells: list, sources: list, limits: dict) -> dict:
+        """Read what was handed in, see ``grading/reading_program.py``; before any cell runs."""
+        with small_limits(**limits):
+            try:
+                return self._reader["read"](cells, sources)
+            except BaseException as error:
+                return {"failed": type(error).__name__}
 
     def call(self, function: str, arguments: list, keywords: dict) -> dict:
         """Call a function of the student."""
@@ -482,7 +545,21 @@ def import_modules(names: Iterable[str]) -> None:
             importlib.import_module(name)
 
 
-def start(settings: dict, recorder: OutputRecorder, shell: object) -> Server:
+def make_reader(settings: dict) -> dict:
+    """The names of the program that reads submissions before they run, ready to be used."""
+    names: dict = {"__name__": "reading_program"}
+    if settings["reader"]:
+        reader = json.loads(settings["reader"])
+        folder = os.path.join(settings["scratch"], "reader")
+        os.makedirs(folder)
+        write_files(folder, {k: v for k, v in settings["files"].items() if k.endswith(".py")})
+        exec(compile(reader["program"], "reading_program.py", "exec"), names)
+        names["prepare"](folder, reader["rules"], reader["cells"])
+        shutil.rmtree(folder)
+    return names
+
+
+def start(settings: dict, recorder: OutputRecorder, shell: object, reader: dict | None) -> Server:
     """Give up all rights, then make everything ready for the first cell."""
     set_oom_score(STUDENT_SCORE)
     if settings["user"] is not None:
@@ -494,6 +571,7 @@ def start(settings: dict, recorder: OutputRecorder, shell: object) -> Server:
     home = make_home(settings)
     import_modules(settings["modules"])
     shell = shell or make_shell(recorder)
+    reader = make_reader(settings) if reader is None else reader
     write_files(work, settings["files"])
     os.chdir(work)
     recorder.open(settings["limits"], home)
@@ -503,7 +581,7 @@ def start(settings: dict, recorder: OutputRecorder, shell: object) -> Server:
     sys.path.insert(0, work)
     builtins.input = refuse_input
     sys.stdout, sys.stderr = Stream("stdout", recorder), Stream("stderr", recorder)
-    return Server(shell, recorder, settings["limits"])
+    return Server(shell, recorder, reader, settings["limits"])
 
 
 def open_socket() -> socket.socket:
@@ -527,13 +605,17 @@ def receive_settings(channel: Channel) -> dict:
 
 
 def serve(
-    channel: Channel, recorder: OutputRecorder, shell: object = None, files: dict | None = None
+    channel: Channel,
+    recorder: OutputRecorder,
+    shell: object = None,
+    reader: dict | None = None,
+    files: dict | None = None,
 ) -> None:
-    """Serve requests until the grader ends this process; a fork has a shell and files already."""
+    """Serve requests until the grader ends this process; a fork has the rest already."""
     settings = receive_settings(channel)
     settings["files"] = {**(files or {}), **settings["files"]}
     try:
-        server = start(settings, recorder, shell)
+        server = start(settings, recorder, shell, reader)
     except Exception as error:
         channel.send({"failed": f"{type(error).__name__}: {error}"})
         return

@@ -14,7 +14,7 @@ from traitlets.config import Config
 
 from autograder.assignment import Assignment, AssignmentError
 from autograder.config import Grading
-from autograder.grading.calibration import calibrated, where_tests_run
+from autograder.grading.calibration import Reason, calibrated, where_tests_run
 from autograder.grading.run import grade_submission
 from autograder.limits import Limits
 from autograder.submission.files import read_attachments
@@ -117,13 +117,13 @@ def mixed(tmp_path_factory):
 
 
 def test_the_reason_for_running_inside_is_said_in_words(mixed):
-    assert mixed[1] == {"t-inside": "uses the variable sum_of_three"}
+    assert mixed[1] == {"t-inside": Reason("variable", "sum_of_three")}
 
 
 def test_a_cheat_that_patches_the_tests_gets_points_inside_and_none_outside(mixed):
     """It lets IPython run nothing of the cells that follow."""
     assert scores(grade(mixed[0], submission(MIXED, "patcher"))) == [0, 2]
-    outside, warning, inside = where_tests_run({"t-outside": ""} | mixed[1])
+    outside, warning, inside = where_tests_run({"t-outside": None} | mixed[1])
     assert "t-outside" in outside and "student code can read or change" in warning
     assert inside.strip() == (
         "t-inside: uses the variable sum_of_three. To have it outside, ask for a function that "
@@ -202,7 +202,7 @@ def test_a_test_of_a_file_that_students_change_runs_inside(tmp_path):
     kind = Kind({"a-x": "x = 1", "t-x": "import mine\nassert mine.x == 3"}, {}, {})
     kind = replace(kind, files={"mine.py": b"x = 3"})
     assignment = replace(assignment_of(kind, tmp_path), declared=frozenset({"mine.py"}))
-    assert calibrated(assignment, "k", LIMITS)[1] == {"t-x": "imports mine"}
+    assert calibrated(assignment, "k", LIMITS)[1] == {"t-x": Reason("imports", "mine")}
 
 
 def test_without_execution_the_saved_outputs_decide_and_only_plain_ones_are_kept(tmp_path):

@@ -15,9 +15,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.assignment import Assignment
 from autograder.config import Grading
-from autograder.grading import reader_program, run, session
+from autograder.grading import run, session
 from autograder.grading.examiner import examine
-from autograder.grading.inert import is_inert
 from autograder.grading.run import grade_submission
 from autograder.grading.session import Session
 from autograder.limits import Limits
@@ -162,7 +161,7 @@ def test_a_notebook_that_uses_up_its_time_keeps_its_right_answers(assignment):
     proof = attacks.PROOF.format(course="", port=0, outside=__file__)
     notebook = small.submission(assignment)
     notebook.cells += [new_code_cell(proof + "os._exit(0)", id=f"mine-{n}") for n in range(50)]
-    limits = dataclasses.replace(small.LIMITS, first_pass_seconds=3)
+    limits = dataclasses.replace(small.LIMITS, first_pass_seconds=3, own_cells_seconds=100)
     graded = small.grade(notebook, assignment, limits)
     assert small.passed(graded) == [True, True, True]
     assert "time for this submission was used up" in small.text_of(
@@ -173,12 +172,12 @@ def test_a_notebook_that_uses_up_its_time_keeps_its_right_answers(assignment):
 def test_all_that_is_tested_again_shares_the_time_that_is_left(assignment, monkeypatch):
     granted = []
 
-    class Spy(run.Session):
-        def __init__(self, assignment, limits, start_process, seconds, clock):
+    class Spy(session.Session):
+        def __init__(self, task, seconds):
             granted.append(seconds)
-            super().__init__(assignment, limits, start_process, seconds, clock)
+            super().__init__(task, seconds)
 
-    monkeypatch.setattr(run, "Session", Spy)
+    monkeypatch.setattr(session, "Session", Spy)
     spoiled = small.submission(assignment, zeros="import os", random="import sys", he="pass")
     limits = dataclasses.replace(small.LIMITS, cell_seconds=200, total_seconds=90)
     assert small.passed(small.grade(spoiled, assignment, limits)) == [False, False, False]
@@ -202,7 +201,7 @@ def slow_process(clock, start, cell, fails_at):
     class Slow:
         runs = 0
 
-        def __init__(self, files, limits, hidden, modules, common, seconds):
+        def __init__(self, files, limits, hidden, modules, common, reader, seconds):
             clock.now += seconds * start
 
         def _spend(self, seconds):
@@ -211,9 +210,13 @@ def slow_process(clock, start, cell, fails_at):
             if Slow.runs % fails_at == 0:
                 raise ProcessDied("it took too long")
 
-        def run_cell(self, source, seconds):
+        def run_cell(self, source, seconds, interrupt_after=0):
             self._spend(seconds)
             return CellResult([], False)
+
+        def read(self, cells, sources, limits, seconds):
+            self._spend(seconds)
+            return {"found": [], "inert": [False] * len(sources)}
 
         def defines(self, name, seconds):
             self._spend(seconds)
@@ -242,18 +245,15 @@ def test_no_mixture_of_starts_replays_and_second_passes_takes_more_than_the_time
     clock = Clock()
     monkeypatch.setattr(run, "time", clock)
     monkeypatch.setattr(session, "time", clock)
-    monkeypatch.setattr(run, "StudentProcess", slow_process(clock, start, cell, fails_at))
-    monkeypatch.setattr(run, "are_inert", lambda assignment, cells: [False] * len(cells))
+    monkeypatch.setattr(session, "StudentProcess", slow_process(clock, start, cell, fails_at))
     limits = Limits()
     graded = small.grade(small.submission(assignment), assignment, limits)
     assert len(graded.facts.verdicts) == len(EXERCISES)
     assert clock.now - 1_000 <= limits.total_seconds + 1e-6
 
 
-def test_a_notebook_holds_its_worker_for_three_minutes_at_most():
+def test_the_limits_of_a_course_that_sets_none_are_ours():
     assert Grading().limits() == Limits()  # what the command line and nbgrader take
-    for_ending = 10
-    assert Limits().total_seconds + reader_program._WALL_SECONDS + for_ending <= 180
 
 
 def test_an_array_of_the_other_byte_order_is_as_wrong_as_the_public_test_says(course):
@@ -267,8 +267,59 @@ def test_without_the_second_chance_one_answer_could_spoil_another(assignment, mo
     spoiled = "np.zeros = np.ones\n" + answer("random")
     notebook = small.submission(assignment, random=spoiled)
     assert small.passed(small.grade(notebook, assignment)) == [True, False, True]
-    monkeypatch.setattr(run, "are_inert", lambda assignment, cells: [True] * len(cells))
+    monkeypatch.setattr(run._Run, "_subsets", lambda self, test, ran, needed: [ran, ran])
     assert small.passed(small.grade(notebook, assignment)) == [False, False, False]
+
+
+# Cells of the student's own
+
+
+LOOP = "total = 0\nfor i in range(10 ** 9):\n    total += i\n"
+
+
+def test_training_that_was_left_in_the_notebook_is_interrupted_and_says_so(assignment):
+    limits = dataclasses.replace(small.LIMITS, own_cells_seconds=0.5)
+    notebook = small.submission(assignment, random="1")
+    notebook.cells += [new_code_cell(LOOP + "print('done')", id=f"training-{n}") for n in range(3)]
+    graded = small.grade(notebook, assignment, limits)
+    assert small.passed(graded) == [True, False, True]
+    interrupted, *later = (cell.outputs[0] for cell in graded.notebook.cells[-3:])
+    assert interrupted.ename == "Interrupted"
+    assert all(output.text.startswith("Not run: ") for output in later)
+
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("10 ** 9", "10")
+    for full in (False, True):
+        graded = small.grade(notebook, assignment, limits, full=full)
+        assert small.text_of(graded.notebook.cells[-1].outputs[0]) == "done\n"
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        "power = sum(0.5 / 10 ** 6 for _ in range(10 ** 6))",
+        "import time; time.sleep(0.05); power = 0.5",
+        "power = 0.5\n" + LOOP.replace("9", "6"),
+    ],
+)
+def test_what_an_answer_needs_of_a_cell_that_was_interrupted_is_computed(assignment, slow):
+    limits = dataclasses.replace(small.LIMITS, own_cells_seconds=0.02)
+    weights = "np.random.randn(layers_dims[l], layers_dims[l - 1]) * factor(layers_dims[l - 1])"
+    notebook = small.submission(assignment, he=answer("he", weights))
+    insert(notebook, "he", slow)
+    insert(notebook, "he", "def factor(n):\n    return (2 / n) ** power")
+    assert small.passed(small.grade(notebook, assignment, limits)) == [True, True, True]
+
+
+def test_a_cell_that_heeds_no_interruption_costs_its_process_and_no_points(assignment):
+    proof = attacks.PROOF.format(course="", port=0, outside=__file__)
+    deaf = "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])\n" + LOOP
+    limits = dataclasses.replace(small.LIMITS, own_cells_seconds=0.2)
+    notebook = small.submission(assignment)
+    notebook.cells.append(new_code_cell(proof + deaf))
+    graded = small.grade(notebook, assignment, limits)
+    assert small.passed(graded) == [True, True, True]
+    assert graded.notebook.cells[-1].outputs[0].ename == "Stopped"
 
 
 # In JupyterLab each test runs right below its answer
@@ -574,8 +625,3 @@ def test_no_source_crashes_or_stalls_the_analysis():
     )
     assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
     assert len(hard_to_parse.SOURCES) >= 50
-
-
-def test_long_code_is_never_taken_for_inert():
-    assert is_inert("def f():\n    return 0" + " + 0" * 100, ["f"])
-    assert not is_inert("def f():\n    return 0" + " + 0" * 5_000, ["f"])

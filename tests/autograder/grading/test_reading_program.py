@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograder.grading.inert import is_inert
+from autograder.grading.reading_program import is_inert
 from tests.support.mistakes import EXERCISES, RIGHT_ANSWERS
 
 FUNCTIONS = [f"initialize_parameters_{exercise}" for exercise in EXERCISES]
@@ -65,7 +65,7 @@ def test_code_that_could_reach_further_is_not(line):
     "source", ["np.zeros = None", "x = 1", "import os", "def f(:", "\x00", "("]
 )
 def test_a_cell_that_does_more_than_define_functions_is_not(source):
-    assert not is_inert(source)
+    assert not is_inert(source, [])
 
 
 @pytest.mark.parametrize(

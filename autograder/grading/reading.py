@@ -1,0 +1,119 @@
+"""Read a submission's code in its sandbox, before any of it runs there.
+
+The module with the rules is one of the assignment's own files; it reads the student's cells as
+data. Python's own parser and compiler need gigabytes for some hundred characters that were chosen
+with care, so this question has small limits of its own; whatever exceeds them is one remark.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from autograder.assignment import Assignment, AssignmentError, function_names, grade_id
+from autograder.facts import RuleViolation
+from autograder.limits import MEGABYTE
+from autograder.sandbox.process import StudentProcess
+from autograder.text import readable
+
+SECONDS = 10  # of the clock; many sandboxes may share a processor
+_CPU_SECONDS = 2
+_MEMORY_BYTES = 250 * MEGABYTE  # on top of what the process has
+_MOST_VIOLATIONS = 1_000
+_PROGRAM = Path(__file__).with_name("reading_program.py")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a notebook says without being run.
+
+    Attributes
+    ----------
+    violations : list of RuleViolation
+    inert : set of int
+        The cells (by identity) that have no say in other exercises.
+    """
+
+    violations: list[RuleViolation]
+    inert: frozenset[int] = frozenset()
+
+
+def _not_checked(reason: str) -> Reading:
+    title = "The code must be readable within the limits of the check"
+    message = f"The rules were not checked: {reason}. Hand in plain and short code."
+    return Reading([RuleViolation("not-checked", title, "notebook", None, message)])
+
+
+TOO_MUCH = _not_checked(
+    f"to read the code takes more than {_CPU_SECONDS} seconds or {_MEMORY_BYTES // MEGABYTE} MB"
+)
+
+
+@lru_cache(maxsize=4)
+def reader(assignment: Assignment) -> str:
+    """What a sandbox needs to read submissions of an assignment, as JSON."""
+    return json.dumps(
+        {
+            "program": _PROGRAM.read_text(),
+            "rules": assignment.rules,
+            "cells": _plain(assignment.released_cells()),
+        }
+    )
+
+
+def read(
+    process: StudentProcess,
+    assignment: Assignment,
+    submitted: NotebookNode,
+    cells: Sequence[NotebookNode],
+    seconds: float,
+) -> Reading:
+    """Read what was handed in, and the cells that will run.
+
+    Raises
+    ------
+    ProcessDied
+        If the limits were exceeded.
+    AssignmentError
+        If the module with the rules cannot be loaded.
+    """
+    functions = {grade_id(one): function_names(one) for one in assignment.cells}
+    sources = [(cell.source, functions.get(grade_id(cell), [])) for cell in cells]
+    limits = {"cpu_seconds": _CPU_SECONDS, "memory_bytes": _MEMORY_BYTES}
+    try:
+        answer = process.read(_plain(submitted.cells), sources, limits, seconds)
+    except (ValueError, RecursionError):
+        return _not_checked("its metadata are nested too deeply")
+    match answer:
+        case {"cannot_load": str(reason)}:
+            raise AssignmentError(
+                f"The rules in {assignment.rules} cannot be loaded: {readable(reason)}"
+            )
+        case {"failed": "MemoryError"}:
+            return TOO_MUCH
+        case {"failed": str(name)}:
+            return _not_checked(f"its check failed ({readable(name)})")
+        case {"found": list(found), "inert": list(inert)} if len(found) <= _MOST_VIOLATIONS:
+            violations = [_violation(one) for one in found]
+            if None not in violations and len(inert) == len(cells):
+                promised = (id(c) for c, is_inert in zip(cells, inert, strict=True) if is_inert)
+                return Reading(violations, frozenset(promised))
+    return _not_checked("its check gave an answer that is none")
+
+
+def _plain(cells: Sequence[NotebookNode]) -> list[dict]:
+    kept = ("cell_type", "id", "source", "metadata")
+    return [{key: cell[key] for key in kept if key in cell} for cell in cells]
+
+
+def _violation(fields: Any) -> RuleViolation | None:
+    match fields:
+        case [str(rule), str(title), str(cell), int() | None as line, str(message)]:
+            return RuleViolation(rule, title, readable(cell), line, readable(message))
+    return None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,56 +129,79 @@ def _report(options: argparse.Namespace) -> int:
     from autograder.report.page import make_report
 
     written = 0
-    courses = _courses(options)
-    for course in courses:
+    failed: dict[str, UserError] = {}
+    for course in _courses(options, failed):
         output = Path(options.output) if options.output else course.root / "report"
-        try:
-            paths = make_report(course, output, options.lms)
-        except UserError as error:
-            if len(courses) == 1:
-                raise
-            terminal.warn(f"{course.assignment_id}: {error}")
-            continue
-        written += 1
-        for path in paths:
-            print(f"Written: {path}")
+        with _others_go_on(failed, course.assignment_id):
+            for path in make_report(course, output, options.lms):
+                print(f"Written: {path}")
+                written += 1
+    _report_failed(failed, options)
     return ALL_GRADED if written else NOT_STARTED
 
 
 def _modes(options: argparse.Namespace) -> int:
     from autograder.grading.calibration import where_tests_run
 
-    for course in _courses(options):
+    failed: dict[str, UserError] = {}
+    for course in _courses(options, failed):
         print(course.assignment_id)
-        if sys.platform == "linux":
-            course.calibrate()
-        else:
-            print("  Found by reading the tests; on Linux they are run as well.")
-            course.read_tests()
-        for line in where_tests_run(course.modes) or ["It has no test cells: people grade it."]:
-            print(f"  {line}")
-    return ALL_GRADED
+        with _others_go_on(failed, course.assignment_id):
+            if sys.platform == "linux":
+                course.calibrate()
+            else:
+                print("  Found by reading the tests; on Linux they are run as well.")
+                course.read_tests()
+            lines = where_tests_run(course.modes)
+            print(
+                *(f"  {line}" for line in lines or ["It has no test cells: people grade it."]),
+                sep="\n",
+            )
+    _report_failed(failed, options)
+    return SOME_UNREADABLE if failed else ALL_GRADED
 
 
 def _grade(options: argparse.Namespace) -> int:
     _require_linux()
     from autograder.course.batch import only_grader
 
-    courses = _courses(options)
-    with only_grader(courses[0].root):
-        new = _new_submissions(courses, options)
+    failed: dict[str, UserError] = {}
+    courses = _courses(options, failed)
+    with only_grader(Path(options.course).resolve()):
+        new = _new_submissions(courses, options, failed)
         misplaced = [] if options.students else _misplaced(courses)
         if new:
             _require_sandbox(options)
-        for course, _ in new:  # all, before anything is graded
-            _calibrate(course, options)
         outcomes = []
         for course, submissions in new:
-            outcomes += _grade_assignment(course, submissions, options)
+            with _others_go_on(failed, course.assignment_id):
+                _calibrate(course, options)
+                outcomes += _grade_assignment(course, submissions, options)
+    _report_failed(failed, options)
     if not new:
         print("Nothing to grade: all submissions have been graded (--force grades them again).")
-    problems = misplaced or any(outcome.problem for outcome in outcomes)
+    problems = failed or misplaced or any(outcome.problem for outcome in outcomes)
     return SOME_UNREADABLE if problems else ALL_GRADED
+
+
+@contextlib.contextmanager
+def _others_go_on(failed: dict[str, UserError], assignment: str) -> Iterator[None]:
+    """Note why an assignment cannot be used; no sandbox and no workers are another matter."""
+    from autograder.assignment import AssignmentError
+    from autograder.course.folder import CourseError
+
+    try:
+        yield
+    except (AssignmentError, CourseError) as error:
+        failed[assignment] = error
+
+
+def _report_failed(failed: dict[str, UserError], options: argparse.Namespace) -> None:
+    """Name assignments that could not be used; if these are all, nothing was done."""
+    if failed and len(failed) == len(_assignments(options)):
+        raise next(iter(failed.values()))
+    for name, error in failed.items():
+        terminal.warn(f"{name}: {error}")
 
 
 def _watch(options: argparse.Namespace) -> int:
@@ -221,10 +246,14 @@ def _assignments(options: argparse.Namespace) -> list[str]:
     return names
 
 
-def _courses(options: argparse.Namespace) -> list[Course]:
+def _courses(options: argparse.Namespace, failed: dict[str, UserError]) -> list[Course]:
     from autograder.course.folder import Course
 
-    return [Course(options.course, name) for name in _assignments(options)]
+    courses = []
+    for name in _assignments(options):
+        with _others_go_on(failed, name):
+            courses.append(Course(options.course, name))
+    return courses
 
 
 def _require_sandbox(options: argparse.Namespace) -> None:
@@ -238,33 +267,37 @@ def _require_sandbox(options: argparse.Namespace) -> None:
 
 
 def _new_submissions(
-    courses: list[Course], options: argparse.Namespace
+    courses: list[Course], options: argparse.Namespace, failed: dict[str, UserError]
 ) -> list[tuple[Course, list[Submission]]]:
     """The assignments with new submissions; students need not have submitted to each."""
     from autograder.course.batch import new_submissions
+    from autograder.course.folder import CourseError
 
     new, errors = [], []
     for course in courses:
-        try:
-            submissions = new_submissions(course, options.students, options.force)
-        except UserError as error:
-            errors.append(error)
-        else:
-            new += [(course, submissions)] if submissions else []
-    if len(errors) == len(courses):
+        with _others_go_on(failed, course.assignment_id):
+            try:
+                submissions = new_submissions(course, options.students, options.force)
+            except CourseError as error:
+                errors.append(error)
+            else:
+                new += [(course, submissions)] if submissions else []
+    if errors and len(errors) == len(courses):
         raise errors[0]
     return new
 
 
 def _misplaced(courses: list[Course]) -> list[Path]:
     """Name what looks like a submission and stands elsewhere."""
+    from autograder.submission.names import passes
+
     found = {path: course for course in reversed(courses) for path in course.misplaced()}
     for path, course in sorted(found.items()):
         where = course.assignment_id if len(courses) == 1 else "ASSIGNMENT"
-        terminal.warn(
-            f"{in_line(os.path.relpath(path, course.root))} is not where a submission belongs. "
-            f"Move it to submitted/STUDENT/{where}/."
-        )
+        advice = f"is not where a submission belongs. Move it to submitted/STUDENT/{where}/."
+        if not passes(path.name):
+            advice = "has a name that no submission may have. Rename it."
+        terminal.warn(f"{in_line(os.path.relpath(path, course.root))} {advice}")
     return list(found)
 
 

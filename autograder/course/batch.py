@@ -102,6 +102,7 @@ def grade_course(
                 if (submission := next(waiting, None)) is None:
                     break
                 try:
+                    course.run_hook("pre", submission)
                     submitted = course.read(submission)
                     start_grading(pool, (submission, submitted), course, submitted, full=full)
                 except Exception as error:  # it costs nobody else anything

@@ -14,6 +14,7 @@ from nbgrader.api import Assignment as AssignmentEntry
 from nbgrader.api import BaseCell, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
 from nbgrader.api import Notebook as NotebookEntry
 from nbgrader.apps.baseapp import NbGrader
+from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,6 +27,7 @@ from autograder.facts import Repair, is_result_of
 from autograder.grading.calibration import Reason, calibrated, remembered, why_inside
 from autograder.grading.run import digest
 from autograder.submission import files
+from autograder.submission.names import passes
 from autograder.submission.notebook import Unreadable
 from autograder.text import UserError, in_line, summary
 
@@ -176,7 +178,7 @@ class Course:
 
     def submissions(self) -> list[Submission]:
         """Everything in ``submitted/``, in the order of the students' names."""
-        folders = {name: self._submitted(name) for name in self._names_in_submitted()}
+        folders = {n: self._submitted(n) for n in self._names_in_submitted() if passes(n)}
         return [
             self.submission(name, folder) for name, folder in folders.items() if _exists(folder)
         ]
@@ -202,13 +204,25 @@ class Course:
         secret = files.read_secret(submission.folder)
         return Submitted(notebooks, attachments.files, secret, remarks)
 
+    def run_hook(self, when: str, submission: Submission) -> None:
+        """Call the instructor's ``pre_convert_hook`` or ``post_convert_hook``, as nbgrader does."""
+        converter = Autograde(coursedir=self.directory, config=self.config)
+        self.directory.student_id = submission.student
+        self.directory.assignment_id = self.assignment_id
+        converter.notebooks = [str(path) for path in submission.notebooks.values()]
+        getattr(converter, f"run_{when}_convert_hook")()
+
     def misplaced(self) -> list[Path]:
-        """What stands in ``submitted/`` where no submission is looked for, but looks like one."""
-        submitted = self.root / self.directory.submitted_directory
-        hidden = sorted(entry.name for entry in submitted.glob(".*"))  # nbgrader sees none of them
-        found = [submitted / name for name in hidden if _exists(self._submitted(name))]
+        """What stands in ``submitted/`` where no submission is looked for, but looks like one.
+
+        Of folders whose names do not pass, only those that hold this assignment.
+        """
+        found = []
         for name in self._names_in_submitted():
             folder = self._submitted(name)
+            if not passes(name):
+                found += [folder.parent] if _exists(folder) else []
+                continue
             exchanged = name == self.assignment_id  # with the name of the student
             if not os.path.isdir(folder.parent) or (exchanged and not _exists(folder)):
                 found.append(folder.parent)
@@ -225,8 +239,8 @@ class Course:
         submitted = self.root / self.directory.submitted_directory
         if not submitted.is_dir():
             raise CourseError(f"There is nothing to grade: {submitted} does not exist.")
-        names = sorted(entry.name for entry in submitted.iterdir())
-        return [name for name in names if not name.startswith(".")]
+        excluded = self.directory.student_id_exclude.split(",")
+        return sorted(name for name in os.listdir(submitted) if name not in excluded)
 
     def _submitted(self, student: str) -> Path:
         return self.folder(self.directory.submitted_directory, student)
@@ -317,7 +331,9 @@ class Course:
         if os.path.isdir(folder):
             with os.scandir(folder) as entries:
                 some = [Path(entry) for entry in itertools.islice(entries, _ENTRIES)]
-            others = sorted(path for path in some if path.suffix == ".ipynb" and path.is_file())
+            others = sorted(
+                p for p in some if p.suffix == ".ipynb" and passes(p.name) and p.is_file()
+            )
         if len(others) == len(expected) == 1:
             (name,) = expected
             note = f"The notebook had the name {in_line(others[0].name)} instead of {name}.ipynb."

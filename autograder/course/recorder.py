@@ -111,6 +111,7 @@ class Recorder:
             shutil.rmtree(staged)
             if not any(staged.parent.iterdir()):
                 staged.parent.rmdir()
+            self._course.run_hook("post", submission)
         except Exception as error:  # of the disk or the database
             raise NotRecorded(summary(error)) from error
 

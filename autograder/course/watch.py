@@ -24,12 +24,11 @@ from pathlib import Path
 
 from nbgrader.api import MissingEntry
 
-from autograder.assignment import AssignmentError
 from autograder.config import Grading
 from autograder.course import events
 from autograder.course.batch import record, start_grading
 from autograder.course.exchange import Arrival, Exchange, Withdrawn, parsed
-from autograder.course.folder import Course, CourseError
+from autograder.course.folder import Course
 from autograder.course.journal import HOUR, Journal
 from autograder.course.queue import Queue
 from autograder.course.recorder import NotRecorded, Recorder, feedback_pages
@@ -38,7 +37,7 @@ from autograder.facts import Attempt
 from autograder.grading.run import Graded
 from autograder.submission import files
 from autograder.templates import render
-from autograder.text import counted, in_line, summary
+from autograder.text import UserError, counted, in_line, summary
 
 HEALTH = ".health.json"
 """File in the folder ``.grading`` that says how a watcher is, renewed every second or so."""
@@ -128,7 +127,7 @@ class Watcher:
         try:
             yield
         except Exception as error:  # whatever it is, it costs nobody else anything
-            expected = isinstance(error, CourseError | AssignmentError | NotRecorded | OSError)
+            expected = isinstance(error, UserError | NotRecorded | OSError)
             reason = str(error) if expected else summary(error)
             self._log_problem(what, f"{in_line(what)}: {reason}")
             if arrival := self._queue.arrivals.get(what):
@@ -250,6 +249,7 @@ class Watcher:
             except Withdrawn:
                 self._end(arrival, "gone")
                 return
+            course.run_hook("pre", arrival.submission)
             arrival.started = self._queue.clock()
             start_grading(pool, arrival, course, arrival.files, attempt=arrival.attempt)
 

@@ -18,16 +18,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from autograder.assignment import Assignment
-from autograder.course.folder import CourseError, Submitted
+from autograder.course.folder import Submitted
 from autograder.facts import Attempt
 from autograder.grading.run import Graded, grade_submission, without_points
 from autograder.limits import Limits
 from autograder.submission.notebook import Unreadable
+from autograder.text import UserError
 
 _WAIT_SECONDS = 5  # for a result, before `Workers.count` is asked for new workers
 
 
-class WorkersLost(CourseError):
+class WorkersLost(UserError):
     """There is nobody left to do the work."""
 
     def __init__(self) -> None:

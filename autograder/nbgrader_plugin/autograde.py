@@ -18,12 +18,12 @@ from pathlib import Path
 from nbconvert.exporters import NotebookExporter
 from nbgrader.converters import Autograde, NbGraderException
 
-from autograder.assignment import AssignmentError
 from autograder.course.batch import Outcome, grade_course
-from autograder.course.folder import Course, CourseError, Submission, load_config
+from autograder.course.folder import Course, Submission, load_config
 from autograder.course.workers import InThisProcess, Workers
-from autograder.sandbox.process import SandboxUnavailable
 from autograder.submission import files
+from autograder.submission.names import passes
+from autograder.text import UserError
 
 
 class SubmissionExporter(NotebookExporter):
@@ -47,17 +47,19 @@ def _grade(converter: Autograde) -> None:
     """
     _check_configuration(converter)
     pattern = converter._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True)
+    failed = False
     submitted: dict[str, dict[str, list[str]]] = defaultdict(dict)
     for folder, notebooks in sorted(converter.assignments.items()):
-        if found := re.fullmatch(pattern, folder):
+        found = re.fullmatch(pattern, folder)
+        if found and passes(found["student"]):
             submitted[found["assignment"]][found["student"]] = sorted(notebooks)
         else:  # nbgrader would stop there, and grade nobody
             converter.log.error("%s: not graded, because of the name of its folder", folder)
-    failed = False
+            failed = True
     for assignment, notebooks in submitted.items():
         try:
             failed |= _grade_assignment(converter, assignment, notebooks)
-        except (AssignmentError, CourseError, SandboxUnavailable) as error:
+        except UserError as error:
             converter.log.error("%s: %s", assignment, error)
             failed = True
     if failed:
@@ -70,7 +72,7 @@ def _check_configuration(converter: Autograde) -> None:
     if (root / "nbgrader_config.py").is_file():
         try:
             load_config(root)
-        except CourseError as error:
+        except UserError as error:
             converter.log.error("%s", error)
             raise NbGraderException(str(error)) from error
 

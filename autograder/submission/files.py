@@ -20,6 +20,7 @@ from dateutil.tz import gettz
 from nbgrader.utils import parse_utc
 
 from autograder.assignment import Assignment
+from autograder.submission.names import passes
 from autograder.submission.notebook import (
     MAX_BYTES_WITH_OUTPUTS,
     MAX_FILE_BYTES,
@@ -38,7 +39,7 @@ _TIMESTAMP_FORM = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
     r"( ?(Z|[A-Z]{3,5}|[+-][0-9]{2}:?[0-9]{2}|(?P<zone>[A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+){1,2})))?"
 )
-_PATH = re.compile(r"(?:\w[\w .,()+-]{0,80}/){0,4}\w[\w .,()+-]{0,80}")
+_MAX_DEPTH = 4  # folders within folders
 _MAX_ATTACHMENTS, _MAX_ATTACHED_BYTES = 100, 8 * 2**20
 _MAX_ENTRIES = 1_000  # of which the type is looked up, folders included
 
@@ -124,7 +125,7 @@ def _paths_in(above: int, name: str, prefix: str) -> Iterator[tuple[str, int | N
                 path = prefix + entry.name
                 if entry.name.startswith("."):
                     continue
-                if not _PATH.fullmatch(path):
+                if not passes(entry.name) or prefix.count("/") > _MAX_DEPTH:
                     yield path, None
                 elif entry.is_dir(follow_symlinks=False):
                     yield from _paths_in(folder, entry.name, f"{path}/")

@@ -274,6 +274,58 @@ def test_a_time_stamp_that_cannot_be_read_is_as_good_as_none(course, right_resul
     assert is_new(course) == []
 
 
+def test_what_was_mended_by_hand_is_new_though_its_time_stamp_is_as_before(course, right_result):
+    courses.hand_in_file(course, "ada", b"not looked at")
+    stamp(course, "ada", "2026-01-01 12:00:00 UTC")
+    grade_quickly(course, right_result)
+    assert is_new(course) == []
+    courses.submission_path(course, "ada").write_bytes(b"mended")
+    assert is_new(course) == ["ada"]
+    grade_quickly(course, right_result)
+    assert is_new(course) == []
+
+
+def test_a_name_that_hides_something_is_reported_and_not_graded(course, capsys):
+    for student in ("ada", "esc\x1b[2J", "half\udcff"):
+        courses.hand_in_file(course, student, b"[]")
+    assert main(["grade", "--course", str(course)]) == 1
+    said = capsys.readouterr()
+    assert said.err.count("has a name that no submission may have. Rename it.") == 2
+    assert "\x1b" not in said.out + said.err
+    assert courses.scores(course).keys() == {"ada"}
+
+
+def test_an_assignment_that_cannot_be_graded_costs_no_other_one(course, capsys):
+    courses.hand_in_file(course, "ada", b"[]")
+    (course / "source/broken").mkdir()
+    (course / "source/broken/broken.ipynb").write_text("{")
+    (course / "submitted/ada/broken").mkdir()
+    (course / "submitted/ada/broken/broken.ipynb").write_text("{}")
+    assert main(["grade", "--course", str(course)]) == 1
+    assert "autograder: broken: " in capsys.readouterr().err
+    assert courses.scores(course).keys() == {"ada"}
+    assert main(["grade", "--course", str(course), "--assignment", "broken"]) == 2
+
+
+HOOKS = """
+def note(when, student):
+    with open(COURSE / "hooks", "a") as file:
+        file.write(f"{when} {student} ")
+
+COURSE = Path(__file__).parent
+c.Autograde.pre_convert_hook = lambda student, **_: note("pre", student)
+c.Autograde.post_convert_hook = lambda student, **_: note("post", student)
+"""
+
+
+def test_hooks_of_the_instructor_are_called_before_and_after(course, right_result):
+    with open(course / "nbgrader_config.py", "a") as config:
+        config.write(HOOKS)
+    courses.hand_in_file(course, "ada", b"not looked at")
+    grade_quickly(course, right_result)
+    assert (course / "hooks").read_text() == "pre ada post ada "
+
+
 def test_what_was_dropped_in_by_hand_is_new_when_its_content_is(quick, right_result):
     courses.submission_path(quick, "bela").write_bytes(b"another version")
     courses.hand_in_file(quick, "chidi", b"").unlink()

@@ -28,9 +28,10 @@ from autograder.course.batch import grade_course, new_submissions, only_grader
 from autograder.course.exchange import Exchange
 from autograder.course.folder import Course
 from autograder.course.journal import HOUR, Journal
+from autograder.course.queue import Queue
 from autograder.course.recorder import Recorder
 from autograder.course.watch import HEALTH, Watcher
-from autograder.course.workers import Workers
+from autograder.course.workers import Pool, Workers
 from autograder.submission import files
 from lesson.results import newest_result
 from tests.support import courses
@@ -323,7 +324,118 @@ def test_a_failing_grader_costs_its_submission_only(course, exchange, right_resu
     assert "through no fault of yours" in page and "cheese" not in page
 
 
+CALLS = [
+    (Exchange, "arrivals"),
+    (Exchange, "collect"),
+    (Exchange, "publish"),
+    (Journal, "used"),
+    (Journal, "attempts"),
+    (Journal, "start"),
+    (Journal, "end"),
+    (Queue, "add"),
+    (Queue, "next"),
+    (Course, "read"),
+    (Course, "run_hook"),
+    (Pool, "start"),
+    (Recorder, "record"),
+    (watch_module, "record"),
+    (watch_module, "feedback_pages"),
+    (watch_module, "render"),
+    (watch_module, "_versions"),
+]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call[1])
+def test_an_exception_at_any_call_of_the_loop_ends_nothing(
+    course, exchange, right_result, monkeypatch, call
+):
+    """Two submissions of Ada, so that one of them is replaced, and one of Bela."""
+    monkeypatch.setattr("autograder.course.watch._RETRY_SECONDS", 0.01)
+    owner, name = call
+    original, failures = getattr(owner, name), [RuntimeError("injected")] * 2
+    armed = []
+
+    def failing(*arguments, **options):
+        if armed and failures:
+            raise failures.pop()
+        return original(*arguments, **options)
+
+    class Arming(Watching):
+        def seen(self, event):
+            if not armed:  # the watcher has started, and graded one submission
+                armed.append(event)
+                courses.submit(exchange, "ada", NOON)
+                courses.submit(exchange, "ada", NOON + timedelta(hours=1), secret="second")
+                courses.submit(exchange, "bela", NOON)
+            super().seen(event)
+            kinds = self.kinds()
+            if kinds.count(("ada", "graded")) and kinds.count(("bela", "graded")):
+                self._watcher.stop()
+
+    monkeypatch.setattr(owner, name, failing)
+    courses.submit(exchange, "first", NOON)
+    view = Arming(course, courses.canned_workers(right_result), 99)
+    assert len(failures) < 2
+    assert {student for student, kind in view.kinds() if kind == "graded"} == {
+        *("first", "ada", "bela")
+    }
+    assert "30 of 30 points" in text_of(feedback(exchange, "second"))
+
+
 # What stands in the exchange
+
+
+def test_names_that_are_no_text_are_told_once_and_do_not_end_the_watcher(
+    course, exchange, right_result
+):
+    names = [b"\xff\xfe", b"\xff+Initialization+2026-03-02 12:00:00 UTC+x"]
+    names += [
+        names[1].replace(b"+x", b"+y"),
+        "a\u202eb+Initialization+2026-03-02 12:00:00 UTC".encode(),
+    ]
+    for name in names:
+        os.mkdir(os.path.join(os.fsencode(exchange / "inbound"), name), 0o777)
+    courses.submit(exchange, "देवनागरी", NOON)
+    courses.submit(exchange, "Zoe\u0308", NOON)  # as macOS writes it
+    for _ in range(2):  # a later start as well
+        view = watch(course, right_result, 6 if _ == 0 else 4)
+        kinds = [event.kind for event in view.logged]
+        assert kinds.count("not-taken") == len(names)
+        assert not any("\u202e" in event.text for event in view.logged)
+    assert courses.scores(course).keys() == {"देवनागरी", "Zoe\u0308"}
+
+
+def test_submissions_to_an_unknown_assignment_wait_until_there_is_one(
+    course, exchange, right_result
+):
+    for number in range(3):
+        folder = courses.submit(exchange, f"s{number}", NOON)
+        folder.rename(str(folder).replace(ASSIGNMENT, "ps2"))
+    courses.submit(exchange, "ada", NOON)
+    view = watch(course, right_result, 2)
+    assert sorted(event.kind for event in view.logged) == ["graded", "not-taken"]
+    (event,) = [event for event in view.logged if event.kind == "not-taken"]
+    assert "3 submissions to what is no assignment of this course (yet): ps2" in event.text
+    assert sorted(os.listdir(course / "submitted")) == ["ada"]
+
+
+def test_a_configuration_that_breaks_is_told_and_read_again(course, exchange, right_result):
+    config = course / "nbgrader_config.py"
+    right = config.read_text()
+
+    class Breaking(Watching):
+        def seen(self, event):
+            if event.student == "ada":
+                config.write_text("None.x\n")
+                courses.submit(exchange, "bela", NOON)
+            else:
+                config.write_text(right)
+            super().seen(event)
+
+    courses.submit(exchange, "ada", NOON)
+    view = Breaking(course, courses.canned_workers(right_result), 3)
+    assert view.kinds() == [("ada", "graded"), ("", "problem"), ("bela", "graded")]
+    assert "cannot be loaded: AttributeError" in view.logged[1].text
 
 
 def test_names_that_nbgrader_does_not_make_are_told_once_and_left_alone(

@@ -1,8 +1,10 @@
 # Everything there is to do here. `make` alone lists it.
 PYTHON ?= python3
 BIN := .venv/bin
+# OWNER/REPOSITORY of the public copy, for `make public`: the one place where it is written down.
+PUBLIC ?=
 
-.PHONY: help setup demo test site test-site test-container test-hub lab assignment screenshots lint lock clean
+.PHONY: public help setup demo test site test-site test-container test-hub lab assignment screenshots lint lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -11,6 +13,7 @@ help:
 	@echo 'make assignment  make release/ and Initialization.ipynb from source/'
 	@echo 'make test        run all tests'
 	@echo 'make site        build the site to learn from in a browser (OFFLINE=1: with Python inside)'
+	@echo 'make public PUBLIC=OWNER/REPOSITORY   link README to Colab, Binder and Codespaces'
 	@echo 'make test-site   test that site; downloads 80 MB'
 	@echo 'make test-container, make test-hub   test the image (Podman), and a JupyterHub; 200 MB each'
 	@echo 'make screenshots renew the pictures in docs/images/'
@@ -52,6 +55,9 @@ test: setup .venv/installed-dev
 
 site: .venv-site/installed
 	.venv-site/bin/python tools/site.py site $(if $(OFFLINE),--offline)
+
+public:
+	$(PYTHON) tools/public.py '$(PUBLIC)'
 
 test-site: .venv/installed-dev
 	$(MAKE) site OFFLINE=1

@@ -112,20 +112,9 @@ def backward_propagation(X, Y, cache):
 
 
 def update_parameters(parameters, grads, learning_rate):
-    """Take one step of gradient descent.
+    """Take one step of gradient descent: return new arrays, parameter - learning_rate * gradient.
 
-    Parameters
-    ----------
-    parameters : dict
-        Arrays by name; left as they are.
-    grads : dict
-        The gradient of each parameter under its name with a ``d`` in front.
-    learning_rate : float
-
-    Returns
-    -------
-    dict
-        New arrays, ``parameter - learning_rate * gradient``.
+    ``grads`` has the gradient of each parameter under its name with a ``d`` in front.
     """
     updated = {}
     for name, value in parameters.items():
@@ -141,19 +130,8 @@ def compute_loss(a3, Y):
     """Compute the cross-entropy, averaged over the examples.
 
     For one example it is ``-ln(a3)`` if the label is 1 and ``-ln(1 - a3)`` if it is 0: only the
-    probability of the true label counts. Where that is exactly 0 the loss is infinite.
-
-    Parameters
-    ----------
-    a3 : ndarray of shape (1, m)
-        Predicted probability of label 1.
-    Y : ndarray of shape (1, m)
-        Labels, 0 or 1.
-
-    Returns
-    -------
-    float
-        ``inf`` if the network is entirely sure of a wrong answer.
+    probability of the true label counts. Where that is exactly 0 the loss is infinite. ``a3`` and
+    the labels ``Y`` have the shape (1, m).
     """
     _check_same_shape("Y", Y, "a3", a3)
     if not np.isin(Y, (0, 1)).all():
@@ -186,16 +164,12 @@ def predict(X, y, parameters):
 
 
 def load_dataset():
-    """Make the two rings: training and test set, always the same ones.
+    """Make the two rings: training set of 300 dots and test set of 100, always the same ones.
 
     Returns
     -------
-    train_X : ndarray of shape (2, 300)
-    train_Y : ndarray of shape (1, 300)
-    test_X : ndarray of shape (2, 100)
-    test_Y : ndarray of shape (1, 100)
-        Coordinates and labels: 0 for the outer ring, 1 for the inner ring. In each set half of
-        the labels are 0.
+    train_X, train_Y, test_X, test_Y : ndarrays of shape (2, 300), (1, 300), (2, 100), (1, 100)
+        Coordinates, and labels: 0 for the outer ring, 1 for the inner one, half of each.
     """
     try:
         from sklearn.datasets import make_circles  # only here, because it is slow to import
@@ -232,19 +206,9 @@ def print_parameters(parameters):
 
 
 def plot_dataset(X, y, ax=None):
-    """Draw the examples: label 0 as red circles, label 1 as blue triangles.
+    """Draw the examples, of shapes (2, m) and (1, m): label 0 as red circles, 1 as blue triangles.
 
-    Parameters
-    ----------
-    X : ndarray of shape (2, m)
-    y : ndarray of shape (1, m)
-        Labels, 0 or 1.
-    ax : matplotlib Axes, optional
-        Where to draw; a new figure if left out.
-
-    Returns
-    -------
-    matplotlib Axes
+    Draws on ``ax``, or on a new figure if it is left out; returns the Axes.
     """
     if np.ndim(X) != 2 or X.shape[0] != 2:
         raise WrongInput(f"X has shape {np.shape(X)}, expected (2, m): two coordinates in rows.")
@@ -273,12 +237,7 @@ def plot_decision_boundary(model, X, y, ax=None):
         Takes points as an ndarray of shape (n_points, 2) and returns their predicted labels,
         such as ``lambda points: predict_dec(parameters, points.T)``.
     X, y, ax
-        As in `plot_dataset`.
-
-    Returns
-    -------
-    matplotlib Axes
-        Both axes run from -1.5 to 1.5. Set the title on it.
+        As in `plot_dataset`, which returns the same.
     """
     ax = plot_dataset(X, y, _axes(ax))
     side = np.linspace(-1.5, 1.5, 301)
@@ -297,22 +256,10 @@ def plot_decision_boundary(model, X, y, ax=None):
 
 
 def plot_costs(costs, learning_rate, label=None, ax=None):
-    """Draw the costs that `model` has recorded, one for each 1000 iterations.
+    """Draw the costs that `model` has recorded at iterations 0, 1000, 2000 and so on.
 
-    Parameters
-    ----------
-    costs : sequence of float
-        Costs at iterations 0, 1000, 2000 and so on. Infinite ones are marked as missing.
-    learning_rate : float
-        For the title.
-    label : str, optional
-        Name of the curve in the legend.
-    ax : matplotlib Axes, optional
-        Where to draw; a new figure if left out. Call again with the same Axes to compare runs.
-
-    Returns
-    -------
-    matplotlib Axes
+    Infinite ones are marked as missing. Call again with the returned Axes to compare runs; the
+    label is the name of a curve in the legend.
     """
     ax = _axes(ax)
     costs = np.asarray(costs, dtype=float)

@@ -13,17 +13,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from lesson.network import (
-    HE,
-    Parameters,
-    accuracy_from_logits,
-    backward,
-    forward,
-    lines_in_words,
-    loss_from_logits,
-    train,
-    with_zero_biases,
-)
+from lesson import network
+from lesson.network import Parameters, backward, forward, loss_from_logits
 from lesson.pictures import Plane, Stage, show_widget
 
 ITERATIONS = 15000
@@ -56,7 +47,7 @@ OPTIONS = {
 def draw_start(choices: Choices) -> dict[str, np.ndarray]:
     """Draw the first parameters: with the usual choices those of section 6."""
     rng = np.random.RandomState(choices.seed)
-    scale = {"zeros": 0.0, "Xavier": 1.0, "He": HE}.get(choices.start, choices.scale)
+    scale = {"zeros": 0.0, "Xavier": 1.0, "He": network.HE}.get(choices.start, choices.scale)
     weights = []
     for n_in, n_out in pairwise([2, *choices.hidden, 1]):
         if choices.start == "constant":
@@ -66,7 +57,7 @@ def draw_start(choices: Choices) -> dict[str, np.ndarray]:
         else:
             draws = rng.standard_normal((n_out, n_in))
         weights.append(scale / np.sqrt(n_in) * draws)
-    return with_zero_biases(*weights)
+    return network.with_zero_biases(*weights)
 
 
 def spread(values: np.ndarray) -> np.ndarray:
@@ -76,24 +67,14 @@ def spread(values: np.ndarray) -> np.ndarray:
 
 
 def inside(choices: Choices, parameters: Parameters, X: np.ndarray, Y: np.ndarray) -> tuple:
-    """Return what goes through the hidden layers: activations, and gradients of one example.
-
-    Returns
-    -------
-    A, dZ : lists of ndarray of shape (width, m), one for each hidden layer
-        `dZ` is the gradient of each example's own cost with respect to the weighted sums.
-    """
+    """Return the activations of each hidden layer, and the gradients of each example's own cost."""
     A = forward(X, parameters, choices.activation)
     dZ = backward(Y, A, parameters, choices.activation)
     return A[1:-1], [Y.size * gradient for gradient in dZ[:-1]]
 
 
 class Bench:
-    """The picture of the laboratory: cost, plane, and what goes through each layer.
-
-    All axes keep their limits, so that only what is new has to be drawn; what lies beyond them
-    is drawn at their edge.
-    """
+    """The picture of the laboratory, drawn again quickly because all axes keep their limits."""
 
     COST, ACTIVATION, GRADIENT = (0, 1), (1e-6, 1e3), (1e-9, 1e3)  # limits
 
@@ -128,8 +109,7 @@ class Bench:
     def show(self, choices: Choices, parameters: Parameters, costs: Mapping[int, float]) -> bytes:
         """Draw the state of a training, and its costs by iteration; return the picture."""
         self._cost.set_data(np.array(list(costs)) / 1000, np.clip(list(costs.values()), *self.COST))
-        logits = forward(self._plane.grid, parameters, choices.activation)[-1]
-        self._plane.show(logits, parameters)
+        self._plane.show(parameters, choices.activation)
         sides = [inside(choices, p, self._X, self._Y) for p in (draw_start(choices), parameters)]
         series = [side[kind] for kind in (0, 1) for side in sides]
         for (bars, medians, shift, limits), layers in zip(self._bars, series, strict=True):
@@ -152,30 +132,18 @@ def describe(
             "smaller learning rate or a smaller scale c."
         )
     A, dZ = inside(choices, draw_start(choices), X, Y)
+    right = network.accuracy_from_logits(logits, Y)
     return (
-        f"Iteration {iteration}: cost {loss_from_logits(logits, Y):.3f}, "
-        f"{accuracy_from_logits(logits, Y):.0%} of the dots right, {choices.hidden[0]} units in "
-        f"layer 1 with {lines_in_words(parameters)}. At the start, from the first hidden layer to "
-        f"the last: standard deviation of the activations {A[0].std():.2g} to {A[-1].std():.2g}, "
-        f"of the gradients {dZ[0].std():.2g} to {dZ[-1].std():.2g}. A layer without a mark is "
-        "zero everywhere."
+        f"Iteration {iteration}: cost {loss_from_logits(logits, Y):.3f}, {right:.0%} of the dots "
+        f"right, {choices.hidden[0]} units in layer 1 with {network.lines_in_words(parameters)}. "
+        "At the start, from the first hidden layer to the last: standard deviation of the "
+        f"activations {A[0].std():.2g} to {A[-1].std():.2g}, of the gradients {dZ[0].std():.2g} to "
+        f"{dZ[-1].std():.2g}. A layer without a mark is zero everywhere."
     )
 
 
 class Laboratory:
-    """The laboratory as a widget.
-
-    Attributes
-    ----------
-    box : ipywidgets.VBox
-    fields : dict
-        The control of each choice, by its name in `Choices`.
-    train_button, stop_button : ipywidgets.Button
-    picture : ipywidgets.Image
-    sentence : ipywidgets.HTML
-    task : asyncio.Task or None
-        The training that runs.
-    """
+    """The laboratory as a widget: `fields` by the names in `Choices`, and below them a picture."""
 
     def __init__(self, X: np.ndarray, Y: np.ndarray):
         import ipywidgets as w
@@ -190,7 +158,8 @@ class Laboratory:
                 options=options,
                 value=getattr(Choices(), name),
                 description=names.get(name, name),
-                style={"button_width": "auto", "description_width": "90px"},
+                layout={"margin": "0 1.5em 0 0"},
+                style={"button_width": "auto"},
             )
             for name, options in OPTIONS.items()
         }
@@ -200,12 +169,12 @@ class Laboratory:
         self.stop_button = w.Button(description="Stop", disabled=True)
         self._progress = w.IntProgress(max=ITERATIONS, layout={"width": "240px"})
         self.picture = w.Image(format="png", layout={"width": "900px", "max_width": "100%"})
-        self.picture.tooltip = "Cost, boundary, activations and gradients, as the text above says"
         self.sentence = w.HTML()
         self.train_button.on_click(self._start)
         self.stop_button.on_click(self._stop)
         buttons = w.HBox([self.train_button, self.stop_button, self._progress])
-        self.box = w.VBox([*self.fields.values(), buttons, self.sentence, self.picture])
+        choices = w.HBox(list(self.fields.values()), layout={"flex_flow": "row wrap"})
+        self.box = w.VBox([choices, buttons, self.sentence, self.picture])
         self._look()
 
     def _choices(self) -> Choices:
@@ -244,7 +213,7 @@ class Laboratory:
             control.disabled = True
         self.stop_button.disabled = False
         options = choices.learning_rate, choices.activation
-        steps = train(draw_start(choices), self._X, self._Y, ITERATIONS, *options)
+        steps = network.train(draw_start(choices), self._X, self._Y, ITERATIONS, *options)
         try:
             for iteration, parameters, logits in steps:
                 costs[iteration] = loss_from_logits(logits, self._Y)
@@ -264,14 +233,7 @@ class Laboratory:
 
 
 def show_laboratory(X: np.ndarray, Y: np.ndarray) -> None:
-    """Show the laboratory, or a picture of its first start where widgets do not run.
-
-    Parameters
-    ----------
-    X : ndarray of shape (2, m)
-    Y : ndarray of shape (1, m)
-        Labels, 0 or 1.
-    """
+    """Show the laboratory, or a picture of its first start where widgets do not run."""
 
     def build() -> tuple:
         laboratory = Laboratory(X, Y)

@@ -32,25 +32,9 @@ def notebook_display() -> Callable | None:
     return display if hasattr(get_ipython(), "kernel") else None
 
 
-def plot_units(parameters: Parameters, ax: Axes | None = None) -> Axes:
-    """Draw the line along which each hidden unit of layer 1 switches on, and count the lines.
-
-    Parameters
-    ----------
-    parameters : dict
-        ``W1`` of shape (n_1, 2) and ``b1`` of shape (n_1, 1).
-    ax : matplotlib Axes, optional
-        Where to draw, such as the result of `plot_decision_boundary`; a new figure if left out.
-
-    Returns
-    -------
-    matplotlib Axes
-        Both axes run from -1.5 to 1.5.
-    """
+def plot_units(parameters: Parameters, ax: Axes) -> Axes:
+    """Draw and count the lines along which the units of layer 1 switch on, upon a boundary."""
     lines = unit_lines(parameters)
-    if ax is None:
-        ax = plt.subplots()[1]
-        ax.set(xlabel="$x_1$", ylabel="$x_2$", title="Units of layer 1", aspect="equal")
     for u_1, u_2, d in lines:
         ax.axline((d * u_1, d * u_2), (d * u_1 - u_2, d * u_2 + u_1), color=VIOLET, linewidth=1.2)
     count = f"{len(parameters['W1'])} units, {lines_in_words(parameters)}"
@@ -78,11 +62,7 @@ def decide(parameters: Parameters) -> Callable[[np.ndarray], np.ndarray]:
 
 
 class Plane:
-    """The plane with the examples, made to be drawn again quickly.
-
-    `grid`, of shape (2, n_points), are the points where `show` wants to know the logits;
-    `artists` is what changes, in the order of drawing.
-    """
+    """The plane with the examples, made to be drawn again quickly."""
 
     def __init__(self, ax: Axes, X: np.ndarray, Y: np.ndarray):
         self._side = np.linspace(-EDGE, EDGE, 101)
@@ -98,8 +78,9 @@ class Plane:
         ax.set(xlim=(-EDGE, EDGE), ylim=(-EDGE, EDGE), xticks=(-1, 0, 1), yticks=(-1, 0, 1))
         ax.set(aspect="equal", facecolor=PALE_RED, xlabel="$x_1$", ylabel="$x_2$")
 
-    def show(self, logits: np.ndarray, parameters: Parameters) -> None:
-        """Set the regions (label 1 where a logit is above 0) and the lines of layer 1."""
+    def show(self, parameters: Parameters, activation: str = "ReLU") -> None:
+        """Set the regions of both labels and the lines of layer 1."""
+        logits = output_logits(self.grid, parameters, activation)
         heights = logits.reshape(self._side.size, -1) - 1e-12  # 0 is red: not above 0
         contours = contour_generator(self._side, self._side, heights, fill_type=FillType.OuterCode)
         # A polygon takes a tenth of the time of a picture with a color for each pixel.
@@ -121,7 +102,7 @@ def plot_planes(
     for line, (name, networks) in zip(axes, rows.items(), strict=True):
         for ax, (column, parameters) in zip(line, networks.items(), strict=True):
             plane = Plane(ax, X, Y)
-            plane.show(output_logits(plane.grid, parameters), parameters)
+            plane.show(parameters)
             ax.set_title(f"cost {cost_of(parameters, X, Y):.3f}", fontsize=9)
             ax.set(xlabel=column if ax in axes[-1] else "", ylabel=name if ax is line[0] else "")
 
@@ -231,21 +212,8 @@ def flipbook(
 ) -> dict[str, str]:
     """Make an output with a slider over pictures, which needs no kernel.
 
-    Parameters
-    ----------
-    still, words : bytes, str
-        The picture as PNG, and its description, for where scripts do not run.
-    frames, steps : sequences of bytes and of str
-        What the slider shows: pictures as PNG, and a sentence about each.
-    label : str
-        Name of the slider.
-    first : int
-        The frame to begin with.
-
-    Returns
-    -------
-    dict
-        Data by MIME type.
+    `frames` are PNGs and `steps` a sentence about each; `still` with its description `words` is
+    for where scripts do not run.
     """
     shots = [base64.b64encode(frame).decode() for frame in frames]
     script = _FLIPBOOK.format(
@@ -266,20 +234,29 @@ _BESIDE_A_WIDGET = """<style>
 .jp-OutputArea-child:has(.still):has(+ * .widget-vbox:not(.jupyter-widgets-disconnected)),
 .jp-OutputArea-child:has(.still) + :not(:has(.widget-vbox:not(.jupyter-widgets-disconnected)))
 {{ display: none; }}
-</style><div class="still">{still}<p>{sentence}</p></div>"""
+</style><div class="still">{still}<p>{sentence}</p></div><script>
+(() => {{  // say what ipywidgets only shows
+  const area = document.currentScript.closest(".jp-OutputArea");
+  const all = (inside, selector, act) => inside.querySelectorAll(selector).forEach(act);
+  const name = () => {{
+    all(area, ".widget-image", image => image.alt = "What the sentence above says, as a picture");
+    all(area, ".widget-toggle-buttons", group => {{
+      group.setAttribute("role", "group");
+      group.setAttribute("aria-label", group.querySelector("label").textContent);
+      all(group, "button", button =>
+        button.setAttribute("aria-pressed", button.classList.contains("mod-active")));
+    }});
+  }};
+  const what = {{subtree: true, childList: true, attributeFilter: ["class"]}};
+  if (area) new MutationObserver(name).observe(area, what);
+}})();
+</script>"""
 
 
 def show_widget(build: Callable[[], tuple], draw: Callable[[], object], name: str) -> None:
     """Show a widget, and a picture for where it does not run.
 
-    Parameters
-    ----------
-    build : callable
-        Returns the widget, the picture as PNG, and a sentence that says what is in it.
-    draw : callable
-        Draws the figure with pyplot.
-    name : str
-        What is missing without widgets: "laboratory", say.
+    `build` returns the widget, the picture as PNG, and words about it; `draw` draws with pyplot.
     """
     display = notebook_display()
     try:

@@ -31,10 +31,7 @@ def trained_networks() -> dict[str, np.ndarray]:
 
 
 def sweep(X: np.ndarray, Y: np.ndarray, test_X: np.ndarray, test_Y: np.ndarray) -> tuple:
-    """Return the factors, and of each draw the cost in training and the accuracy in the test.
-
-    Cost and accuracy have the shape (len(FACTORS), NUM_DRAWS).
-    """
+    """Return the factors, and of each draw the cost in training and the accuracy in the test."""
     networks = trained_networks()
     cost = loss_from_logits(output_logits(X, networks), Y)
     accuracy = accuracy_from_logits(output_logits(test_X, networks), test_Y)
@@ -57,14 +54,7 @@ def describe(number: int, before: Parameters, after: Parameters, X, Y) -> str:
 
 
 def show_volume_knob(X: np.ndarray, Y: np.ndarray) -> None:
-    """Show a slider over the volumes: the network before and after training, and its cost.
-
-    Parameters
-    ----------
-    X : ndarray of shape (2, m)
-    Y : ndarray of shape (1, m)
-        Labels, 0 or 1.
-    """
+    """Show a slider over the volumes: the network before and after training, and its cost."""
     befores = first_draw(scaled_start(FACTORS, NUM_DRAWS))
     afters = first_draw(trained_networks())
 
@@ -93,7 +83,7 @@ def show_volume_knob(X: np.ndarray, Y: np.ndarray) -> None:
     frames, steps = [], []
     for number, networks in enumerate(zip(befores, afters, strict=True)):
         for plane, parameters in zip(planes, networks, strict=True):
-            plane.show(output_logits(plane.grid, parameters), parameters)
+            plane.show(parameters)
         point.set_data([VOLUMES[number]], [costs[number]])
         frames.append(stage.png())
         steps.append(describe(number, *networks, X, Y))

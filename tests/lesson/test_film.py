@@ -105,7 +105,7 @@ def test_the_lines_of_random_starts_pass_through_one_point_and_then_move_apart(t
 def test_zeros_show_one_color_from_the_first_iteration_to_the_last(trained, rings):
     plane = Plane(plt.subplots()[1], *rings)
     for parameters in trained["snapshots"]["zeros"].values():
-        plane.show(network.output_logits(plane.grid, parameters), parameters)
+        plane.show(parameters)
         assert plane.artists[0].get_paths() == []
 
 
@@ -122,12 +122,13 @@ def test_parallel_lines_would_not_enclose_the_origin():
     assert not encloses_the_origin(np.array([[1, 0, 0.5], [-1, 0, 0.5]]))
 
 
-def test_plot_units_draws_upon_a_figure_or_makes_one_and_counts(trained):
-    ax = plot_units(trained["snapshots"]["he"][0])
+def test_plot_units_draws_upon_a_figure_and_counts(trained):
+    ax = plt.subplots()[1]
+    assert plot_units(trained["snapshots"]["he"][0], ax=ax) is ax
     assert len(ax.lines) == 10 and ax.texts[0].get_text() == "10 units, 10 lines"
-    given = plt.subplots()[1]
-    assert plot_units(trained["snapshots"]["zeros"][0], ax=given) is given
-    assert not given.lines and given.texts[0].get_text() == "10 units, no line"
+    other = plt.subplots()[1]
+    plot_units(trained["snapshots"]["zeros"][0], ax=other)
+    assert not other.lines and other.texts[0].get_text() == "10 units, no line"
 
 
 # The film -------------------------------------------------------------------------------------
@@ -168,7 +169,7 @@ def test_regions_of_the_film_are_those_that_the_network_predicts(trained, rings)
     for moments in trained["snapshots"].values():
         plane = Plane(plt.subplots()[1], *rings)
         parameters = moments[15000]
-        plane.show(network.output_logits(plane.grid, parameters), parameters)
+        plane.show(parameters)
         drawn = np.zeros(plane.grid.shape[1], dtype=bool)
         for region in plane.artists[0].get_paths():
             drawn |= region.contains_points(plane.grid.T)

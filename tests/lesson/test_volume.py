@@ -181,7 +181,8 @@ def test_each_layer_moves_as_far_as_the_text_says(kind, percent, trainings, text
     assert numbers in text
 
 
-def test_a_training_that_is_short_or_starts_with_zeros_has_no_movement(starts):
-    assert film.movement({0: starts["he"]}, since=1000) is None
+def test_zeros_do_not_move_and_a_short_training_counts_from_its_start(starts):
     zeros = {name: 0 * value for name, value in starts["he"].items()}
-    assert film.movement({1000: zeros, 2000: zeros}, since=1000) is None
+    assert not film.movement({0: zeros, 1000: zeros, 2000: zeros}, since=1000).any()
+    twice = {name: 2 * value for name, value in starts["he"].items()}
+    np.testing.assert_allclose(film.movement({0: starts["he"], 500: twice}, since=1000), 1)

@@ -1,10 +1,7 @@
 """Experiments for section 8: why the scale of the initial weights matters.
 
-Nothing here is graded. `A` and `Z` have one row per unit and one column per example, as in the rest
-of the notebook; scales are factors `c` as in `network.py`.
-
-Every function draws its random numbers from a generator of its own (`seed` is an argument), so
-calling one never changes the numbers that the graded exercises draw.
+Scales are factors `c` as in `network.py`. Every function draws from a random generator of its own,
+so calling one never changes the numbers that the graded exercises draw.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,27 +29,13 @@ LINE_STYLES = (
 Signals = Mapping[str, tuple[np.ndarray, np.ndarray]]  # what `send_signal` returns, by a label
 
 
-# Signal through depth -------------------------------------------------------------------------
-
-
 def send_signal(
     std: float, depth: int = 10, width: int = WIDTH, num_inputs: int = 1000, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Send noise forward through an untrained ReLU network, and other noise back through it.
 
-    The same seed gives the same draws for every `std`: only their scale differs.
-
-    Parameters
-    ----------
-    std : float
-        Standard deviation of all weights. There are no biases.
-
-    Returns
-    -------
-    A : array of shape (depth + 1, width, num_inputs)
-        Activations; `A[0]` is the input, standard normal.
-    dA : array of the same shape
-        Gradients of some cost with respect to `A`; `dA[depth]` is standard normal.
+    `std` is the standard deviation of all weights; there are no biases. Returns the activations,
+    of shape (depth + 1, width, num_inputs), and gradients of the same shape.
     """
     rng = np.random.default_rng(seed)
     W = std * rng.standard_normal((depth, width, width))
@@ -66,14 +49,9 @@ def send_signal(
     return A, dA
 
 
-def plot_signal(std_of_width: Mapping[int, float], ax: Axes | None = None) -> Axes:
-    """Plot what is left of a signal in each of ten ReLU layers, for networks of several widths.
-
-    Parameters
-    ----------
-    std_of_width : mapping from the width of all layers to the standard deviation of all weights
-    """
-    ax = plt.subplots()[1] if ax is None else ax
+def plot_signal(std_of_width: Mapping[int, float]) -> Axes:
+    """Plot what is left of a signal in ten ReLU layers, for each width and its std of weights."""
+    ax = plt.subplots()[1]
     ax.axhspan(0.5, 2, color="gray", alpha=0.25)
     left = []
     for (width, std), style in zip(std_of_width.items(), LINE_STYLES, strict=False):
@@ -91,10 +69,9 @@ def share_of_dead_units(A: np.ndarray) -> np.ndarray:
     return (A == 0).all(axis=2).mean(axis=1)
 
 
-def plot_signal_through_depth(signals: Signals, axes: Sequence[Axes] | None = None):
+def plot_signal_through_depth(signals: Signals) -> Sequence[Axes]:
     """Plot the standard deviation of activations (left) and of gradients (right) of each layer."""
-    if axes is None:
-        _, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+    axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")[1]
     for (label, (A, dA)), style in zip(signals.items(), LINE_STYLES, strict=False):
         for ax, sizes in zip(axes, (A.std(axis=(1, 2)), dA.std(axis=(1, 2))), strict=True):
             ax.semilogy(sizes, label=label, **style)
@@ -113,25 +90,13 @@ def plot_signal_through_depth(signals: Signals, axes: Sequence[Axes] | None = No
     return axes
 
 
-# Where does 2/n come from? --------------------------------------------------------------------
-
-
 def variance_ratio(
     activation: Callable[[np.ndarray], np.ndarray], n_var_w: float, n: int = 1000, seed: int = 0
 ) -> float:
-    """Measure by which factor one layer of width `n` multiplies the variance of `z`.
+    """Measure by which factor a layer of width `n` multiplies the variance of small normal `z`.
 
-    Parameters
-    ----------
-    activation : function of an array
-    n_var_w : float
-        `n` times the variance of the weights: 1 for Xavier, 2 for He.
-
-    Returns
-    -------
-    float
-        `Var(W @ activation(z)) / Var(z)` for small normal `z`. Small, because tanh is close to
-        the identity only there; for ReLU the size makes no difference.
+    `n_var_w` is `n` times the variance of the weights: 1 for Xavier, 2 for He. Small, because tanh
+    is close to the identity only there; for ReLU the size makes no difference.
     """
     rng = np.random.default_rng(seed)
     z = 0.1 * rng.standard_normal((n, n))
@@ -139,31 +104,17 @@ def variance_ratio(
     return np.var(W @ activation(z)) / np.var(z)
 
 
-# Symmetry, counted, and how small is small? ---------------------------------------------------
-
-
 def constant_start(noises: Sequence[float], value: float = 0.5, seed: int = 0) -> dict:
-    """Fill the weights of as many networks as there are `noises` with a value plus normal noise.
-
-    Returns
-    -------
-    dict
-        `W1` of shape (networks, 10, 2) and so on: see `network.py`.
-    """
+    """Fill the weights of as many networks as there are `noises` with a value plus normal noise."""
     rng = np.random.default_rng(seed)
     noise = np.reshape(noises, (-1, 1, 1))
     return with_zero_biases(*(value + noise * rng.standard_normal(shape) for shape in SHAPES))
 
 
 def scaled_start(factors: Sequence[float], num_draws: int, seed: int = 3) -> dict:
-    """Draw networks: every factor `c` with every one of `num_draws` draws.
+    """Draw networks: every factor `c` with every one of `num_draws` draws, stacked in this order.
 
-    Returns
-    -------
-    dict
-        `W1` of shape (len(factors) * num_draws, 10, 2) and so on; network `i * num_draws + j` has
-        factor `i`, draw `j`. Draw 0 is that of the exercises. As float32: half as many bytes make
-        training twice as fast.
+    Draw 0 is that of the exercises. As float32: half as many bytes, trained twice as fast.
     """
     stacks = [[] for _ in SHAPES]
     for number in range(num_draws):
@@ -175,18 +126,9 @@ def scaled_start(factors: Sequence[float], num_draws: int, seed: int = 3) -> dic
     return with_zero_biases(*(W.astype(np.float32) for W in weights))
 
 
-def plot_scale_sweep(
-    factors: np.ndarray,
-    cost: np.ndarray,
-    accuracy: np.ndarray,
-    axes: Sequence[Axes] | None = None,
-):
-    """Plot final cost and test accuracy against the scale: median and range over the draws.
-
-    `cost` and `accuracy` have the shape (num_factors, num_seeds).
-    """
-    if axes is None:
-        _, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+def plot_scale_sweep(factors: np.ndarray, cost: np.ndarray, accuracy: np.ndarray) -> Sequence[Axes]:
+    """Plot costs and accuracies, one row for each factor: median and range over the draws."""
+    axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")[1]
     label = f"median of {cost.shape[1]} draws"
     for ax, values in zip(axes, (cost, 100 * accuracy), strict=True):
         ax.fill_between(factors, values.min(axis=1), values.max(axis=1), alpha=0.25, label="range")

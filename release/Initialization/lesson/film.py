@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from init_utils import CURVES, plot_costs, predict_dec
-from lesson.network import Parameters, Snapshots, cost_of, lines_in_words, output_logits
+from lesson.network import Parameters, Snapshots, cost_of, lines_in_words
 from lesson.pictures import (
     Plane,
     Stage,
@@ -25,6 +25,7 @@ from lesson.pictures import (
 NAMES = {"zeros": "Zeros", "random": "Large random", "he": "He"}
 NOTHING_YET = "There is nothing to show yet: run the trainings of sections 4 to 6 first."
 SINCE = 1000  # the iteration after which the large start hardly moves
+WEIGHTS = ("W1", "W2", "W3")
 HIGHEST_COST = 1.0  # the cost axis ends here, a point above it stays at the edge
 
 snapshots: dict[str, dict[int, Parameters]] = {}  # by initialization, then by iteration
@@ -54,13 +55,7 @@ def describe(snapshots: Snapshots, iteration: int, X: np.ndarray, Y: np.ndarray)
 
 
 def frame_maker(snapshots: Snapshots, X: np.ndarray, Y: np.ndarray) -> Callable[[int], bytes]:
-    """Prepare the film: planes above, cost curves with a moving point below.
-
-    Returns
-    -------
-    callable
-        Takes an iteration and returns the picture as PNG.
-    """
+    """Prepare the film, planes above cost curves; return what makes an iteration's PNG."""
     figure = Figure(figsize=(3 * len(snapshots), 4.8), dpi=100, layout="constrained")
     upper, lower = figure.subplots(2, len(snapshots), squeeze=False, height_ratios=(3, 1.4))
     planes, points, artists = {}, {}, []
@@ -80,7 +75,7 @@ def frame_maker(snapshots: Snapshots, X: np.ndarray, Y: np.ndarray) -> Callable[
     def frame(iteration: int) -> bytes:
         for name, moments in snapshots.items():
             shown = moment(moments, iteration)
-            planes[name].show(output_logits(planes[name].grid, moments[shown]), moments[shown])
+            planes[name].show(moments[shown])
             point, costs = points[name]
             point.set_data([shown / 1000], [min(costs[shown], HIGHEST_COST)])
         return stage.png()
@@ -99,29 +94,17 @@ def plot_strip(snapshots: Snapshots, X: np.ndarray, Y: np.ndarray, figure: Figur
     plot_planes(rows, X, Y, figure)
 
 
-def movement(moments: Mapping[int, Parameters], since: int) -> np.ndarray | None:
+def movement(moments: Mapping[int, Parameters], since: int) -> np.ndarray:
     """Compute how far `W1, W2, W3` have moved since an iteration, relative to their size then.
 
-    Returns
-    -------
-    ndarray of shape (3,)
-        Lengths are those of all entries of a layer taken together (Frobenius). None if the
-        training was too short or the weights were zero.
+    Sizes are Frobenius norms. Counts from the start if the training was shorter.
     """
-    before, after, names = moments.get(since), moments[max(moments)], ("W1", "W2", "W3")
-    if before is None or since == max(moments) or not all(before[name].any() for name in names):
-        return None
-    lengths = [np.linalg.norm(before[name]) for name in names]
-    return np.array([np.linalg.norm(after[n] - before[n]) for n in names]) / lengths
+    before, after = moments.get(since, moments[0]), moments[max(moments)]
+    norms = [(np.linalg.norm(after[n] - before[n]), np.linalg.norm(before[n])) for n in WEIGHTS]
+    return np.array([moved / size if size else 0 for moved, size in norms])
 
 
-def show_comparison(
-    costs: Mapping[str, Sequence[float]],
-    X: np.ndarray,
-    Y: np.ndarray,
-    test_X: np.ndarray,
-    test_Y: np.ndarray,
-) -> None:
+def show_comparison(costs: Mapping[str, Sequence[float]], X, Y, test_X, test_Y) -> None:
     """Print accuracies and movement of what was trained; draw its costs and its boundaries."""
     if not costs:
         print(NOTHING_YET)
@@ -134,8 +117,7 @@ def show_comparison(
         parameters = snapshots[name][max(snapshots[name])]
         shares = [(predict_dec(parameters, x) == y).mean() for x, y in ((X, Y), (test_X, test_Y))]
         moved = movement(snapshots[name], SINCE)
-        row = [*shares, *(np.zeros(3) if moved is None else moved)]
-        print(f"{NAMES[name]:14}" + "".join(f"{share:12.0%}" for share in row))
+        print(f"{NAMES[name]:14}" + "".join(f"{share:12.0%}" for share in (*shares, *moved)))
         plot_costs(costs[name], 0.01, label=name, ax=ax)
         networks[f"{NAMES[name]} initialization"] = parameters
     ax.set_title("One network, three starts")
@@ -143,14 +125,7 @@ def show_comparison(
 
 
 def show_film(X: np.ndarray, Y: np.ndarray) -> None:
-    """Show the film, or six moments of it outside a notebook.
-
-    Parameters
-    ----------
-    X : ndarray of shape (2, m)
-    Y : ndarray of shape (1, m)
-        Labels, 0 or 1.
-    """
+    """Show the film, or six moments of it outside a notebook."""
     if not snapshots:
         print(NOTHING_YET)
         return

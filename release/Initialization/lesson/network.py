@@ -28,14 +28,7 @@ def with_zero_biases(*weights: np.ndarray) -> dict[str, np.ndarray]:
 
 @quietly
 def forward(X: np.ndarray, parameters: Parameters, activation: str = "ReLU") -> list[np.ndarray]:
-    """Send all examples forward.
-
-    Returns
-    -------
-    list of ndarray
-        `A[0]` is X, `A[l]` the activations of hidden layer l, and the last entry the logits: the
-        input of the final sigmoid, of shape (1, m).
-    """
+    """Return X, the activations of each hidden layer, and the logits, of shape (1, m)."""
     L = len(parameters) // 2
     A = [X]
     for l in range(1, L + 1):
@@ -48,7 +41,7 @@ def forward(X: np.ndarray, parameters: Parameters, activation: str = "ReLU") -> 
 
 
 def output_logits(X: np.ndarray, parameters: Parameters, activation: str = "ReLU") -> np.ndarray:
-    """Compute the input of the final sigmoid, of shape (1, m)."""
+    """Compute the logits: the input of the final sigmoid, of shape (1, m)."""
     return forward(X, parameters, activation)[-1]
 
 
@@ -56,13 +49,7 @@ def output_logits(X: np.ndarray, parameters: Parameters, activation: str = "ReLU
 def backward(
     Y: np.ndarray, A: list[np.ndarray], parameters: Parameters, activation: str = "ReLU"
 ) -> list[np.ndarray]:
-    """Send the gradient of the cost back.
-
-    Returns
-    -------
-    list of ndarray
-        `dZ[l - 1]` is the gradient with respect to the weighted sums of layer l.
-    """
+    """Return the gradient of the cost with respect to the weighted sums of each layer."""
     dZ = [((1 + np.tanh(A[-1] / 2)) / 2 - Y) / Y.size]  # the sigmoid cannot overflow like this
     for l in range(len(A) - 2, 0, -1):
         slope = A[l] > 0 if activation == "ReLU" else 1 - A[l] ** 2
@@ -79,16 +66,10 @@ def train(
     activation: str = "ReLU",
     every: int = 150,
 ) -> Iterator[tuple[int, dict[str, np.ndarray], np.ndarray]]:
-    """Train by plain gradient descent, and hand over each `every`-th state and the last one.
+    """Train by plain gradient descent with numbers of the kind that `start` holds.
 
-    Computes with numbers of the kind that `start` holds, which is left as it is.
-
-    Yields
-    ------
-    iteration : int
-    parameters : dict
-        The next step changes these arrays: copy what is to be kept.
-    logits : ndarray of shape (1, m)
+    Yields iteration, parameters and logits, each `every`-th time and at the end. The next step
+    changes these arrays: copy what is to be kept.
     """
     parameters = {name: value.copy() for name, value in start.items()}
     X, Y = X.astype(start["W1"].dtype), Y.astype(start["W1"].dtype)
@@ -109,16 +90,9 @@ def _descend(parameters: Parameters, A: list, dZ: list, learning_rate: float) ->
         b -= learning_rate * gradient.sum(axis=-1, keepdims=True)
 
 
-def trained(
-    start: Parameters,
-    X: np.ndarray,
-    Y: np.ndarray,
-    num_iterations: int = 15000,
-    activation: str = "ReLU",
-) -> dict[str, np.ndarray]:
-    """Train as `train` does, at its usual rate; return the parameters at the end."""
-    steps = train(start, X, Y, num_iterations, activation=activation, every=num_iterations)
-    *_, (_, parameters, _) = steps
+def trained(start: Parameters, X: np.ndarray, Y: np.ndarray, **options) -> dict[str, np.ndarray]:
+    """Train as `train` does, with the same options; return the parameters at the end."""
+    *_, (_, parameters, _) = train(start, X, Y, **options)
     return parameters
 
 
@@ -154,21 +128,10 @@ def distinct_rows(rows: np.ndarray, tolerance: float = 1e-6) -> np.ndarray:
 
 
 def unit_lines(parameters: Parameters) -> np.ndarray:
-    """Find the straight lines along which the hidden units of layer 1 switch on.
+    """Find the lines w x + b = 0 along which the ReLU units of layer 1 switch on.
 
-    A ReLU unit with the weights w and the bias b is 0 on one side of the line w x + b = 0 and
-    positive on the other. A unit whose weights are zero has no line.
-
-    Parameters
-    ----------
-    parameters : mapping
-        ``W1`` of shape (n_1, 2) and ``b1`` of shape (n_1, 1).
-
-    Returns
-    -------
-    ndarray of shape (n_lines, 3)
-        One row u_1, u_2, d for each line u_1 x_1 + u_2 x_2 = d, with u of length 1 and d not
-        negative: its distance from the origin. Units that share a line (to 1e-6) count once.
+    Returns one row u_1, u_2, d for each line u_1 x_1 + u_2 x_2 = d, with u of length 1 and d not
+    negative. A unit whose weights are zero has no line; units that share one count once.
     """
     W1, b1 = (np.asarray(parameters.get(name, [])) for name in ("W1", "b1"))
     if W1.ndim != 2 or W1.shape[1] != 2 or b1.shape != (len(W1), 1):

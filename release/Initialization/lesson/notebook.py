@@ -1,20 +1,15 @@
 """What the cells of the notebook use of this folder; importing it sets up their figures."""
 
+# ruff: noqa: F401
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from lesson import guess as guess
-from lesson.experiments import plot_signal as plot_signal
-from lesson.film import record as record
-from lesson.film import show_comparison as show_comparison
-from lesson.film import show_film as show_film
-from lesson.network import cost_of as cost_of
-from lesson.network import output_logits as output_logits
-from lesson.network import train as train
-from lesson.pictures import bundle, notebook_display
-from lesson.pictures import plot_boundaries as plot_boundaries
-from lesson.pictures import plot_units as plot_units
-from lesson.volume import show_volume_knob as show_volume_knob
+from lesson import guess
+from lesson.experiments import plot_signal
+from lesson.film import record, show_comparison, show_film
+from lesson.network import cost_of, output_logits, train
+from lesson.pictures import bundle, notebook_display, plot_boundaries, plot_units
+from lesson.volume import show_volume_knob
 
 plt.rcParams["figure.figsize"] = (7.0, 4.0)  # inches
 plt.rcParams["image.interpolation"] = "nearest"

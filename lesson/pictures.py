@@ -180,9 +180,10 @@ _FLIPBOOK = """<div data-lm-suppress-shortcuts="true">{still}<p>{sentence}</p></
   const add = (tag, properties) => box.insertBefore(
     Object.assign(document.createElement(tag), properties), image);
   const play = add("button", {{type: "button", textContent: "Play"}});
-  const slider = add("input", {{type: "range", min: 0, max: steps.length - 1, value: {first}}});
-  slider.setAttribute("aria-label", {label});
+  const slider = document.createElement("input");
+  Object.assign(slider, {{type: "range", min: 0, max: steps.length - 1, value: {first}}});
   slider.style = "width: min(30em, 60%); margin: 0 1em; vertical-align: middle";
+  add("label", {{textContent: {label}, style: "margin-left: 1em"}}).append(slider);
   image.style.display = "block";
   const show = () => {{
     image.src = "data:image/png;base64," + shots[slider.value];

@@ -137,7 +137,8 @@ def test_with_relu_in_8_layers_a_scale_of_0_7_learns_nothing_and_1_4_does(
 
 
 def test_with_relu_in_8_layers_a_scale_of_5_switches_a_layer_off_for_good(rings, text):
-    parameters = network.trained(all_seeds(Choices("normal", 5.0, DEEP)), *rings, num_iterations=1500)
+    start = all_seeds(Choices("normal", 5.0, DEEP))
+    parameters = network.trained(start, *rings, num_iterations=1500)
     A = forward(rings[0], parameters)
     off = [(layer == 0).all(axis=(1, 2)) for layer in A[1:-1]]
     assert np.any(off, axis=0).all() and "switch off all units of a layer for good" in text

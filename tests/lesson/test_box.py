@@ -40,7 +40,7 @@ def run(shell, *cells):
             "line 2, <code>x =* 10</code>",
         ),
         (f"1 / 0\ndef {NAME}(layers_dims):\n    pass", "cell-stopped", "the function is not there"),
-        (answer("he", name=NAME.replace("he", "He")), "other-name", "a cell defines"),
+        (answer("he", function=NAME.replace("he", "He")), "other-name", "a cell defines"),
         (answer("he").partition("\n")[2], "def-missing", "no line with def"),
         (f"class A:\n    def {NAME}(self):\n        pass", "defined-inside", "inside of A"),
         (f"def {NAME}(layers_dims):\n    x = 1 \u2212 1", "cell-odd-character", "MINUS SIGN"),

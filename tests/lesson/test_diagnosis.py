@@ -1,14 +1,9 @@
-"""What the tests say about wrong programs, listed ones and others.
-
-`python tests/test_diagnoses.py` prints the table of mistakes, codes and messages.
-"""
+"""What the tests say about wrong programs, listed ones and others."""
 
 import contextlib
 import io
-import linecache
 import re
-from functools import cache
-from itertools import pairwise
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -19,74 +14,41 @@ import public_tests
 from lesson import diagnosis
 from lesson.causes import ROWS, TABLE
 from lesson.source import Source
-from public_tests import (
-    WrongAnswer,
-    check_hidden,
-    initialize_parameters_he_test,
-    initialize_parameters_random_test,
-    initialize_parameters_zeros_test,
-)
-from tests.support import further_mistakes, more_mistakes
-from tests.support.further_mistakes import FURTHER_MISTAKES
+from public_tests import WrongAnswer, check_hidden
+from tests.support import mistakes
 from tests.support.mistakes import (
     EXERCISES,
     MISTAKES,
+    PUBLIC_TESTS,
+    RARE_MISTAKES,
     RIGHT_ANSWERS,
     WITHOUT_LINES,
     Mistake,
     answer,
+    failure_of,
+    reference,
 )
-from tests.support.more_mistakes import MORE_MISTAKES
 
-PUBLIC_TESTS = {
-    "zeros": initialize_parameters_zeros_test,
-    "random": initialize_parameters_random_test,
-    "he": initialize_parameters_he_test,
-}
+function_of = cache(mistakes.function_of)
 
 
-def reference(exercise, layers_dims):
-    """The right parameters, written independently of the answers under test."""
-    generator = np.random.RandomState(3)
-    parameters = {}
-    for l, (n_prev, n) in enumerate(pairwise(layers_dims), start=1):
-        factor = {"zeros": 0, "random": 10, "he": np.sqrt(2 / n_prev)}[exercise]
-        parameters[f"W{l}"] = generator.standard_normal((n, n_prev)) * factor
-        parameters[f"b{l}"] = np.zeros((n, 1))
-    return parameters
-
-
-@cache
-def function_of(source, exercise):
-    """Run the source of an answer like a cell; return the function, None if it defines none."""
-    name = f"<cell {abs(hash(source))}>"
-    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    namespace = {"np": np}
-    exec(compile(source, name, "exec"), namespace)
-    return namespace.get(f"initialize_parameters_{exercise}")
-
-
-def failure_of(mistake: Mistake, architectures=None) -> WrongAnswer | None:
-    """What the public test, or a hidden one for given architectures, says about a program."""
+def verdict_on(mistake: Mistake, architectures=None) -> WrongAnswer | None:
+    """What the public test, or a hidden one, says without the cell of a missing function."""
     target = function_of(mistake.source, mistake.exercise)
     with contextlib.redirect_stdout(io.StringIO()):
         try:
             if architectures is None:
                 PUBLIC_TESTS[mistake.exercise](target)
             else:
-                check_hidden(
-                    mistake.exercise,
-                    target,
-                    architectures,
-                    lambda dims: reference(mistake.exercise, dims),
-                )
+                right = partial(reference, mistake.exercise)
+                check_hidden(mistake.exercise, target, architectures, right)
         except WrongAnswer as failure:
             return failure
     return None
 
 
 # Programs that name no function, or whose outcome depends on more than the architecture.
-PROGRAMS = [*MISTAKES, *MORE_MISTAKES, *FURTHER_MISTAKES]
+PROGRAMS = [*MISTAKES, *RARE_MISTAKES]
 IMPURE = {"no-seed", "seed-too-late", "seed-of-random", "not-repeatable", "not-a-function"}
 IMPURE_PROGRAMS = [
     m
@@ -101,19 +63,9 @@ PURE = [m for m in PROGRAMS if m not in IMPURE_PROGRAMS]
 # ------------------------------------------------------------------------------ the listed mistakes
 
 
-def table() -> str:
-    """Mistake, exercise, code and message, as a Markdown table."""
-    lines = ["| mistake | exercise | code | message |", "|---|---|---|---|"]
-    for mistake in MISTAKES:
-        message, hint, _ = str(failure_of(mistake)).splitlines()
-        text = f"{message}<br>{hint}".replace("|", "\\|")
-        lines.append(f"| {mistake.name} | {mistake.exercise} | `{mistake.code}` | {text} |")
-    return "\n".join(lines) + "\n"
-
-
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: f"{m.exercise}-{m.name}")
 def test_each_mistake_gets_its_code_and_the_words_that_belong_to_it(mistake):
-    failure = failure_of(mistake)
+    failure = verdict_on(mistake)
     assert failure is not None, "the wrong program passed"
     assert failure.code == mistake.code
     meaning, hint = ROWS[mistake.code]["meaning"], ROWS[mistake.code]["hint"]
@@ -125,26 +77,20 @@ def test_each_mistake_gets_its_code_and_the_words_that_belong_to_it(mistake):
 
 
 def test_every_code_is_shown_by_a_mistake_so_that_no_words_are_dead():
-    shown = {more_mistakes.failure_of(mistake).code for mistake in PROGRAMS}
+    shown = {failure_of(mistake).code for mistake in PROGRAMS}
     shown |= {"wrong-name", "cell-stopped", "endless-loop"}  # in test_box.py
     assert shown | set(TABLE["function"]) == set(ROWS)
 
 
-@pytest.mark.parametrize(
-    "mistake", [*MORE_MISTAKES, *FURTHER_MISTAKES], ids=lambda m: f"{m.exercise}-{m.name}"
-)
+@pytest.mark.parametrize("mistake", RARE_MISTAKES, ids=lambda m: f"{m.exercise}-{m.name}")
 def test_each_of_the_other_mistakes_gets_its_code(mistake):
-    failure = more_mistakes.failure_of(mistake)
+    failure = failure_of(mistake)
     assert failure is not None, "the wrong program passed"
     assert failure.code == mistake.code
 
 
 def test_the_words_for_the_other_mistakes_are_those_that_were_read_through():
-    assert len(MORE_MISTAKES) >= 150
-    assert more_mistakes.page(MORE_MISTAKES) == more_mistakes.PAGE.read_text()
-    assert len(FURTHER_MISTAKES) >= 150
-    page = more_mistakes.page(FURTHER_MISTAKES, with_source=True)
-    assert page == further_mistakes.PAGE.read_text()
+    assert mistakes.page() == mistakes.PAGE.read_text()
 
 
 def test_no_two_codes_share_a_message():
@@ -215,7 +161,7 @@ def test_a_program_that_is_not_listed_gets_nothing_but_the_truth(
 ):
     weights = weights.format(n="layers_dims[l]", p="layers_dims[l - 1]")
     mistake = Mistake("unlisted", exercise, answer(exercise, weights, **pieces), "")
-    assert failure_of(mistake).code in true_codes
+    assert verdict_on(mistake).code in true_codes
 
 
 # ---------------------------------------------------------------------------- random architectures
@@ -230,7 +176,7 @@ steady = settings(derandomize=True, deadline=None)
 @settings(steady, max_examples=60)
 def test_a_right_answer_passes_for_every_architecture(architectures, style):
     for exercise in EXERCISES:
-        assert failure_of(Mistake("", exercise, RIGHT_ANSWERS[style], ""), architectures) is None
+        assert verdict_on(Mistake("", exercise, RIGHT_ANSWERS[style], ""), architectures) is None
 
 
 def outcome(mistake, layers_dims):
@@ -266,7 +212,7 @@ def test_a_mistake_fails_where_it_differs_and_no_code_is_wrong(architectures, mi
         not same(outcome(mistake, dims), reference(mistake.exercise, dims))
         for dims in architectures
     )
-    failure = failure_of(mistake, architectures)
+    failure = verdict_on(mistake, architectures)
     assert (failure is not None) == differs
     if failure:
         assert failure.code == mistake.code or states_a_fact(failure.code, mistake, architectures)
@@ -443,7 +389,7 @@ SIGNS = {
 
 @pytest.mark.parametrize("mistake", PROGRAMS, ids=lambda m: f"{m.exercise}-{m.name}")
 def test_no_statement_of_a_message_is_false(mistake):
-    failure = more_mistakes.failure_of(mistake)
+    failure = failure_of(mistake)
     fields, code = failure.fields, failure.code
     assert re.search(SIGNS.get(code, ""), mistake.source)
     if "text" in fields and fields.get("line"):
@@ -480,7 +426,7 @@ def test_no_statement_of_a_message_is_false(mistake):
 def test_without_the_students_lines_the_hint_is_a_general_one(mistake, monkeypatch):
     monkeypatch.setattr(diagnosis, "source_of", lambda *_: Source())
     if mistake.code in WITHOUT_LINES:
-        assert more_mistakes.failure_of(mistake).code == WITHOUT_LINES[mistake.code]
+        assert failure_of(mistake).code == WITHOUT_LINES[mistake.code]
 
 
 @pytest.mark.parametrize(
@@ -496,7 +442,3 @@ def test_without_the_students_lines_the_hint_is_a_general_one(mistake, monkeypat
 )
 def test_lines_that_are_hard_to_parse_are_left_unread_or_read_at_once(text):
     assert not Source(f"{text}\ndef f(): pass", "f").returns
-
-
-if __name__ == "__main__":
-    print(table(), end="")

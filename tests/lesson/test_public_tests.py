@@ -1,6 +1,5 @@
 """The public tests: what they accept, how they fail, and what they give away."""
 
-import linecache
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -12,39 +11,22 @@ from IPython.core.interactiveshell import InteractiveShell
 import public_tests
 from lesson import diagnosis
 from public_tests import WrongAnswer, check_hidden
-from tests.support.mistakes import EXERCISES, MISTAKES, RIGHT_ANSWERS, answer
+from tests.support.mistakes import (
+    EXERCISES,
+    MISTAKES,
+    PUBLIC_TESTS,
+    RIGHT_ANSWERS,
+    answer,
+    function_of,
+    reference,
+)
 
-PUBLIC_TESTS = {
-    "zeros": public_tests.initialize_parameters_zeros_test,
-    "random": public_tests.initialize_parameters_random_test,
-    "he": public_tests.initialize_parameters_he_test,
-}
 EXPECTED = {
     "zeros": public_tests.EXPECTED_ZEROS,
     "random": public_tests.EXPECTED_RANDOM,
     "he": public_tests.EXPECTED_HE,
 }
 HIDDEN = [[7, 5, 6, 3], [9, 4], [5, 8, 3, 7, 2]]
-
-
-def reference(exercise, layers_dims):
-    """The right parameters, written independently of the answers under test."""
-    generator = np.random.RandomState(3)
-    parameters = {}
-    for l, (n_prev, n) in enumerate(pairwise(layers_dims), start=1):
-        factor = {"zeros": 0, "random": 10, "he": np.sqrt(2 / n_prev)}[exercise]
-        parameters[f"W{l}"] = generator.standard_normal((n, n_prev)) * factor
-        parameters[f"b{l}"] = np.zeros((n, 1))
-    return parameters
-
-
-def function_of(source, exercise):
-    """Run the source of an answer like a cell; return the function, None if it defines none."""
-    name = f"<cell {abs(hash(source))}>"
-    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    namespace = {"np": np}
-    exec(compile(source, name, "exec"), namespace)
-    return namespace.get(f"initialize_parameters_{exercise}")
 
 
 def public_failure(exercise, target):

@@ -373,7 +373,7 @@ def test_an_experiment_at_the_end_costs_nothing(assignment, last):
 
 def test_a_copied_function_that_was_not_renamed_costs_its_own_exercise_only(assignment):
     notebook = small.submission(
-        assignment, random=answer("random", name="initialize_parameters_zeros")
+        assignment, random=answer("random", function="initialize_parameters_zeros")
     )
     assert small.passed(small.grade(notebook, assignment)) == [True, False, True]
 

@@ -13,17 +13,13 @@ from pathlib import Path
 
 from autograder.course.folder import CourseError, load_config
 from autograder.limits import MEGABYTE, Limits
+from autograder.machine import HOW_TO_ALLOW, HOW_TO_INSTALL, free_memory
 from autograder.sandbox import bubblewrap, seccomp
 from autograder.sandbox.fork_server import COLD, fork_servers
 from autograder.sandbox.process import SandboxUnavailable, StudentProcess
 
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc")
 _CONTAINER = "in Docker or Podman: the options that docs/containers.md names"
-_ALLOW_NAMESPACES = f"""\
-Debian: sudo sysctl kernel.unprivileged_userns_clone=1
-Ubuntu 24.04 and newer: the AppArmor profile bwrap-userns-restrict (package apparmor-profiles),
-    or sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0
-{_CONTAINER}"""
 
 
 @dataclass(frozen=True)
@@ -74,14 +70,14 @@ def _checks(course: Path) -> Iterator[Check]:
     yield _architecture()
     bwrap = shutil.which("bwrap")
     if bwrap is None:
-        yield Check("bubblewrap", False, "not found", "sudo apt-get install bubblewrap")
+        yield Check("bubblewrap", False, "not found", HOW_TO_INSTALL)
     else:
         told = subprocess.run([bwrap, "--version"], capture_output=True, text=True)
         yield Check("bubblewrap", True, told.stdout.strip())
         namespaces = bubblewrap.may(bwrap, *_NAMESPACES)
         yield Check(
             *("namespaces", namespaces, "allowed" if namespaces else "refused by this system"),
-            _ALLOW_NAMESPACES,
+            HOW_TO_ALLOW,
         )
         if namespaces:
             yield from _extras(lambda *options: bubblewrap.may(bwrap, *options))
@@ -122,7 +118,7 @@ def _sandbox() -> Check:
             failed = student.run_cell("import numpy", 60).failed
     except SandboxUnavailable as error:
         said = str(error).partition("\n")[0]
-        return Check("sandbox", False, said, f"{_ALLOW_NAMESPACES}")
+        return Check("sandbox", False, said, HOW_TO_ALLOW)
     if failed:
         return Check("sandbox", False, "NumPy cannot be imported in it", "make setup")
     return Check("sandbox", True, "Python and NumPy start in it")
@@ -141,11 +137,7 @@ def _fork_server() -> Check:
 def _memory() -> Check:
     """Memory that is free here and that a container leaves us, for one submission at a time."""
     needed = Limits().memory_bytes + 500 * MEGABYTE  # and the grader itself
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    limit = Path("/sys/fs/cgroup/memory.max")
-    if limit.is_file() and (text := limit.read_text().strip()).isdecimal():
-        free = min(free, int(text))
+    free, _ = free_memory()
     at_a_time = free // needed
     return Check(
         "memory",

@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from autograder.limits import Limits
-from autograder.sandbox.protocol import pixels
+from autograder.outputs import pixels
 
 _OUTPUT_BYTES, _LINE_BYTES = 200, 20  # what each costs in the files and pages made of it
 _NO_PICTURE = "... picture left out: it is none, or this notebook's have more than {} pixels ..."

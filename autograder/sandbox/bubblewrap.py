@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import site
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -105,9 +106,10 @@ class Bubblewrap(Sandbox):
         super().__init__()
         errors = _memory_file(self._resources)
         self._resources.callback(self._keep_stderr, errors)
-        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
-            status, status_end = _pipe(ours, theirs)
-            gate_end, gate = _pipe(theirs, ours)
+        status, status_end = socket.socketpair()  # it says who it is, and waits for an answer
+        with status, contextlib.ExitStack() as theirs:
+            theirs.enter_context(status_end)
+            answer_end = theirs.enter_context(status_end.dup())
             files = {
                 f"{_PROGRAMS}/{path.name}": _memory_file(theirs, path.read_bytes())
                 for path in self._programs
@@ -119,7 +121,7 @@ class Bubblewrap(Sandbox):
             for path, source in files.items():
                 arguments += ["--perms", "0444", "--ro-bind-data", source, path]
             arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--cap-drop", "ALL"]
-            arguments += ["--info-fd", status_end, "--seccomp", rules]
+            arguments += ["--info-fd", status_end.fileno(), "--seccomp", rules]
             if may(bwrap, *_HOST_NAME):
                 arguments += _HOST_NAME
             if self.user is None:
@@ -128,7 +130,7 @@ class Bubblewrap(Sandbox):
                 arguments += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
                 if self._makes_namespaces:
                     arguments += ["--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP"]
-                arguments += ["--userns-block-fd", gate_end]
+                arguments += ["--userns-block-fd", answer_end.fileno()]
             # Not on the command line, because that can be read inside the sandbox.
             listing = b"".join(os.fsencode(str(argument)) + b"\0" for argument in arguments)
             listed = _memory_file(theirs, listing)
@@ -136,9 +138,10 @@ class Bubblewrap(Sandbox):
             # library from there. Isolated and without the site module, so that no folder or
             # variable of a user has a say in what is imported.
             python = [os.path.realpath(sys.executable), "-I", "-S", "-B", program, str(channel)]
+            ends = (channel, status_end.fileno(), answer_end.fileno())
             self._process = subprocess.Popen(
                 [bwrap, "--args", str(listed), *python],
-                pass_fds=[channel, status_end, gate_end, *files.values(), rules, listed],
+                pass_fds=[*ends, *files.values(), rules, listed],
                 env=_ENVIRONMENT,
                 cwd="/",
                 stdin=subprocess.DEVNULL,
@@ -151,7 +154,7 @@ class Bubblewrap(Sandbox):
                 self._found(_child_pid(status))
                 if self.user is not None:
                     _map_users(self.pid, [os.geteuid(), self.user])
-                    os.write(gate, b"1")
+                    status.send(b"1")
             except BaseException as error:
                 self.kill()
                 if isinstance(error, OSError | ValueError):
@@ -173,13 +176,6 @@ class Bubblewrap(Sandbox):
         super().kill()  # a first process that is not ready would wait for a bubblewrap that is gone
 
 
-def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
-    read_end, write_end = os.pipe()
-    reader.callback(os.close, read_end)
-    writer.callback(os.close, write_end)
-    return read_end, write_end
-
-
 def _memory_file(owner: contextlib.ExitStack, content: bytes = b"") -> int:
     descriptor = os.memfd_create("sandbox")
     owner.callback(os.close, descriptor)
@@ -188,9 +184,9 @@ def _memory_file(owner: contextlib.ExitStack, content: bytes = b"") -> int:
     return descriptor
 
 
-def _child_pid(status: int) -> int:
+def _child_pid(status: socket.socket) -> int:
     text = b""
-    while b"}" not in text and (part := os.read(status, 1_000)):
+    while b"}" not in text and (part := status.recv(1_000)):
         text += part
     return json.loads(text)["child-pid"]
 

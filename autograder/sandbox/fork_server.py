@@ -1,11 +1,7 @@
 """Fork servers, our end: a sandbox that has loaded modules, and forks for each submission.
 
-To start Python and IPython and to import packages takes longer than all else. A fork server has
-done it once; each of its forks makes namespaces of its own (``fork_server_program.py`` says how),
-in which student code finds what it finds in a sandbox that bubblewrap has made.
-
-Where the kernel refuses sandboxes within a sandbox, bubblewrap makes each of them. Where a module
-starts threads, which no fork would have, each submission imports what it needs.
+Each fork makes namespaces of its own. Where the kernel refuses that, bubblewrap makes each sandbox.
+Where a module starts threads, which no fork would have, each submission imports what it needs.
 """
 
 from __future__ import annotations
@@ -62,10 +58,10 @@ class Fork(Sandbox):
                 size = str(scratch_bytes).encode()
                 socket.send_fds(server.control, [size], [channel, far_end.fileno()])
             message, ancillary, _, _ = status.recvmsg(1_000, socket.CMSG_SPACE(_CREDENTIALS.size))
-            if message and message != b"\0":
-                raise CannotStart(message.decode(errors="replace"))
             if not message:
                 raise SandboxLost(_ENDED)
+            if message != b"\0":
+                raise CannotStart(message.decode(errors="replace"))
             # The kernel says who has sent it, by the numbers that processes have here.
             self._found(_CREDENTIALS.unpack(ancillary[0][2])[0])
         except BaseException as error:

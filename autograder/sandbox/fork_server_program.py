@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import sys
+from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(__file__))
 import program
@@ -31,8 +32,7 @@ _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _MOVE = 1, 2, 4, 8, 32, 4096
 _REC, _PRIVATE = 16384, 1 << 18
 # linux/prctl.h
 _SET_DUMPABLE, _SET_SECCOMP, _DROP_BOUNDING, _AMBIENT, _CLEAR_ALL = 4, 22, 24, 47, 4
-_FILTER = 2  # SECCOMP_MODE_FILTER
-_CAPABILITIES_VERSION = 0x20080522
+_FILTER, _CAPABILITIES_VERSION = 2, 0x20080522
 
 
 class _Filter(ctypes.Structure):
@@ -79,8 +79,8 @@ def load(settings: dict, recorder: program.OutputRecorder) -> tuple[object, dict
     reader = program.make_reader(settings)
     spare_autoreload()
     shutil.rmtree(home)
-    if (threads := len(os.listdir("/proc/self/task"))) > 1:
-        raise RuntimeError(f"the modules start threads ({threads - 1}), which no fork would have")
+    if len(os.listdir("/proc/self/task")) > 1:
+        raise RuntimeError("the modules start threads, which no fork would have")
     gc.collect()
     gc.freeze()  # a fork that looks for garbage would copy all of this
     return shell, reader
@@ -94,12 +94,8 @@ def compiled(files: dict[str, bytes], folder: str) -> dict[str, bytes]:
     program.write_files(folder, files)
     checked = py_compile.PycInvalidationMode.CHECKED_HASH
     compileall.compile_dir(folder, quiet=2, invalidation_mode=checked)
-    found = {}
-    for top, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(top, name)
-            with open(path, "rb") as file:
-                found[os.path.relpath(path, folder)] = file.read()
+    paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     shutil.rmtree(folder, ignore_errors=True)
     return found
 
@@ -109,19 +105,18 @@ def spare_autoreload() -> None:
     autoreload = sys.modules.get("IPython.extensions.autoreload")
     if autoreload is None:
         return
-    loaded = frozenset(sys.modules)
+    loaded, base = frozenset(sys.modules), autoreload.DeduperReloader
+    find = autoreload.ModuleReloader.filename_and_mtime
+    autoreload.ModuleReloader.filename_and_mtime = lambda reloader, module: (
+        (None, None) if getattr(module, "__name__", None) in loaded else find(reloader, module)
+    )
 
-    class Reloader(autoreload.ModuleReloader):
-        def filename_and_mtime(self, module: object) -> tuple:
-            known = getattr(module, "__name__", None) in loaded
-            return (None, None) if known else super().filename_and_mtime(module)
-
-    class Deduper(autoreload.DeduperReloader):
+    class Deduper(base):
         def __init__(self) -> None:
             super().__init__()
             self.source_by_modname = dict.fromkeys(loaded, "")
 
-    autoreload.ModuleReloader, autoreload.DeduperReloader = Reloader, Deduper
+    autoreload.DeduperReloader = Deduper
 
 
 def serve_forks(control: socket.socket, settings: dict, environment: dict) -> socket.socket:
@@ -133,53 +128,55 @@ def serve_forks(control: socket.socket, settings: dict, environment: dict) -> so
         size, descriptors, _, _ = socket.recv_fds(control, 100, 2)
         if not size:
             os._exit(0)  # the grader is gone
-        helper = os.fork()
-        if helper == 0:
-            control.close()
-            channel, status = descriptors
-            enter(channel, status, size.decode(), settings, environment)
-            return socket.socket(fileno=channel)
-        for descriptor in descriptors:
-            os.close(descriptor)
+        channel, status = (socket.socket(fileno=number) for number in descriptors)
+        with status:
+            helper = os.fork()
+            if helper == 0:
+                control.close()
+                enter(status, channel, size.decode(), settings, environment)
+                return channel
+        channel.close()
         os.waitpid(helper, 0)
 
 
-def enter(channel: int, status: int, size: str, settings: dict, environment: dict) -> None:
+def enter(
+    status: socket.socket, channel: socket.socket, size: str, settings: dict, environment: dict
+) -> None:
     """Enter namespaces of its own; return in the student's process, which is not their first.
 
     The first one tells the grader who it is, waits for the others, and says how the student's
     process ended. When it ends, so do all others.
     """
-    with socket.socket(fileno=status) as grader:
-        try:
-            flags = _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS | _NEWCGROUP
-            if settings["user"] is not None:
-                os.seteuid(0)
-                os.setegid(0)
-            else:
-                flags |= _NEWUSER
-            _unshare(flags)
-            if os.fork():
-                os._exit(0)
-            program.set_oom_score(program.STUDENT_SCORE)
-            os.setsid()  # the kernel shares processors fairly between sessions
-            confine(size, settings, environment)
-            student = os.fork()
-        except Exception as error:
-            grader.send(f"{type(error).__name__}: {error}".encode()[:1_000])
-            os._exit(1)
-        if student == 0:
-            renew_random_numbers()
-            return
-        os.close(channel)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        grader.send(b"\0")
-        ended = 0
-        while ended != student:
-            ended, how = os.wait()
-        code = os.waitstatus_to_exitcode(how)
-        with contextlib.suppress(OSError):  # the grader may have left
-            grader.send(bytes([code if code >= 0 else 128 - code]))
+    try:
+        flags = _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS | _NEWCGROUP
+        if settings["user"] is not None:
+            os.seteuid(0)
+            os.setegid(0)
+        else:
+            flags |= _NEWUSER
+        _unshare(flags)
+        if os.fork():
+            os._exit(0)
+        program.set_oom_score(program.STUDENT_SCORE)
+        os.setsid()  # the kernel shares processors fairly between sessions
+        confine(size, settings, environment)
+        student = os.fork()
+    except Exception as error:
+        status.send(f"{type(error).__name__}: {error}".encode()[:1_000])
+        os._exit(1)
+    if student == 0:
+        if "numpy.random" in sys.modules:  # Python's own generator starts anew after each fork
+            sys.modules["numpy.random"].seed()
+        return
+    channel.close()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    status.send(b"\0")
+    ended = 0
+    while ended != student:
+        ended, how = os.wait()
+    code = os.waitstatus_to_exitcode(how)
+    with contextlib.suppress(OSError):  # the grader may have left
+        status.send(bytes([code if code >= 0 else 128 - code]))
     os._exit(0)
 
 
@@ -219,13 +216,6 @@ def confine(size: str, settings: dict, environment: dict[str, list[str]]) -> Non
     _call("prctl", _SET_DUMPABLE, 0, 0, 0, 0)
     rules = base64.b64decode(settings["rules"])
     _call("prctl", _SET_SECCOMP, _FILTER, ctypes.byref(_Filter(len(rules) // 8, rules)), 0, 0)
-
-
-def renew_random_numbers() -> None:
-    """Let NumPy start anew, as Python's own generator does after each fork."""
-    numpy = sys.modules.get("numpy.random")
-    if numpy is not None:
-        numpy.seed()
 
 
 def main() -> None:

@@ -1,20 +1,12 @@
 """Run student code in a process of its own, inside a bubblewrap sandbox.
 
-What keeps student code away from the grader
-    - Namespaces of its own (user, process, network, IPC, host name, mount, cgroup), without a way
-      to the network and without the right to make further ones.
-    - A file system that holds the Python environment and the system's libraries, read-only, and
-      scratch space in memory. No course folder, no home, nothing of /etc but what programs need to
-      start. The environment variables are ours.
-    - No privileges: as root, the sandbox's own set-up knows two users, and the student's process
-      becomes the second one before any student code runs. Started by an ordinary user, it has that
-      user's rights, but sees no file and no process of that user.
-    - A list of the system calls that it may use (``seccomp.py``).
-    - Limits that the kernel keeps for each process, and one on their number. Five times a second
-      while the grader waits for an answer, it looks at processor time and memory (``sandbox.py``).
-    - All that arrives is limited in size before it is read, and checked by ``protocol.py``.
-
-docs/design.md says what this does not cover, and how much memory a sandbox can take at most.
+What keeps student code away from the grader: namespaces without a network; a file system that holds
+the Python environment and the system's libraries, read-only, and scratch space in memory; another
+user or, where the grader is an ordinary user, none of its files and processes; a list of the system
+calls that may be used (``seccomp.py``); limits that the kernel keeps for each process; a look at
+processor time and memory, five times a second while the grader waits (``sandbox.py``); and all that
+arrives is limited in size before it is read, and checked by ``protocol.py``. docs/design.md says
+what this does not cover, and how much memory a sandbox can take at most.
 """
 
 import contextlib
@@ -33,26 +25,17 @@ from typing import Any, NamedTuple, NoReturn, Self
 import numpy as np
 
 from autograder.limits import MEGABYTE, Limits
+from autograder.machine import HOW_TO_ALLOW, HOW_TO_INSTALL, free_memory
+from autograder.outputs import Malformed, decode_outputs
 from autograder.sandbox import bubblewrap, fork_server, program, protocol
-from autograder.sandbox.sandbox import SCRATCH, CannotStart, SandboxLost, free_memory
+from autograder.sandbox.sandbox import SCRATCH, CannotStart, Sandbox, SandboxLost
 from autograder.text import UserError
 
 START_SECONDS = 60
 WALL_FACTOR = 4
 """How much longer than its processor time a cell or a call may take."""
-_THREADS_OF_FIRST = 1  # the first process of a sandbox is ours
 _ENDING_SECONDS = 2  # for a process to end that has closed its side of the socket
 _LOOK_SECONDS = 0.2  # between two looks at the memory of a sandbox
-_HOW_TO_INSTALL = """\
-Install it with: sudo apt-get install bubblewrap"""
-_HOW_TO_ALLOW = """\
-bubblewrap is installed, but it cannot make a sandbox here. What to do:
-  - Ubuntu 24.04 and newer: allow it by an AppArmor profile for /usr/bin/bwrap (package
-    apparmor-profiles, profile bwrap-userns-restrict), or allow it to all programs with
-    sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0
-  - Debian: sudo sysctl kernel.unprivileged_userns_clone=1
-  - in a container (Docker, Podman): see docs/containers.md
-  - `python -m autograder doctor` says what is missing"""
 
 
 class SandboxUnavailable(UserError):
@@ -67,21 +50,17 @@ class TimedOut(ProcessDied):
     """The process was ended because its code ran longer than it may."""
 
 
+@dataclasses.dataclass(eq=False)
 class StudentError(Exception):
-    """Student code raised an error.
+    """Student code raised an error; `undefined` is the name that a NameError is about."""
 
-    `frames` are line numbers and lines of it, innermost last; `undefined` is the name that a
-    NameError is about.
-    """
+    type_name: str
+    message: str
+    frames: list[tuple[int, str]]  # numbers and text of the student's lines, innermost last
+    undefined: str = ""
 
-    def __init__(
-        self, type_name: str, message: str, frames: list[tuple[int, str]], undefined: str = ""
-    ) -> None:
-        super().__init__(f"{type_name}: {message}")
-        self.type_name = type_name
-        self.message = message
-        self.frames = frames
-        self.undefined = undefined
+    def __str__(self) -> str:
+        return f"{self.type_name}: {self.message}"
 
 
 class CellResult(NamedTuple):
@@ -98,14 +77,14 @@ class StudentProcess:
     Parameters
     ----------
     files : mapping of str to bytes
-        Files of the assignment, by name; they lie in the working directory of the process.
+        What lies in its working directory, by path.
     limits : Limits
     hidden : sequence of Path
         Folders that must not be seen even if they lie inside the Python environment.
     modules : sequence of str
-        What the process imports at its start, or finds loaded.
+        What it imports at its start, or finds loaded.
     common : mapping of str to bytes
-        Those of the `files` that other submissions have as well; the process may have them already.
+        Those of the `files` that other submissions have as well.
     reader : str
         What `read` needs, see `autograder.grading.reading.reader`.
     seconds : float
@@ -141,6 +120,7 @@ class StudentProcess:
         self.printed = ""
         self.deadline = math.inf
         self._requests = 0
+        self._sandbox: Sandbox | None = None
         self._next_look = math.inf  # until then the scratch space need not exist
         self._resources = contextlib.ExitStack()
         deadline = time.monotonic() + seconds
@@ -149,12 +129,10 @@ class StudentProcess:
             self._channel, far_end = socket.socketpair()
             self._resources.callback(self._channel.close)
             with far_end:
-                end, size = far_end.fileno(), limits.scratch_bytes
+                ends = far_end.fileno(), limits.scratch_bytes
                 shared = (tuple(modules), tuple(hidden), tuple(common.items()), reader)
-                profile = fork_server.Profile(*shared)
-                fork = fork_server.fork_servers.fork(end, size, profile)
-                program_file = [fork_server.PROGRAM]
-                self._sandbox = fork or bubblewrap.Bubblewrap(program_file, end, size, hidden)
+                fork = fork_server.fork_servers.fork(*ends, fork_server.Profile(*shared))
+                self._sandbox = fork or bubblewrap.Bubblewrap([fork_server.PROGRAM], *ends, hidden)
             self._resources.callback(self._sandbox.kill)
             self._sandbox.pin()
             if isinstance(self._sandbox, fork_server.Fork):  # which has these already
@@ -175,14 +153,11 @@ class StudentProcess:
                     f"Python does not start in the sandbox: {answer['failed']}\n"
                     "All users must be able to read it and its packages (chmod -R o+rX)."
                 )
-        except CannotStart as error:
+        except BaseException as error:
             self.close()
-            raise SandboxUnavailable(_what_to_do(str(error))) from error
-        except (ProcessDied, TimeoutError) as error:
-            self.close()
-            raise SandboxUnavailable(_what_to_do(self._sandbox.stderr or str(error))) from error
-        except BaseException:
-            self.close()
+            if isinstance(error, CannotStart | ProcessDied | TimeoutError | Malformed):
+                reason = (self._sandbox and self._sandbox.stderr) or str(error)
+                raise SandboxUnavailable(_what_to_do(reason)) from error
             raise
         self._next_look = 0.0
 
@@ -196,20 +171,19 @@ class StudentProcess:
         ProcessDied
             If it took longer, passed a limit or ended the process. The object is closed then.
         """
-        answer = self._ask(seconds, do="run", source=source, interrupt_after=interrupt_after)
-        with self._checked():
-            if type(answer.get("failed")) is not bool:
-                raise protocol.Malformed("an answer that is neither success nor failure")
-            outputs = protocol.decode_outputs(answer.get("outputs"), self.limits)
-            undefined = protocol.decode_name(answer.get("undefined"))
-        return CellResult(outputs, answer["failed"], undefined)
+        with self._ask(seconds, do="run", source=source, interrupt_after=interrupt_after) as answer:
+            match answer:
+                case {"failed": bool(failed), "outputs": outputs}:
+                    name = protocol.decode_name(answer.get("undefined"))
+                    return CellResult(decode_outputs(outputs, self.limits), failed, name)
+            raise Malformed("an answer that is neither success nor failure")
 
     def call(
         self,
-        function_name: str,
+        function: str,
         arguments: list,
         seconds: float,
-        keywords: Mapping[str, Any] | None = None,
+        keywords: Mapping[str, Any] = MappingProxyType({}),
     ) -> Any:
         """Call a function of the student with plain data; return plain data, see `protocol`.
 
@@ -224,22 +198,18 @@ class StudentProcess:
         ProcessDied
             As in `run_cell`.
         """
-        keywords = keywords or {}
-        answer = self._ask(
-            seconds,
-            do="call",
-            function=function_name,
-            arguments=[protocol.encode(value, self.limits) for value in arguments],
-            keywords={name: protocol.encode(keywords[name], self.limits) for name in keywords},
-        )
-        with self._checked():
+        sent = [protocol.encode(value, self.limits) for value in arguments]
+        named = {name: protocol.encode(value, self.limits) for name, value in keywords.items()}
+        with self._ask(
+            seconds, do="call", function=function, arguments=sent, keywords=named
+        ) as answer:
             if "error" in answer:
                 raise StudentError(*protocol.decode_error(answer["error"]))
             value = protocol.decode(answer.get("value"), self.limits)
             changed = protocol.decode(answer.get("arguments"), self.limits)
             if type(changed) is not list or len(changed) != len(arguments):
-                raise protocol.Malformed("not as many arguments as were sent")
-            shown = protocol.decode_outputs(answer.get("outputs"), self.limits)
+                raise Malformed("not as many arguments as were sent")
+            shown = decode_outputs(answer.get("outputs"), self.limits)
         self.printed = "".join(one["text"] for one in shown if one.get("name") == "stdout")
         for argument, new in zip(arguments, changed, strict=True):
             _mirror(argument, new)
@@ -252,35 +222,37 @@ class StudentProcess:
 
         Its `limits` are ``cpu_seconds`` and ``memory_bytes``, on top of what the process has.
         """
-        return self._ask(seconds, do="read", cells=cells, sources=sources, limits=limits)
+        with self._ask(seconds, do="read", cells=cells, sources=sources, limits=limits) as answer:
+            return answer
 
     def defines(self, name: str, seconds: float) -> bool:
         """Tell whether the student's code defines something callable of this name."""
-        answer = self._ask(seconds, do="defines", name=name)
-        with self._checked():
-            if type(answer.get("answer")) is not bool:
-                raise protocol.Malformed("neither yes nor no")
-        return answer["answer"]
+        with self._ask(seconds, do="defines", name=name) as answer:
+            match answer:
+                case {"answer": bool(found)}:
+                    return found
+            raise Malformed("neither yes nor no")
 
     def installed_modules(self) -> list[str]:
         """Names of the modules that are loaded, but not those of the assignment's own files."""
-        answer = self._ask(START_SECONDS, do="modules")
-        with self._checked():
-            if type(answer.get("answer")) is not list:
-                raise protocol.Malformed("no list of modules")
-        return [name for name in answer["answer"] if type(name) is str]
+        with self._ask(START_SECONDS, do="modules") as answer:
+            match answer:
+                case {"answer": list(names)}:
+                    return [name for name in names if type(name) is str]
+            raise Malformed("no list of modules")
 
-    def close(self) -> None:
+    def close(self, *_: object) -> None:
         """End every process of the submission; return when none is left."""
         self._resources.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
+    __exit__ = close
 
-    def _ask(self, seconds: float, **request: object) -> dict:
+    @contextlib.contextmanager
+    def _ask(self, seconds: float, **request: object) -> Iterator[dict]:
+        """Yield the answer to a request; what is found wrong with it ends the process."""
         self._requests += 1
         self._seconds = seconds
         self._started = time.monotonic()
@@ -289,14 +261,15 @@ class StudentProcess:
         try:
             self._send({"id": self._requests, **request}, deadline)
             answer = self._receive(deadline)
+            if answer.get("id") != self._requests:
+                raise Malformed("an answer to something that was not asked")
+            yield answer
         except TimeoutError:
             self.close()
-            raise TimedOut(
-                f"this code ran longer than {round(seconds, 1):g} s and was stopped"
-            ) from None
-        if answer.get("id") != self._requests:
-            self._die("the process sent an answer to something that was not asked")
-        return answer
+            reason = f"this code ran longer than {round(seconds, 1):g} s and was stopped"
+            raise TimedOut(reason) from None
+        except Malformed as error:
+            self._die(f"the process sent what no notebook sends: {error}")
 
     def _send(self, message: dict, deadline: float) -> None:
         data = json.dumps(message).encode()
@@ -309,9 +282,7 @@ class StudentProcess:
         size = int.from_bytes(self._read(4, deadline), "big")
         if size > self.limits.message_bytes:
             self._die(f"the process sent {size} bytes at once, more than is accepted")
-        message = self._read(size, deadline)
-        with self._checked():
-            return protocol.parse(message, self.limits)
+        return protocol.parse(self._read(size, deadline), self.limits)
 
     def _read(self, size: int, deadline: float) -> bytes:
         data = bytearray()
@@ -350,7 +321,7 @@ class StudentProcess:
         if memory > self.limits.memory_bytes:
             megabytes = self.limits.memory_bytes // MEGABYTE
             self._die(f"this code used more than {megabytes} MB of memory and was stopped")
-        if threads > self.limits.processes + _THREADS_OF_FIRST:
+        if threads - 1 > self.limits.processes:  # the first process is ours
             self._die(f"this code ran more than {self.limits.processes} processes at a time")
         free, floor = free_memory()
         if free < floor and self._sandbox.is_largest():
@@ -359,13 +330,6 @@ class StudentProcess:
                 f"this machine has only {free // MEGABYTE} MB of memory left, and this submission "
                 f"used the most of it ({memory // MEGABYTE} MB), so it was stopped"
             )
-
-    @contextlib.contextmanager
-    def _checked(self) -> Iterator[None]:
-        try:
-            yield
-        except protocol.Malformed as error:
-            self._die(f"the process sent what no notebook sends: {error}")
 
     def _die(self, reason: str) -> NoReturn:
         self.close()
@@ -380,11 +344,9 @@ def check_sandbox() -> None:
 
 def _wait_for_memory(deadline: float) -> None:
     """Start nothing while the machine has too little memory."""
-    while True:
-        free, floor = free_memory()
-        if free >= floor:
-            return
+    while (memory := free_memory())[0] < memory[1]:
         if time.monotonic() > deadline:
+            free, floor = memory
             raise SandboxLost(
                 f"this machine has only {free // MEGABYTE} MB of memory left; a sandbox starts "
                 f"where there are {floor // MEGABYTE} MB"
@@ -393,7 +355,8 @@ def _wait_for_memory(deadline: float) -> None:
 
 
 def _what_to_do(reason: str) -> str:
-    advice = _HOW_TO_INSTALL if shutil.which("bwrap") is None else _HOW_TO_ALLOW
+    advice = f"bubblewrap is installed, but it cannot make a sandbox here:\n{HOW_TO_ALLOW}"
+    advice = advice if shutil.which("bwrap") else f"Install it with: {HOW_TO_INSTALL}"
     return f"Student code runs in a sandbox, and there is none: {reason}\n{advice}"
 
 
@@ -416,8 +379,7 @@ def _how_it_ended(exit_code: int | None) -> str:
         return "this code closed the connection to the grader"
     # bubblewrap reports the signal that ended the program as 128 + its number.
     number = -exit_code if exit_code < 0 else exit_code - 128
-    try:
+    if number in [*signal.Signals]:
         name = signal.Signals(number).name
-    except ValueError:
-        return f"this code ended its Python process (exit code {exit_code})"
-    return f"the Python process of this code was ended by a signal ({name})"
+        return f"the Python process of this code was ended by a signal ({name})"
+    return f"this code ended its Python process (exit code {exit_code})"

@@ -14,10 +14,12 @@ import base64
 import builtins
 import contextlib
 import ctypes
+import functools
 import importlib
 import io
 import json
 import linecache
+import math
 import os
 import shutil
 import signal
@@ -26,12 +28,18 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
+from traceback import walk_tb
 
 STUDENT_SCORE = 1000
 """The ``oom_score_adj`` of student code: nobody can have more, and no student can have less."""
 _CELL_FILE = "<ipython-input-"  # how IPython calls the file of a cell
 _PR_SET_THP_DISABLE = 41
 _STREAMS = {"stdout": 1, "stderr": 2}
+_DTYPES = {"|b1", "|i1", "|u1", "<c8", "<c16", ">c8", ">c16"} | {
+    f"{order}{kind}{size}" for order in "<>" for kind in "iuf" for size in (2, 4, 8)
+}
+_DIMENSIONS = 32
+_INTEGER_BITS = 1_024
 _OUTPUTS = 501  # one more than the grader keeps, so that it sees that something is missing
 _ERROR_LINES, _LINE_CHARACTERS = 100, 2_000
 
@@ -87,8 +95,7 @@ def limit_resources(limits: dict) -> None:
     }
     for kind, value in values.items():
         hard = resource.getrlimit(kind)[1]
-        if hard != resource.RLIM_INFINITY:
-            value = min(value, hard)
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (value, value))
 
 
@@ -119,13 +126,13 @@ class OutputRecorder:
 
     def start(self) -> None:
         """Begin a new cell."""
-        self.clear()
         for descriptor in self._files.values():
             os.ftruncate(descriptor, 0)
-        self._seen = dict.fromkeys(self._files, 0)
+        self.clear()
 
     def clear(self) -> None:
         """Forget all outputs so far."""
+        self._seen = {name: os.fstat(file).st_size for name, file in self._files.items()}
         self._outputs: list[dict] = []
         self._text_left = self._limits["output_bytes"]
         self._pictures_left = self._limits["image_bytes"]
@@ -210,7 +217,6 @@ class Stream(io.TextIOBase):
 
 
 def refuse_input(prompt: object = "") -> str:
-    """Take the place of ``input``, which would wait for ever."""
     raise RuntimeError("input() does not work here: nobody is there to type an answer")
 
 
@@ -223,61 +229,45 @@ def _text_of(error: BaseException) -> str:
 
 def make_shell(recorder: OutputRecorder):
     """Return an IPython shell whose outputs go to `recorder`."""
-    from IPython.core.displayhook import DisplayHook
-    from IPython.core.displaypub import DisplayPublisher
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
-
-    class Result(DisplayHook):
-        def write_output_prompt(self) -> None:
-            pass
-
-        def write_format_data(self, format_dict: dict, md_dict: dict | None = None) -> None:
-            count = self.prompt_count
-            recorder.add_data(format_dict, output_type="execute_result", execution_count=count)
-
-        def finish_displayhook(self) -> None:
-            pass
-
-    class Publisher(DisplayPublisher):
-        def publish(self, data: dict, metadata: dict | None = None, **_: object) -> None:
-            recorder.add_data(data, output_type="display_data")
-
-        def clear_output(self, wait: bool = False) -> None:
-            recorder.collect()
-            recorder.clear()
-
-    class Shell(InteractiveShell):
-        system = InteractiveShell.system_raw  # the other way takes a terminal, and there is none
-
-        def _showtraceback(self, etype: type, evalue: BaseException, stb: list[str]) -> None:
-            lines = "\n".join(stb).split("\n")[-_ERROR_LINES:]
-            recorder.add(
-                {
-                    "output_type": "error",
-                    "ename": etype.__name__,
-                    "evalue": _text_of(evalue)[:_LINE_CHARACTERS],
-                    "traceback": [line[:_LINE_CHARACTERS] for line in lines],
-                }
-            )
-
-        def ask_exit(self) -> None:
-            raise SystemExit
-
-        def enable_gui(self, gui: str | None = None) -> None:
-            pass
 
     config = Config()
     config.HistoryManager.enabled = False
     config.IPCompleter.use_jedi = False
-    shell = Shell.instance(
-        config=config,
-        ipython_dir=os.environ["IPYTHONDIR"],  # IPython would ask who the real user is
-        displayhook_class=Result,
-        display_pub_class=Publisher,
-        colors="neutral",
-    )
+    # IPython would ask who the real user is.
+    folder = os.environ["IPYTHONDIR"]
+    shell = InteractiveShell.instance(config=config, ipython_dir=folder, colors="neutral")
     shell.display_formatter.active_types = ["text/plain", "image/png"]
+    hook = shell.displayhook
+
+    def show_result(data: dict, *_: object) -> None:
+        count = hook.prompt_count
+        recorder.add_data(data, output_type="execute_result", execution_count=count)
+
+    def show_error(kind: type, error: BaseException, lines: list[str]) -> None:
+        lines = "\n".join(lines).split("\n")[-_ERROR_LINES:]
+        recorder.add(
+            {
+                "output_type": "error",
+                "ename": kind.__name__,
+                "evalue": _text_of(error)[:_LINE_CHARACTERS],
+                "traceback": [line[:_LINE_CHARACTERS] for line in lines],
+            }
+        )
+
+    def leave() -> None:
+        raise SystemExit
+
+    hook.write_output_prompt = hook.finish_displayhook = lambda: None
+    hook.write_format_data = show_result
+    shell.display_pub.publish = lambda data, *_, **__: recorder.add_data(
+        data, output_type="display_data"
+    )
+    shell.display_pub.clear_output = lambda wait=False: recorder.clear()
+    shell._showtraceback, shell.ask_exit = show_error, leave
+    shell.enable_gui = lambda gui=None: None
+    shell.system = shell.system_raw  # the other way takes a terminal, and there is none
     return shell
 
 
@@ -299,7 +289,11 @@ class Encoder:
         if value is None or kind is bool or kind is float:
             return value
         if kind is int:
-            return value if value.bit_length() <= 1024 else self._leave_out(value, "too large")
+            return (
+                value
+                if value.bit_length() <= _INTEGER_BITS
+                else self._leave_out(value, "too large")
+            )
         if kind is str:
             return value if self._take(len(value)) else self._leave_out(value, "too large")
         if kind is complex:
@@ -333,10 +327,8 @@ class Encoder:
         return items if base is list else {base.__name__: items}
 
     def _key(self, key: object, depth: int) -> object:
-        if issubclass(type(key), str):
-            key = str.__str__(key)  # a key that is equal to a string, such as numpy.str_
-        nested = isinstance(key, tuple | frozenset)
-        return self._leave_out(key) if nested else self.encode(key, depth + 1)
+        # A key may be equal to a string, such as numpy.str_.
+        return self.encode(str.__str__(key) if issubclass(type(key), str) else key, depth + 1)
 
     def _encode_array(self, numpy, value) -> object:
         dtype = value.dtype
@@ -361,14 +353,12 @@ class Encoder:
 
 def describe_error(error: BaseException) -> dict:
     """Return type, message and, innermost last, the lines of the student's cells."""
-    frames = []
-    traceback = error.__traceback__
-    while traceback is not None:
-        filename = traceback.tb_frame.f_code.co_filename
-        if filename.startswith(_CELL_FILE):
-            line = linecache.getline(filename, traceback.tb_lineno).strip()
-            frames.append([traceback.tb_lineno, line[:200]])
-        traceback = traceback.tb_next
+    places = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    frames = [
+        [line, linecache.getline(file, line).strip()[:200]]
+        for file, line in places
+        if file.startswith(_CELL_FILE)
+    ]
     return {
         "type": type(error).__name__,
         "message": _text_of(error)[:4_000],
@@ -427,24 +417,70 @@ def undefined_name(error: BaseException | None) -> str:
     return name if isinstance(name, str) else ""
 
 
-def decode(content: object) -> object:
-    """Turn an argument back into a value; the grader has sent it, so nothing is checked."""
-    if isinstance(content, list):
-        return [decode(item) for item in content]
-    if not isinstance(content, dict):
-        return content
-    [(tag, body)] = content.items()
-    if tag == "dict":
-        return {decode(key): decode(value) for key, value in body}
-    if tag == "complex":
-        return complex(*body)
-    if tag in ("array", "scalar"):
+class Decoder:
+    """Turn JSON back into a value; ValueError or TypeError if it breaks the format or a limit."""
+
+    def __init__(self, limits: dict) -> None:
+        self._items_left, self._bytes_left = limits["result_items"], limits["result_bytes"]
+        self._depth = limits["result_depth"]
+
+    def decode(self, content: object, depth: int = 0) -> object:
+        self._items_left -= 1
+        if self._items_left < 0 or depth > self._depth:
+            raise ValueError("too many items, or nested too deep")
+        if type(content) is dict and len(content) != 1:
+            raise ValueError("a value of several kinds")
+        inner = functools.partial(self.decode, depth=depth + 1)
+        match content:
+            case None | bool() | float():
+                return content
+            case int() if content.bit_length() <= _INTEGER_BITS:
+                return content
+            case str():
+                self._take(len(content))
+                return content.encode(errors="replace").decode()  # without lone surrogates
+            case list():
+                return [inner(item) for item in content]
+            case {"tuple": list(items)}:
+                return tuple(inner(item) for item in items)
+            case {"set": list(items)}:
+                return {inner(item) for item in items}
+            case {"frozenset": list(items)}:
+                return frozenset(inner(item) for item in items)
+            case {"dict": list(items)}:
+                return {inner(key): inner(value) for key, value in items}
+            case {"complex": [float(real), float(imaginary)]}:
+                return complex(real, imaginary)
+            case {"array": {"dtype": str(dtype), "shape": list(shape), "data": str(data)}}:
+                return self._decode_array(dtype, shape, data)
+            case {"scalar": {"dtype": str(dtype), "data": str(data)}}:
+                return self._decode_array(dtype, [], data)[()]
+            case {"object": {"type": str(name), "reason": str(reason)}}:
+                return self._left_out(name, reason)
+        raise ValueError("a value of no known kind")
+
+    def _decode_array(self, name: str, shape: list, text: str) -> object:
         import numpy
 
-        data, dtype = base64.b64decode(body["data"]), numpy.dtype(body["dtype"])
-        array = numpy.frombuffer(data, dtype).reshape(body.get("shape", [])).astype(dtype)
-        return array if tag == "array" else array[()]
-    return {"tuple": tuple, "set": set, "frozenset": frozenset}[tag](map(decode, body))
+        if name not in _DTYPES or len(shape) > _DIMENSIONS:
+            raise ValueError("an array of a dtype or of dimensions that cannot travel")
+        if not all(type(length) is int and 0 <= length < 2**31 for length in shape):
+            raise ValueError("an array whose shape is not made of counts")
+        data, dtype = base64.b64decode(text, validate=True), numpy.dtype(name)
+        self._take(len(data))
+        if math.prod(shape) * dtype.itemsize != len(data):
+            raise ValueError("an array whose bytes do not fit its shape")
+        # A truth value may arrive as any byte; all but 0 become 1.
+        stored = numpy.uint8 if dtype.kind == "b" else dtype
+        return numpy.frombuffer(data, stored).reshape(shape).astype(dtype)
+
+    def _take(self, count: int) -> None:
+        self._bytes_left -= count
+        if self._bytes_left < 0:
+            raise ValueError("a value of too many bytes")
+
+    def _left_out(self, type_name: str, reason: str) -> object:
+        raise ValueError(f"a value of type {type_name}")
 
 
 class Server:
@@ -482,10 +518,9 @@ class Server:
                 return {"failed": type(error).__name__}
 
     def call(self, function: str, arguments: list, keywords: dict) -> dict:
-        """Call a function of the student."""
         self._recorder.start()
-        arguments = [decode(argument) for argument in arguments]
-        keywords = {name: decode(argument) for name, argument in keywords.items()}
+        arguments = [Decoder(self._limits).decode(value) for value in arguments]
+        keywords = {name: Decoder(self._limits).decode(keywords[name]) for name in keywords}
         try:
             with self._shell.builtin_trap:
                 if function not in self._shell.user_ns:
@@ -500,25 +535,21 @@ class Server:
         }
 
     def defines(self, name: str) -> dict:
-        """Tell whether there is a function of this name."""
         return {"answer": callable(self._shell.user_ns.get(name))}
 
     def modules(self) -> dict:
         """Name the modules that are loaded from files, but not from the working directory."""
-        specs = [(name, getattr(one, "__spec__", None)) for name, one in sys.modules.items()]
-        installed = [(name, spec) for name, spec in specs if spec and spec.has_location]
         own = os.getcwd()
-        return {
-            "answer": [
-                name
-                for name, spec in installed
-                if spec.name == name and not (spec.origin or "").startswith(own)
-            ]
-        }
+        found = [
+            name
+            for name, module in sys.modules.items()
+            if (spec := getattr(module, "__spec__", None)) and spec.has_location
+            if spec.name == name and not (spec.origin or "").startswith(own)
+        ]
+        return {"answer": found}
 
 
 def write_files(folder: str, files: dict[str, bytes]) -> None:
-    """Write `files` to `folder`."""
     for name, content in files.items():
         path = os.path.join(folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)

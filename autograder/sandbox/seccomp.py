@@ -53,7 +53,7 @@ _ALLOWED = {
         setgroups setgid setuid setregid setreuid setresgid setresuid""",
 }
 _FORK_SERVER = "unshare mount capset setsid"
-"""What our own program needs that makes namespaces; its forks are under the whole filter."""
+"""What our own program needs; its forks are under the whole filter."""
 
 
 def _one_of(argument: int, *values: int) -> list[list[tuple[int, int, int]]]:
@@ -108,9 +108,8 @@ _NOTHING_TO_DO = {
 """Calls that succeed without doing anything."""
 
 # seccomp.h of libseccomp
-_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
-_NOT_EQUAL, _MASKED_EQUAL = 1, 7
-_ATTRIBUTE_BAD_ARCHITECTURE, _ATTRIBUTE_OPTIMIZE, _BINARY_TREE = 2, 8, 2
+_ALLOW, _ERRNO, _NOT_EQUAL, _MASKED_EQUAL = 0x7FFF0000, 0x00050000, 1, 7
+_BAD_ARCHITECTURE, _OPTIMIZE, _BINARY_TREE = 2, 8, 2
 
 
 class Unavailable(OSError):
@@ -158,8 +157,8 @@ def program(machine: str = platform.machine(), makes_namespaces: bool = False) -
     if native.value != architecture.value:
         call("arch_add", architecture)
         call("arch_remove", native)
-    call("attr_set", _ATTRIBUTE_BAD_ARCHITECTURE, ctypes.c_uint32(_ERRNO | errno.EPERM))
-    call("attr_set", _ATTRIBUTE_OPTIMIZE, _BINARY_TREE)
+    call("attr_set", _BAD_ARCHITECTURE, ctypes.c_uint32(_ERRNO | errno.EPERM))
+    call("attr_set", _OPTIMIZE, _BINARY_TREE)
     own = _FORK_SERVER.split() if makes_namespaces else []
     for name in [*own, *" ".join(_ALLOWED.values()).split()]:
         add(_ALLOW, name)

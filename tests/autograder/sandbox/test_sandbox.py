@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from autograder import machine
 from autograder.limits import MEGABYTE
 from autograder.sandbox import process as process_module
 from autograder.sandbox import sandbox
@@ -87,14 +88,14 @@ def test_where_memory_is_short_the_largest_sandbox_is_ended(monkeypatch):
 
 
 def test_a_container_has_the_memory_that_its_group_may_use(monkeypatch, tmp_path):
-    monkeypatch.setattr(sandbox, "_GROUP", tmp_path)
-    everything = sandbox.free_memory()
+    monkeypatch.setattr(machine, "_GROUP", tmp_path)
+    everything = machine.free_memory()
     (tmp_path / "memory.max").write_text(str(800 * MEGABYTE))
     (tmp_path / "memory.current").write_text(str(700 * MEGABYTE))
     (tmp_path / "memory.stat").write_text(f"anon 5\ninactive_file {200 * MEGABYTE}\n")
-    assert sandbox.free_memory() == (300 * MEGABYTE, 100 * MEGABYTE)
+    assert machine.free_memory() == (300 * MEGABYTE, 100 * MEGABYTE)
     (tmp_path / "memory.max").write_text("max\n")
-    assert sandbox.free_memory()[1] == everything[1]
+    assert machine.free_memory()[1] == everything[1]
 
 
 # Time
@@ -117,7 +118,7 @@ def work(seconds):
 
 def test_a_busy_neighbour_on_the_same_core_costs_an_answer_no_points(monkeypatch):
     core = min(os.sched_getaffinity(0))
-    monkeypatch.setattr(sandbox, "_take_core", lambda resources: core)
+    monkeypatch.setattr(sandbox, "take_core", lambda resources: core)
     with StudentProcess(FILES, SMALL) as neighbour, StudentProcess(FILES, SMALL) as honest:
         attack(neighbour, BUSY)
         printed(honest, WORK)
@@ -125,7 +126,7 @@ def test_a_busy_neighbour_on_the_same_core_costs_an_answer_no_points(monkeypatch
 
 
 def test_sandboxes_have_a_core_each_and_cannot_leave_it(monkeypatch):
-    monkeypatch.setattr(sandbox, "_CORE_LOCK", f"\0test-{os.getpid()}-")  # other tests have some
+    monkeypatch.setattr(machine, "_CORE_LOCK", f"\0test-{os.getpid()}-")  # other tests have some
     source = """
 print(*os.sched_getaffinity(0))
 try:

@@ -498,7 +498,7 @@ def _released_cells(notebook: bytes, settings: str) -> tuple[NotebookNode, ...]:
     for kind in _CLEARING:
         try:
             released, _ = kind(config=config).preprocess(released, {})
-        except RuntimeError as error:  # of a region without an end, for example
+        except Exception as error:  # of a region without an end, or a setting of another type
             raise AssignmentError(f"nbgrader cannot make the release: {error}") from error
     for cell in released.cells:
         if grade_id(cell):

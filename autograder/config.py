@@ -11,12 +11,13 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute
-from traitlets import Dict, Float, Integer, Unicode
+from traitlets import Dict, Float, Integer, TraitError, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.utils.importstring import import_item
 
@@ -44,21 +45,23 @@ class Grading(Configurable):
     ).tag(config=True)
     cell_seconds = Float(
         None,
+        min=1,
         allow_none=True,
         help="""Time for one cell; if it is not set, that of Execute.timeout, and 60 seconds if
         that is not set either.""",
     ).tag(config=True)
-    call_seconds = Float(10, help="Time for one call of a student's function by a test.").tag(
-        config=True
-    )
+    call_seconds = Float(
+        10, min=0.1, help="Time for one call of a student's function by a test."
+    ).tag(config=True)
     total_seconds = Float(
         Limits.total_seconds,
+        min=10,
         help="Time for all cells and tests of a notebook together; see docs/design.md.",
     ).tag(config=True)
     memory_megabytes = Integer(
-        1000, help="Memory of all processes of a sandbox together, files included."
+        1000, min=200, help="Memory of all processes of a sandbox together, files included."
     ).tag(config=True)
-    processes = Integer(32, help="Processes and threads at a time.").tag(config=True)
+    processes = Integer(32, min=4, help="Processes and threads at a time.").tag(config=True)
     attempts_per_hour = Integer(
         5,
         min=1,
@@ -68,6 +71,24 @@ class Grading(Configurable):
         few to guess what a hidden test expects. The next one is kept, and graded when its time has
         come.""",
     ).tag(config=True)
+
+    @classmethod
+    def of(cls, config: Config) -> Grading:
+        """The settings of a configuration; raises `ValueError` with a sentence about a mistake."""
+        known = cls.class_trait_names(config=True)
+        for name in config.get("Grading", {}):
+            if name not in known:
+                raise ValueError(
+                    f"there is no setting c.Grading.{name}; there are {', '.join(sorted(known))}"
+                )
+        if near := get_close_matches("Grading", set(config) - {"Grading"}, cutoff=0.8):
+            raise ValueError(f"c.{near[0]} sets nothing; c.Grading is meant, perhaps")
+        try:
+            grading = cls(config=config)
+            grading.limits()
+        except TraitError as error:
+            raise ValueError(str(error).rstrip(".")) from error
+        return grading
 
     def limits(self) -> Limits:
         """The limits of one sandbox."""
@@ -122,7 +143,7 @@ def configure(
             c.Grading.rules = dict(rules)
         if points_per_violation is not None:
             c.Grading.points_per_violation = points_per_violation
-        Grading(config=c).limits()
+        Grading.of(c)
         _configure(c)
     except Exception as error:
         text = f"nbgrader_config.py: {error}. Nothing is graded before this is mended."

@@ -18,7 +18,6 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
-from traitlets import TraitError
 from traitlets.config import Config
 
 from autograder.assignment import Assignment
@@ -110,15 +109,34 @@ class Course:
         if not source.is_dir():
             raise CourseError(f"There is no assignment {assignment_id!r}: {source} does not exist.")
         try:
-            grading = Grading(config=self.config)
-        except TraitError as error:
-            raise CourseError(f"nbgrader_config.py of {self.root}: {error}") from error
+            grading = Grading.of(self.config)
+        except ValueError as error:
+            raise CourseError(f"nbgrader_config.py of {self.root}: {error}.") from error
         self.limits = grading.limits()
         self.executes = grading.executes()
         self.notebooks = Assignment.all_in(
             source, self.config, grading.rules.get(assignment_id, "")
         )
+        for name, module in grading.rules.items():
+            self._check_rules(name, module)
         self.reasons: dict[str, dict[str, Reason]] = {}
+
+    def _check_rules(self, name: str, module: str) -> None:
+        """Refuse rules of no assignment, or of a module that would fail each submission."""
+        source = Path(self.directory.format_path(self.directory.source_directory, ".", name))
+        paths = [f"{module.replace('.', '/')}{end}" for end in (".py", "/__init__.py")]
+        found = [source / path for path in paths if (source / path).is_file()]
+        if not source.is_dir():
+            reason = "there is no such assignment"
+        elif not found:
+            reason = f"the assignment has no file {paths[0]}"
+        else:
+            try:
+                compile(found[0].read_bytes(), found[0], "exec")
+                return
+            except (SyntaxError, ValueError) as error:
+                reason = f"it cannot be loaded: {summary(error)}"
+        raise CourseError(f"c.Grading.rules names {module} for {name}, but {reason}.")
 
     @property
     def tests(self) -> dict[tuple[str, str], float]:
@@ -373,7 +391,9 @@ def load_config(root: Path) -> Config:
     try:
         app.initialize([], root=str(root))
     except (Exception, SystemExit) as error:  # whatever that file does wrong
-        reason = str(error) if isinstance(error, SystemExit) else summary(error)
+        reason = summary(error)
+        if isinstance(error, SystemExit):
+            reason = error.code if isinstance(error.code, str) else "it ends the program (sys.exit)"
         raise CourseError(f"nbgrader_config.py of {root} cannot be loaded: {reason}") from error
     finally:
         os.chdir(here)

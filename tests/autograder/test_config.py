@@ -7,6 +7,7 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
+from autograder.cli import main
 from autograder.config import configure
 from autograder.course.folder import load_config
 from tests.support import courses
@@ -121,3 +122,41 @@ def test_files_to_ignore_are_added_to_those_of_nbgrader():
     ignored = CourseDirectory(config=c).ignore
     assert {"*.html", ".ipynb_checkpoints"} <= set(ignored)
     assert Autograde.convert_notebooks.__module__ == "autograder.config"
+
+
+WRONG_SETTINGS = {  # a last line of nbgrader_config.py, and the words that name the setting
+    "c.Grading.memory_megabytes = '1 GB'": "'memory_megabytes'",
+    "c.Grading.memory_megabytes = 20": "'memory_megabytes'",
+    "c.Grading.cell_seconds = -1": "'cell_seconds'",
+    "c.Grading.call_seconds = 0.0001": "'call_seconds'",
+    "c.Grading.total_seconds = None": "'total_seconds'",
+    "c.Grading.processes = 0": "'processes'",
+    "c.Grading.attempts_per_hour = 0": "'attempts_per_hour'",
+    "c.Grading.points_per_violation = -1": "'points_per_violation'",
+    "c.Grading.memory = 500": "no setting c.Grading.memory",
+    "c.Gradin.processes = 8": "c.Gradin sets nothing",
+    "c.Grading = 5": "'Grading'",
+    "c.Grading.rules = 'lesson.rules'": "'rules'",
+    "c.Grading.rules = {'Initialization': None}": "'rules'",
+    "c.Grading.rules = {'Initialization': 'lesson.rulez'}": "no file lesson/rulez.py",
+    "c.Grading.rules = {'Initialisation': 'lesson.rules'}": "no such assignment",
+    "c.Execute.timeout = '60'": "'timeout'",
+    "c.CourseDirectory.db_url = 'nonsense'": "gradebook cannot be opened",
+    "c.ClearSolutions.code_stub = 5": "cannot make the release",
+    "import sys; sys.exit()": "ends the program",
+    "import nowhere": "No module named 'nowhere'",
+    "1 / 0": "division by zero",
+    "def f(:": "SyntaxError",
+}
+
+
+@pytest.mark.parametrize("line", WRONG_SETTINGS)
+def test_a_wrong_setting_is_named_before_anything_is_graded(course, line, capsys):
+    courses.hand_in_file(course, "ada", b"{}")
+    with open(course / "nbgrader_config.py", "a") as config:
+        config.write(f"c = get_config()\n{line}\n")
+    assert main(["grade", "--course", str(course)]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("autograder: ") and WRONG_SETTINGS[line] in said.err
+    assert len(said.err.splitlines()) <= 2 and not said.out
+    assert not (course / "autograded").exists()

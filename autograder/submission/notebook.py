@@ -60,12 +60,7 @@ class Unreadable(Exception):
 def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
     """Read a submitted notebook, however damaged.
 
-    Parameters
-    ----------
-    data : bytes
-        Content of the notebook file.
-    keep_outputs : bool
-        Keep text and pictures of the saved outputs, for grading without execution.
+    The saved outputs are kept, text and pictures, only for grading without execution.
 
     Returns
     -------
@@ -240,35 +235,23 @@ def _read_cell(entry: dict[str, Any]) -> NotebookNode:
 
 
 def _outputs(saved: Any) -> list[NotebookNode]:
-    if not isinstance(saved, list):
-        return []
-    outputs = [_output(one) for one in saved if isinstance(one, dict)]
-    return [output for output in outputs if output is not None]
-
-
-def _output(saved: dict[str, Any]) -> NotebookNode | None:
-    """Text and pictures of an output that was saved; all else could run in somebody's browser."""
-    match saved.get("output_type"):
-        case "stream":
-            name = "stderr" if saved.get("name") == "stderr" else "stdout"
-            return new_output("stream", name=name, text=_shown(saved.get("text")))
-        case "error":
-            trace = saved.get("traceback")
-            return new_output(
-                "error",
-                ename=_shown(saved.get("ename")),
-                evalue=_shown(saved.get("evalue")),
-                traceback=["\n".join(map(_shown, trace))] if isinstance(trace, list) else [],
-            )
-        case "execute_result" | "display_data" as kind:
-            data = _dict(saved.get("data"))
+    """Text and pictures of outputs that were saved; all else could run in somebody's browser."""
+    outputs = []
+    for output in saved if isinstance(saved, list) else []:
+        kind = _dict(output).get("output_type")
+        if kind == "stream":
+            name = "stderr" if output.get("name") == "stderr" else "stdout"
+            outputs.append(new_output(kind, name=name, text=_shown(output.get("text"))))
+        elif kind == "error":
+            trace = output.get("traceback")
+            trace = ["\n".join(map(_shown, trace))] if isinstance(trace, list) else []
+            names = {key: _shown(output.get(key)) for key in ("ename", "evalue")}
+            outputs.append(new_output(kind, traceback=trace, **names))
+        elif kind in ("execute_result", "display_data"):
+            data = _dict(output.get("data"))
             shown = {k: _shown(data[k]) for k in ("text/plain", "image/png") if k in data}
-            if kind == "display_data":
-                return new_output(kind, data=shown)
-            number = saved.get("execution_count")
-            number = int(number) if isinstance(number, float) and abs(number) < 1e9 else None
-            return new_output(kind, data=shown, execution_count=number)
-    return None
+            outputs.append(new_output(kind, data=shown))
+    return outputs
 
 
 def _shown(value: Any) -> str:

@@ -10,8 +10,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from copy import deepcopy
-from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from nbformat import NotebookNode
 
@@ -25,18 +25,8 @@ MERGED_ANSWER = "# This answer stands in the cell of another answer."
 _SKIPPED = (Role.DEMONSTRATION, Role.PLAYGROUND)
 
 
-@dataclass(frozen=True)
-class Rebuilt:
-    """Result of `rebuild`.
-
-    Attributes
-    ----------
-    notebook : NotebookNode
-        The notebook to execute (nbformat 4.5). The metadata of each cell says what to do with it
-        (``autograder.role``, see `Role`).
-    repairs : list of Repair
-        What had to be repaired, one of each kind; empty for an intact submission.
-    """
+class Rebuilt(NamedTuple):
+    """The notebook to execute, with a `Role` for each cell, and what had to be repaired."""
 
     notebook: NotebookNode
     repairs: list[Repair]
@@ -49,16 +39,7 @@ def rebuild(assignment: Assignment, submission: NotebookNode) -> Rebuilt:
     they define; our other cells by grade id, cell id or text. What is left are the student's own
     cells: each follows the cell of ours that it followed in the submission.
 
-    Parameters
-    ----------
-    assignment : Assignment
-    submission : NotebookNode
-        Result of `read_submission`, or a notebook without cells.
-
-    Returns
-    -------
-    Rebuilt
-        There always is one: at worst all answers are missing.
+    There always is a result: at worst all answers are missing, as for a notebook without cells.
     """
     theirs = submission.cells
     match = _match(assignment, theirs)
@@ -80,11 +61,8 @@ def rebuild(assignment: Assignment, submission: NotebookNode) -> Rebuilt:
     for position, released in enumerate(given):
         submitted = theirs[match[position]] if position in match else None
         cell = _our_cell(released, submitted, merged=position in merged)
-        if submitted and cell.metadata.autograder.role == Role.GIVEN:
-            imports = _added_imports(cell.source, submitted.source)
-            added[position][:0] = [_code(imports)] if imports else []
-        cells.append(cell)
-        cells += [_student_cell(cell, next(numbers), skipped) for cell in added[position]]
+        own = [*_added_imports(cell, submitted), *added[position]]
+        cells += [cell, *(_student_cell(one, next(numbers), skipped) for one in own)]
 
     notebook = NotebookNode(
         nbformat=4, nbformat_minor=5, metadata=deepcopy(assignment.metadata), cells=cells
@@ -112,22 +90,20 @@ def _our_cell(released: NotebookNode, submitted: NotebookNode | None, merged: bo
 _IMPORT = re.compile(r"(?:import|from) [\w., ]++(?:#.*+)?")
 
 
-def _added_imports(ours: str, theirs: str) -> str:
-    """The import lines that a student added to a given cell: answers may use them."""
-    known = {line.strip() for line in ours.splitlines()}
-    lines = [line.strip() for line in theirs.splitlines()]
-    return "\n".join(line for line in lines if line not in known and _IMPORT.fullmatch(line))
-
-
-def _code(source: str) -> NotebookNode:
-    return NotebookNode(cell_type="code", source=source)
+def _added_imports(ours: NotebookNode, theirs: NotebookNode | None) -> list[NotebookNode]:
+    """A cell of the import lines that a student added to a given cell: answers may use them."""
+    if theirs is None or ours.metadata.autograder.role != Role.GIVEN:
+        return []
+    known = {line.strip() for line in ours.source.splitlines()}
+    lines = [line.strip() for line in theirs.source.splitlines()]
+    added = [line for line in lines if line not in known and _IMPORT.fullmatch(line)]
+    return [NotebookNode(cell_type="code", source="\n".join(added))] if added else []
 
 
 def _student_cell(submitted: NotebookNode, number: int, skipped: set[str]) -> NotebookNode:
     """A cell of the student's own, with nothing of its metadata.
 
-    Copies of the sources in `skipped` are skipped like their originals: training a network a
-    second time could use up the time of the submission.
+    Copies of what is skipped (training, which takes time) are skipped like their originals.
     """
     kind = Role.DEMONSTRATION if _bare(submitted.source) in skipped else Role.STUDENT
     cell = NotebookNode(

@@ -151,7 +151,7 @@ def _modes(options: argparse.Namespace) -> int:
                 course.calibrate()
             else:
                 print("  Found by reading the tests; on Linux they are run as well.")
-                course.read_tests()
+                course.recall_modes(read_tests=True)
             lines = where_tests_run(course.modes)
             print(
                 *(f"  {line}" for line in lines or ["It has no test cells: people grade it."]),

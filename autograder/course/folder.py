@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from nbgrader.api import Assignment as AssignmentEntry
-from nbgrader.api import BaseCell, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
-from nbgrader.api import Notebook as NotebookEntry
+from nbgrader import api
 from nbgrader.apps.baseapp import NbGrader
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
@@ -70,6 +68,11 @@ class Submitted:
     attachments: Mapping[str, bytes]  # the files beside the notebooks that can be used, by path
     secret: bytes | None = None  # with which the student can fetch the feedback
     remarks: list[Repair] = field(default_factory=list)  # what was unusual about it
+
+    @property
+    def contents(self) -> dict[str, bytes]:
+        """The notebooks; nothing for those that cannot be read."""
+        return {n: b"" if isinstance(c, Unreadable) else c for n, c in self.notebooks.items()}
 
 
 class Course:
@@ -162,17 +165,14 @@ class Course:
                 executor=executor,
             )
 
-    def read_tests(self) -> None:
-        """Say where tests run by reading them alone, on systems where no sandbox can try them."""
+    def recall_modes(self, read_tests: bool = False) -> None:
+        """Learn what `calibrate` found out before, or what the tests' source tells; run nothing."""
         for name, assignment in self.notebooks.items():
-            self.reasons[name] = why_inside(assignment)
-
-    def recall_modes(self) -> None:
-        """Learn what `calibrate` found out before, and run nothing."""
-        for name, assignment in self.notebooks.items():
-            reasons = remembered(assignment, self.limits, self.root)
-            if reasons is not None:
-                self.reasons[name] = reasons
+            if read_tests:
+                found = {test: why_inside(assignment, test) for test in assignment.points()}
+                self.reasons[name] = {test: reason for test, reason in found.items() if reason}
+            elif (found := remembered(assignment, self.limits, self.root)) is not None:
+                self.reasons[name] = found
 
     @property
     def modes(self) -> dict[str, Reason | None]:
@@ -263,10 +263,10 @@ class Course:
     def _submitted(self, student: str) -> Path:
         return self.folder(self.directory.submitted_directory, student)
 
-    def gradebook(self) -> Gradebook:
+    def gradebook(self) -> api.Gradebook:
         """Open the gradebook; raises `CourseError` if that is not possible."""
         try:
-            return Gradebook(_with_timeout(self.directory.db_url), self.directory.course_id)
+            return api.Gradebook(_with_timeout(self.directory.db_url), self.directory.course_id)
         except (SQLAlchemyError, ImportError) as error:  # ImportError: no driver for the database
             raise CourseError(f"The gradebook cannot be opened: {error}") from error
 
@@ -276,61 +276,47 @@ class Course:
         return {
             submission.student
             for submission in submissions
-            if submission.student in in_gradebook and self._stands_in_autograded(submission)
+            if submission.student in in_gradebook and self._was_recorded(submission)
         }
 
     def scores(self) -> dict[str, dict[tuple[str, str], float]]:
         """Points in the gradebook by student, of all tests (notebook and grade id) or none."""
         tests = self.tests
+        students: dict[str, dict[tuple[str, str], float]] = {}
+        columns = (api.SubmittedAssignment.student_id, api.Notebook.name, api.BaseCell.name)
         with self.gradebook() as gradebook:
-            submitted = (
-                gradebook.db.query(SubmittedAssignment.student_id)
-                .join(AssignmentEntry, AssignmentEntry.id == SubmittedAssignment.assignment_id)
-                .filter(AssignmentEntry.name == self.assignment_id)
-            )
-            students: dict[str, dict[tuple[str, str], float]] = {s: {} for (s,) in submitted}
             entries = (
-                gradebook.db.query(
-                    SubmittedAssignment.student_id, NotebookEntry.name, BaseCell.name, Grade.score
-                )
-                .join(AssignmentEntry, AssignmentEntry.id == SubmittedAssignment.assignment_id)
-                .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
-                .join(NotebookEntry, NotebookEntry.id == SubmittedNotebook.notebook_id)
-                .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
-                .join(BaseCell, BaseCell.id == Grade.cell_id)
-                .filter(AssignmentEntry.name == self.assignment_id)
-                .filter(Grade.auto_score.is_not(None))
+                gradebook.db.query(*columns, api.Grade.score, api.Grade.auto_score)
+                .select_from(api.SubmittedAssignment)
+                .join(api.Assignment, api.Assignment.id == api.SubmittedAssignment.assignment_id)
+                .outerjoin(api.SubmittedNotebook)
+                .outerjoin(api.Notebook, api.Notebook.id == api.SubmittedNotebook.notebook_id)
+                .outerjoin(api.Grade)
+                .outerjoin(api.BaseCell, api.BaseCell.id == api.Grade.cell_id)
+                .filter(api.Assignment.name == self.assignment_id)
             )
-            for student, notebook, test, score in entries:
-                if (notebook, test) in tests:
-                    students[student][notebook, test] = score
+            for student, notebook, test, score, automatic in entries:
+                scores = students.setdefault(student, {})
+                if automatic is not None and (notebook, test) in tests:
+                    scores[notebook, test] = score
         return {name: scores for name, scores in students.items() if len(scores) == len(tests)}
 
-    def _stands_in_autograded(self, submission: Submission) -> bool:
+    def _was_recorded(self, submission: Submission) -> bool:
+        """Whether the result in ``autograded/`` is complete, and that of this very submission."""
         try:
-            return self._was_recorded(submission)
+            autograded = self.folder(self.directory.autograded_directory, submission.student)
+            if self.unfinished(submission.student).exists():
+                return False
+            # Not "is older": what came last may look older after a clock was put right.
+            if files.read_timestamp(autograded) != submission.timestamp:
+                return False
+            submitted = self.read(submission)
+            return all(
+                is_result_of(autograded / f"{name}.ipynb", digest(content, submitted.attachments))
+                for name, content in submitted.contents.items()
+            )
         except Exception:  # whatever is wrong with it: grading it again will say
             return False
-
-    def _was_recorded(self, submission: Submission) -> bool:
-        autograded = self.folder(self.directory.autograded_directory, submission.student)
-        notebooks = {name: autograded / f"{name}.ipynb" for name in self.notebooks}
-        if self.unfinished(submission.student).exists():
-            return False
-        if not all(path.exists() for path in notebooks.values()):
-            return False
-        # Not "is older": what was handed in last may look older after a clock was put right.
-        if files.read_timestamp(autograded) != submission.timestamp:
-            return False
-        submitted = self.read(submission)
-        contents = {
-            name: b"" if isinstance(content, Unreadable) else content
-            for name, content in submitted.notebooks.items()
-        }
-        return all(
-            is_result_of(path, digest(contents[name], submitted.attachments))
-            for name, path in notebooks.items()
-        )
 
     def submission(self, student: str, folder: Path) -> Submission:
         """What a student handed in, in this folder."""

@@ -28,7 +28,7 @@ from autograder.config import Grading
 from autograder.course import events
 from autograder.course.batch import record, start_grading
 from autograder.course.exchange import Arrival, Exchange, Withdrawn, parsed
-from autograder.course.folder import Course
+from autograder.course.folder import Course, CourseError
 from autograder.course.journal import HOUR, Journal
 from autograder.course.queue import Queue
 from autograder.course.recorder import NotRecorded, Recorder, feedback_pages
@@ -69,7 +69,8 @@ class Watcher:
         self._workers = workers
         self._calibrate = calibrate
         self._courses: dict[str, Course] = {}
-        self._versions: dict[str, object] = {}
+        self._versions: dict[str, object] = {}  # of the files that these were made of
+        self._failed: dict[str, object] = {}  # the same, where calibration fails
         self._queue = Queue()
         self._stop = threading.Event()
         self._unknown: set[str] = set()  # submissions to assignments that the course does not have
@@ -88,8 +89,8 @@ class Watcher:
     def run(self) -> None:
         """Grade until somebody stops it; the caller holds the course folder's lock.
 
-        Raises `CourseError` if there is no exchange, an assignment cannot be used that has been
-        generated, or the workers were lost.
+        Raises `CourseError` if there is no exchange, or no assignment that can be used, and
+        `WorkersLost`.
         """
         staging = self._root / files.STAGING
         for left_over in staging.glob(".collected-*"):
@@ -99,7 +100,10 @@ class Watcher:
         with some_course.gradebook() as gradebook:
             generated = {entry.name for entry in gradebook.assignments}
         for name in generated.intersection(self._names()):
-            self._course(name)
+            with self._reporting(name):
+                self._course(name)
+        if generated and not self._courses:
+            raise CourseError(next(iter(self._problems.values())))
         with contextlib.ExitStack() as resources:
             self._journal = Journal(staging / ".journal.sqlite")
             resources.callback(self._journal.close)
@@ -190,17 +194,14 @@ class Watcher:
             if names != self._known_names:  # an instructor has made an assignment, or renamed one
                 self._known_names = names
                 self._unknown.clear()
+            self._add_to_queue([one for one in arrivals if one.assignment in names])
             strange = [one for one in arrivals if one.assignment not in names]
             self._unknown.update(one.name for one in strange)
             if strange:
                 assignments = sorted({in_line(one.assignment) for one in strange})
-                more = ", ..." if len(assignments) > _LOGGED_AT_ONCE else ""
-                self._log(
-                    "not-taken",
-                    f"{counted(len(strange), 'submission')} to what is no assignment of this "
-                    f"course (yet): {', '.join(assignments[:_LOGGED_AT_ONCE])}{more}",
-                )
-            self._add_to_queue([one for one in arrivals if one.assignment in names])
+                what = counted(len(strange), "submission")
+                some = ", ".join(assignments[:_LOGGED_AT_ONCE])
+                self._log("not-taken", f"{what} to no assignment of this course (yet): {some}")
         self._done.update(one.name for one in refused)
         for one in refused[:_LOGGED_AT_ONCE]:
             self._log("not-taken", f"{in_line(one.name)}: {one.refusal}")
@@ -237,38 +238,38 @@ class Watcher:
         course = self._course(arrival.assignment)
         if arrival.recorded:
             self._release(arrival, "it was graded before the watcher started again")
-        elif self._exchange.timely_first and _comes_too_late(arrival, course):
+            return
+        if self._exchange.timely_first and _comes_too_late(arrival, course):
             text = "It was handed in after the deadline, and an earlier one of yours counts."
             self._end(arrival, "late", text)
-        elif (seconds := self._count_attempt(arrival, course)) > 0:
+            return
+        arrival.attempt, seconds = self._attempt(arrival, course)
+        if seconds > 0:
             self._hold(arrival, seconds)
-        else:
-            self._journal.start(arrival)
-            try:
-                arrival.submission, arrival.files = self._exchange.collect(arrival, course)
-            except Withdrawn:
-                self._end(arrival, "gone")
-                return
-            course.run_hook("pre", arrival.submission)
-            arrival.started = self._queue.clock()
-            start_grading(pool, arrival, course, arrival.files, attempt=arrival.attempt)
+            return
+        self._journal.start(arrival)
+        try:
+            arrival.submission, arrival.files = self._exchange.collect(arrival, course)
+        except Withdrawn:
+            self._end(arrival, "gone")
+            return
+        course.run_hook("pre", arrival.submission)
+        arrival.started = self._queue.clock()
+        start_grading(pool, arrival, course, arrival.files, attempt=arrival.attempt)
 
-    def _count_attempt(self, arrival: Arrival, course: Course) -> float:
-        """Say which attempt it is; return the seconds until it may be graded."""
+    def _attempt(self, arrival: Arrival, course: Course) -> tuple[Attempt, float]:
+        """Which attempt it is, and the seconds until it may be graded."""
         allowed = Grading(config=course.config).attempts_per_hour
         begun = self._journal.attempts(arrival)
-        arrival.attempt = Attempt(len(begun) + 1, _in_words(arrival.submitted))
+        attempt = Attempt(len(begun) + 1, _in_words(arrival.submitted))
         if allowed is None:
-            return 0
+            return attempt, 0
         now = time.time()
         recent = [start for start in begun if start > now - HOUR] + [now]
         again = recent[max(0, len(recent) - allowed - 1)] + HOUR
-        arrival.attempt = replace(
-            arrival.attempt,
-            left=max(0, allowed - len(recent)),
-            again=_in_words(datetime.fromtimestamp(again, UTC)),
-        )
-        return again - now if len(recent) > allowed else 0
+        when = _in_words(datetime.fromtimestamp(again, UTC))
+        attempt = replace(attempt, left=max(0, allowed - len(recent)), again=when)
+        return attempt, again - now if len(recent) > allowed else 0
 
     def _hold(self, arrival: Arrival, seconds: float) -> None:
         arrival.not_before = self._queue.clock() + seconds
@@ -339,8 +340,11 @@ class Watcher:
         if course is None or _versions(course) != self._versions[name]:
             course = Course(self._root, name)
             versions = _versions(course)
+            if self._failed.get(name) == versions:  # to try it takes seconds, which are everybody's
+                raise CourseError(f"{name} cannot be used before it is mended.")
+            self._failed[name] = versions
             self._calibrate(course)
-            self._courses[name], self._versions[name] = course, versions
+            self._courses[name], self._versions[name] = course, self._failed.pop(name)
         return course
 
     # What the instructor sees

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import mistune
 from markupsafe import Markup
@@ -28,7 +28,7 @@ from pygments.lexers import PythonLexer, TextLexer
 from traitlets import default
 
 from autograder.assignment import Role, grade_id
-from autograder.facts import Facts, RuleViolation, Verdict
+from autograder.facts import Facts
 from autograder.submission.files import SECRET, TIMESTAMP, read_secret, timestamp_text
 from autograder.templates import render
 
@@ -95,7 +95,14 @@ class FeedbackExporter(Exporter):
         exercises = _exercises(nb, facts)
         page = render(
             "feedback.html.j2",
-            summary=_summary(exercises, max(0, graded["score"]), graded["max_score"]),
+            summary={  # for programs
+                "score": max(0, graded["score"]),
+                "max_score": graded["max_score"],
+                "exercises": [
+                    {name: one[name] for name in ("title", "score", "max_score")}
+                    for one in exercises
+                ],
+            },
             assignment=graded["assignment"],
             student=graded["student"],
             score=max(0, graded["score"]),
@@ -109,54 +116,11 @@ class FeedbackExporter(Exporter):
         return page, resources
 
 
-@dataclass(frozen=True)
-class Output:
-    """What came out of a cell: text, or a picture in base64 with its description."""
-
-    text: str
-    png: str = ""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A code cell as the page shows it."""
-
-    source: Markup
-    outputs: list[Output]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A student's answer and what there is to say about it."""
-
-    name: str
-    cell: Cell
-    is_code: bool
-    violations: list[RuleViolation]
-    penalty: float
-    automatic_comment: str
-    grader_comment: Markup
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """A cell that earns points, with the answers that it tests.
+def _exercises(nb: NotebookNode, facts: Facts) -> list[dict[str, Any]]:
+    """The cells that earn points, in the notebook's order, with the answers that they test.
 
     An answer that several cells test is shown with the first of them, and named with the others.
     """
-
-    name: str
-    title: str
-    score: float
-    max_score: float
-    set_by_grader: bool
-    verdict: Verdict | None
-    answers: list[Answer] = field(default_factory=list)
-    shown_above: list[str] = field(default_factory=list)
-
-
-def _exercises(nb: NotebookNode, facts: Facts) -> list[Exercise]:
-    """The exercises in the notebook's order."""
     titles = headings(nb.cells)
     cells = {grade_id(cell): cell for cell in nb.cells if _role(cell) == Role.ANSWER}
     shown: set[str] = set()
@@ -171,31 +135,19 @@ def _exercises(nb: NotebookNode, facts: Facts) -> list[Exercise]:
             if name == answer or name in other.metadata.autograder.tests
         ]
         exercises.append(
-            Exercise(
-                name,
-                next((titles[answer] for answer in reversed(own) if answer in titles), name),
-                cell.metadata.nbgrader.score,
-                cell.metadata.nbgrader.points,
-                cell.metadata.nbgrader.manual_score,
-                facts.verdicts.get(name),
-                [_answer(cells[answer], facts) for answer in own if answer not in shown],
-                [answer for answer in own if answer in shown],
-            )
+            {
+                "name": name,
+                "title": next((titles[one] for one in reversed(own) if one in titles), name),
+                "score": cell.metadata.nbgrader.score,
+                "max_score": cell.metadata.nbgrader.points,
+                "set_by_grader": cell.metadata.nbgrader.manual_score,
+                "verdict": facts.verdicts.get(name),
+                "answers": [_answer(cells[one], facts) for one in own if one not in shown],
+                "shown_above": [one for one in own if one in shown],
+            }
         )
         shown.update(own)
     return exercises
-
-
-def _summary(exercises: list[Exercise], score: float, max_score: float) -> dict[str, object]:
-    """What a program reads from a page: the scores."""
-    return {
-        "score": score,
-        "max_score": max_score,
-        "exercises": [
-            {"title": one.title, "score": one.score, "max_score": one.max_score}
-            for one in exercises
-        ],
-    }
 
 
 def headings(cells: Iterable[NotebookNode]) -> dict[str, str]:
@@ -212,18 +164,17 @@ def headings(cells: Iterable[NotebookNode]) -> dict[str, str]:
     return titles
 
 
-def _answer(cell: NotebookNode, facts: Facts) -> Answer:
+def _answer(cell: NotebookNode, facts: Facts) -> dict[str, Any]:
     settings, ours = cell.metadata.nbgrader, cell.metadata.autograder
-    return Answer(
-        grade_id(cell),
-        _shown(cell),
-        cell.cell_type == "code",
-        [one for one in facts.violations if one.cell == grade_id(cell)],
-        ours.penalty,
+    return {
+        "cell": _shown(cell),
+        "is_code": cell.cell_type == "code",
+        "violations": [one for one in facts.violations if one.cell == grade_id(cell)],
+        "penalty": ours.penalty,
         # The tests speak for themselves; nbgrader says of a written answer that there is none.
-        "" if ours.tests else settings.comment,
-        Markup(_MARKDOWN(settings.manual_comment)),
-    )
+        "automatic_comment": "" if ours.tests else settings.comment,
+        "grader_comment": Markup(_MARKDOWN(settings.manual_comment)),
+    }
 
 
 def _role(cell: NotebookNode) -> str:
@@ -237,19 +188,24 @@ def _concerns_student(cell: NotebookNode) -> bool:
     return _role(cell) == Role.STUDENT or bool(cell.outputs)
 
 
-def _shown(cell: NotebookNode) -> Cell:
+def _shown(cell: NotebookNode) -> dict[str, Any]:
     # Grading marks long code like this, because some of it would keep Pygments busy for minutes.
     plain = cell.cell_type != "code" or cell.metadata.get("magics_language") == "text"
     lexer = TextLexer(stripnl=False) if plain else PythonLexer(stripnl=False)
     html = highlight(cell.source, lexer, HtmlFormatter(nowrap=True))
     # Pygments closes its elements at the end of each line, so that a line can be an element.
     lines = [f'<span class="line">{line}</span>' for line in html.removesuffix("\n").split("\n")]
-    return Cell(Markup("\n".join(lines)), [_output(output) for output in cell.get("outputs", [])])
+    outputs = [_output(output) for output in cell.get("outputs", [])]
+    return {"source": Markup("\n".join(lines)), "outputs": outputs}
 
 
-def _output(output: NotebookNode) -> Output:
+def _output(output: NotebookNode) -> dict[str, str]:
+    """Text, or a picture in base64 with its description."""
     if output.output_type == "stream":
-        return Output(_ANSI_COLOR.sub("", output.text))
+        return {"text": _ANSI_COLOR.sub("", output.text), "png": ""}
     if output.output_type == "error":
-        return Output(_ANSI_COLOR.sub("", "\n".join(output.traceback)))
-    return Output(output.data.get("text/plain", ""), output.data.get("image/png", ""))
+        return {"text": _ANSI_COLOR.sub("", "\n".join(output.traceback)), "png": ""}
+    return {
+        "text": output.data.get("text/plain", ""),
+        "png": output.data.get("image/png", ""),
+    }

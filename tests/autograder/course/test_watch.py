@@ -49,12 +49,12 @@ def exchange(course: Path) -> Path:
 class Watching(logging.Handler):
     """Stops the watcher once it has logged enough."""
 
-    def __init__(self, course: Path, workers: Workers, enough: int):
+    def __init__(self, course: Path, workers: Workers, enough: int, names=(ASSIGNMENT,)):
         super().__init__()
         self.logged: list[SimpleNamespace] = []
         self._enough = enough
         self._watcher = Watcher(
-            course, lambda: [ASSIGNMENT], workers, calibrate=lambda one: one.calibrate()
+            course, lambda: names, workers, calibrate=lambda one: one.calibrate()
         )
         late = threading.Timer(120, self._watcher.stop)
         late.start()
@@ -415,8 +415,20 @@ def test_submissions_to_an_unknown_assignment_wait_until_there_is_one(
     view = watch(course, right_result, 2)
     assert sorted(event.kind for event in view.logged) == ["graded", "not-taken"]
     (event,) = [event for event in view.logged if event.kind == "not-taken"]
-    assert "3 submissions to what is no assignment of this course (yet): ps2" in event.text
+    assert "3 submissions to no assignment of this course (yet): ps2" in event.text
     assert sorted(os.listdir(course / "submitted")) == ["ada"]
+
+
+def test_an_assignment_that_cannot_be_used_costs_no_other_one(course, exchange, right_result):
+    broken = course / "source" / "broken"
+    broken.mkdir()
+    (broken / "broken.ipynb").write_text("{")
+    with Course(course, ASSIGNMENT).gradebook() as gradebook:
+        gradebook.add_assignment("broken")
+    courses.submit(exchange, "ada", NOON)
+    view = Watching(course, courses.canned_workers(right_result), 2, [ASSIGNMENT, "broken"])
+    assert view.kinds() == [("", "problem"), ("ada", "graded")]
+    assert view.logged[0].text.startswith("broken: ")
 
 
 def test_a_configuration_that_breaks_is_told_and_read_again(course, exchange, right_result):

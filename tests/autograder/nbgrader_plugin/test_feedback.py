@@ -126,9 +126,9 @@ def test_a_line_of_code_is_an_element_so_that_lines_can_be_counted(graded):
 
 def test_code_that_grading_marks_as_long_is_shown_without_colors():
     cell = new_code_cell("x = 1 < 2\n", metadata={"magics_language": "text"})
-    assert _shown(cell).source == '<span class="line">x = 1 &lt; 2</span>'
+    assert _shown(cell)["source"] == '<span class="line">x = 1 &lt; 2</span>'
     del cell.metadata["magics_language"]
-    assert 'class="mi"' in _shown(cell).source
+    assert 'class="mi"' in _shown(cell)["source"]
 
 
 def test_rule_findings_stand_with_their_exercise_and_cost_nothing(graded):

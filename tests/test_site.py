@@ -67,6 +67,7 @@ def window() -> Iterator[Window]:
 def notebook(window: Window, address: str) -> Notebook:
     window.opened = time.monotonic()
     window.page.goto(address)
+    window.page.get_by_role("link", name="Open the notebook").click()
     opened = Notebook(window.page, browser.PROJECT / NOTEBOOK)
     opened.wait_until_usable()
     return opened
@@ -139,6 +140,21 @@ def test_the_film_and_the_laboratory_work(notebook, window):
     bench.get_by_role("button", name="Train").click()
     sentence = bench.locator(".widget-html-content").filter(has_text="Iteration")
     expect(sentence).to_contain_text("Iteration 15000: cost 0.0")
+
+
+def test_a_page_that_is_loaded_again_comes_back_with_notebook_and_pictures(notebook, window):
+    choose(notebook.page, "File", "Save Notebook")
+    expect(notebook.page.locator(".jp-mod-current.jp-mod-dirty")).to_have_count(0)
+    notebook.page.reload()
+    notebook.wait_until_usable()
+    film = notebook.outputs("film")
+    film.get_by_role("slider", name="iteration").focus()
+    notebook.page.keyboard.press("End")
+    expect(film.locator("p")).to_contain_text("He: cost 0.065, 10 lines")
+    bench = notebook.outputs("going-further-play")
+    expect(bench.locator("img")).to_be_visible()
+    expect(bench).to_contain_text("run the cell above it again")
+    expect(bench).not_to_contain_text("widget")
 
 
 def test_the_downloaded_notebook_gets_all_points_and_no_repair(notebook, window, tmp_path):

@@ -48,10 +48,10 @@ def show_notebook(folder: Path, window: Window) -> None:
         notebook.wait_until_usable()
         fold_away_files(window.page)
         notebook.run_all()
-        scroll_to(notebook.cell("he-train"))
+        scroll_to(notebook.cell("signal-intro"))
         take(window.page, "notebook")
         notebook.set_theme("JupyterLab Dark")
-        scroll_to(notebook.cell("conclusions-costs"))
+        scroll_to(notebook.cell("volume-knob"))
         take(window.page, "notebook-dark")
 
 

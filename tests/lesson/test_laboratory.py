@@ -1,4 +1,4 @@
-"""The laboratory of section 8.6: it trains what is chosen, stops, and its answers are true."""
+"""The laboratory of section 8.5: it trains what is chosen, stops, and its answers are true."""
 
 import asyncio
 import base64

@@ -15,10 +15,9 @@ from lesson.network import Parameters, Snapshots, cost_of, lines_in_words
 from lesson.pictures import (
     Plane,
     Stage,
-    flipbook,
-    notebook_display,
     plot_boundaries,
     plot_planes,
+    show_flipbook,
     still,
 )
 
@@ -125,13 +124,9 @@ def show_comparison(costs: Mapping[str, Sequence[float]], X, Y, test_X, test_Y) 
 
 
 def show_film(X: np.ndarray, Y: np.ndarray) -> None:
-    """Show the film, or six moments of it outside a notebook."""
+    """Show the film."""
     if not snapshots:
         print(NOTHING_YET)
-        return
-    display = notebook_display()
-    if display is None:
-        plot_strip(snapshots, X, Y, plt.figure())
         return
     last, frame = max(map(max, snapshots.values())), frame_maker(snapshots, X, Y)
     # The first thousand iterations in small steps: the large start does nearly all it does there.
@@ -140,4 +135,4 @@ def show_film(X: np.ndarray, Y: np.ndarray) -> None:
     strip = still(lambda figure: plot_strip(snapshots, X, Y, figure))
     words = f"Six moments of each training. {steps[0]} {steps[-1]}"
     frames = [frame(iteration) for iteration in times]
-    display(flipbook(strip, words, frames, steps, "iteration", first=0), raw=True)
+    show_flipbook(strip, words, frames, steps, "iteration", first=0)

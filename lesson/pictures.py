@@ -9,6 +9,8 @@ from html import escape
 import matplotlib.pyplot as plt
 import numpy as np
 from contourpy import FillType, contour_generator
+from IPython.core.pylabtools import print_figure
+from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PathCollection
@@ -20,16 +22,6 @@ from init_utils import BLUE, PALE_BLUE, PALE_RED, RED, VIOLET, plot_decision_bou
 from lesson.network import Parameters, cost_of, lines_in_words, output_logits, unit_lines
 
 EDGE = 1.5  # the planes run from -EDGE to EDGE
-
-
-def notebook_display() -> Callable | None:
-    """Return IPython's `display` where a notebook runs this code, None elsewhere."""
-    try:
-        from IPython import get_ipython
-        from IPython.display import display
-    except ImportError:
-        return None
-    return display if hasattr(get_ipython(), "kernel") else None
 
 
 def plot_units(parameters: Parameters, ax: Axes) -> Axes:
@@ -166,11 +158,14 @@ def img(png: bytes, words: str) -> str:
 
 def bundle(figure: Figure) -> dict[str, str]:
     """Make an output of a figure: the picture, with its description for those who need it."""
-    from IPython.core.pylabtools import print_figure
-
     words, png = figure_in_words(figure), print_figure(figure)
+    return as_output(words, img(png, words), png)
+
+
+def as_output(words: str, page: str, png: bytes) -> dict[str, str]:
+    """Return one output for all places: a page, and words and a picture where it is not shown."""
     data = base64.b64encode(png).decode()
-    return {"text/plain": words, "text/html": img(png, words), "image/png": data}
+    return {"text/plain": words, "text/html": page, "image/png": data}
 
 
 _FLIPBOOK = """<div data-lm-suppress-shortcuts="true">{still}<p>{sentence}</p></div><script>
@@ -208,10 +203,10 @@ _FLIPBOOK = """<div data-lm-suppress-shortcuts="true">{still}<p>{sentence}</p></
 </script>"""
 
 
-def flipbook(
+def show_flipbook(
     still: bytes, words: str, frames: Sequence[bytes], steps: Sequence[str], label: str, first: int
-) -> dict[str, str]:
-    """Make an output with a slider over pictures, which needs no kernel.
+) -> None:
+    """Show a slider over pictures in an output that needs no kernel.
 
     `frames` are PNGs and `steps` a sentence about each; `still` with its description `words` is
     for where scripts do not run.
@@ -225,52 +220,4 @@ def flipbook(
         label=json.dumps(label),
         first=first,
     )
-    png = base64.b64encode(still).decode()
-    return {"text/plain": words, "text/html": script, "image/png": png}
-
-
-# Beside a widget that works, its still picture is hidden. A widget whose kernel has ended is hidden
-# itself, with the words that JupyterLab shows in its place.
-_BESIDE_A_WIDGET = """<style>
-.jp-OutputArea-child:has(.still):has(+ * .widget-vbox:not(.jupyter-widgets-disconnected)),
-.jp-OutputArea-child:has(.still) + :not(:has(.widget-vbox:not(.jupyter-widgets-disconnected)))
-{{ display: none; }}
-</style><div class="still">{still}<p>{sentence}</p></div><script>
-(() => {{  // say what ipywidgets only shows
-  const area = document.currentScript.closest(".jp-OutputArea");
-  const all = (inside, selector, act) => inside.querySelectorAll(selector).forEach(act);
-  const name = () => {{
-    all(area, ".widget-image", image => image.alt = "What the sentence above says, as a picture");
-    all(area, ".widget-toggle-buttons", group => {{
-      group.setAttribute("role", "group");
-      group.setAttribute("aria-label", group.querySelector("label").textContent);
-      all(group, "button", button =>
-        button.setAttribute("aria-pressed", button.classList.contains("mod-active")));
-    }});
-  }};
-  const what = {{subtree: true, childList: true, attributeFilter: ["class"]}};
-  if (area) new MutationObserver(name).observe(area, what);
-}})();
-</script>"""
-
-
-def show_widget(build: Callable[[], tuple], draw: Callable[[], object], name: str) -> None:
-    """Show a widget, and a picture for where it does not run.
-
-    `build` returns the widget, the picture as PNG, and words about it; `draw` draws with pyplot.
-    """
-    display = notebook_display()
-    try:
-        built = build() if display else None
-    except ImportError:
-        built = None
-    if built is None:
-        draw()
-        print(f"No {name} here (it needs ipywidgets and a running notebook), so nothing moves.")
-        return
-    widget, png, words = built
-    sentence = f"This picture stands still. For the {name}, run the cell above it again."
-    page = _BESIDE_A_WIDGET.format(still=img(png, words), sentence=sentence)
-    still = base64.b64encode(png).decode()
-    display({"text/plain": words, "text/html": page, "image/png": still}, raw=True)
-    display(widget)
+    display(as_output(words, script, still), raw=True)

@@ -5,7 +5,6 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -18,7 +17,7 @@ from lesson.network import (
     loss_from_logits,
     output_logits,
 )
-from lesson.pictures import Plane, Stage, flipbook, notebook_display, plot_planes, still
+from lesson.pictures import Plane, Stage, plot_planes, show_flipbook, still
 
 VOLUMES = FACTORS / HE
 LIMITS = (0.03, 1.0)  # of the axis of the costs
@@ -66,10 +65,6 @@ def show_volume_knob(X: np.ndarray, Y: np.ndarray) -> None:
         }
         plot_planes(rows, X, Y, figure)
 
-    display = notebook_display()
-    if display is None:
-        draw_some(plt.figure())
-        return
     costs = [cost_of(after, X, Y) for after in afters]
     figure = Figure(figsize=(9, 3.3), dpi=100, layout="constrained")
     before_ax, after_ax, cost_ax = figure.subplots(1, 3)
@@ -88,4 +83,4 @@ def show_volume_knob(X: np.ndarray, Y: np.ndarray) -> None:
         frames.append(stage.png())
         steps.append(describe(number, *networks, X, Y))
     words = f"Five volumes, before and after training. {steps[0]} {steps[8]} {steps[-1]}"
-    display(flipbook(still(draw_some), words, frames, steps, "volume", first=8), raw=True)
+    show_flipbook(still(draw_some), words, frames, steps, "volume", first=8)

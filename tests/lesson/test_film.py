@@ -12,7 +12,7 @@ import pytest
 
 import init_utils
 from init_utils import load_dataset, predict_dec
-from lesson import experiments, film, guess, network
+from lesson import experiments, film, guess, network, pictures
 from lesson.network import unit_lines
 from lesson.pictures import EDGE, Plane, plot_units
 
@@ -55,7 +55,7 @@ def in_a_notebook(monkeypatch):
         assert raw
         shown.append(data)
 
-    monkeypatch.setattr(film, "notebook_display", lambda: display)
+    monkeypatch.setattr(pictures, "display", display)
     return shown
 
 
@@ -198,11 +198,6 @@ def test_a_notebook_gets_all_moments_in_one_output_that_needs_no_kernel(
     assert "Large random: cost 1773.586" in steps[0] and "Zeros: cost 0.693, no line" in steps[-1]
     assert "Iteration 15000." in steps[-1] and "He: cost 0.065, 10 lines" in steps[-1]
     assert len(page) < 1.5e6 and not plt.get_fignums()
-
-
-def test_outside_a_notebook_the_film_is_six_moments_of_each_training(trained, rings):
-    film.show_film(*rings)
-    assert len(plt.gcf().axes) == 18
 
 
 def test_without_a_training_film_and_comparison_say_what_to_run_first(rings, capsys, monkeypatch):

@@ -16,7 +16,7 @@ def shown(monkeypatch):
         assert raw and data["text/plain"]
         pages.append(data["text/html"])
 
-    monkeypatch.setattr(guess, "notebook_display", lambda: display)
+    monkeypatch.setattr(guess, "display", display)
     return pages
 
 
@@ -39,10 +39,3 @@ def test_a_reply_is_hidden_until_its_option_is_chosen(name, shown):
         assert text.startswith("Right") == (option == question.right)
     assert f"<legend>{question.text}</legend>" in asked
     assert question.replies[question.right] not in asked
-
-
-def test_outside_a_notebook_the_question_is_printed_without_its_answer(capsys):
-    guess.ask("zeros")
-    guess.reply("zeros")
-    printed = capsys.readouterr().out
-    assert "- no, never" in printed and "Right" not in printed

@@ -17,7 +17,7 @@ from init_utils import (
     load_dataset,
     update_parameters,
 )
-from lesson import laboratory, network, pictures
+from lesson import laboratory, network
 from lesson.laboratory import Choices, Laboratory, describe, draw_start
 from lesson.network import forward, loss_from_logits, train, unit_lines
 
@@ -163,7 +163,7 @@ def test_numbers_that_grow_beyond_all_bounds_are_explained(rings):
 def short_bench(rings):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(laboratory, "ITERATIONS", 1500)
-        yield Laboratory(*rings)
+        yield Laboratory(laboratory.Bench(*rings))
 
 
 @pytest.fixture
@@ -214,16 +214,8 @@ def test_the_scale_can_be_set_only_where_it_is_used(bench):
 
 def test_a_notebook_gets_the_widget_and_a_picture_for_where_it_does_not_run(rings, monkeypatch):
     shown = []
-    monkeypatch.setattr(
-        pictures, "notebook_display", lambda: lambda data, raw=False: shown.append(data)
-    )
+    monkeypatch.setattr(laboratory, "display", lambda data, raw=False: shown.append(data))
     laboratory.show_laboratory(*rings)
     assert isinstance(shown[1], ipywidgets.VBox) and "run the cell" in shown[0]["text/html"]
     assert base64.b64decode(shown[0]["image/png"]).startswith(b"\x89PNG")
     assert "Iteration 0: cost" in shown[0]["text/plain"]
-
-
-def test_outside_a_notebook_a_figure_shows_the_start(rings, capsys):
-    laboratory.show_laboratory(*rings)
-    assert len(plt.gcf().axes) == 4
-    assert "No laboratory here" in capsys.readouterr().out

@@ -23,9 +23,8 @@ from lesson.pictures import bundle, figure_in_words
 NOTEBOOK = Path(__file__).parents[2] / "source" / "Initialization" / "Initialization.ipynb"
 FIGURES = {
     *("dataset", "zeros-train", "zeros-boundary", "random-train", "random-boundary"),
-    *("signal", "he-train", "he-boundary", "volume-check", "volume-knob", "he-playground"),
-    *("conclusions-costs", "film", "going-further-depth"),
-    *("going-further-scale", "going-further-play"),
+    *("signal", "he-train", "he-boundary", "volume-check", "he-playground"),
+    *("conclusions-costs", "going-further-depth", "going-further-scale"),
 }
 
 # How a color looks to a person without one kind of cones, for linear RGB: Machado, Oliveira and

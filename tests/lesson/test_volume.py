@@ -19,7 +19,7 @@ from init_utils import (
     predict_dec,
     update_parameters,
 )
-from lesson import film, volume
+from lesson import film, pictures, volume
 from lesson.experiments import FACTORS, NUM_DRAWS, scaled_start
 from lesson.network import HE, cost_of, loss_from_logits, output_logits, trained, unit_lines
 
@@ -126,7 +126,7 @@ def test_nine_of_ten_he_draws_work_and_none_at_a_tenth_or_ten_times_of_it(rings,
 
 def test_the_knob_is_one_small_output_with_a_still_picture(rings, monkeypatch):
     shown = []
-    monkeypatch.setattr(volume, "notebook_display", lambda: lambda data, raw: shown.append(data))
+    monkeypatch.setattr(pictures, "display", lambda data, raw: shown.append(data))
     volume.show_volume_knob(*rings[:2])
     (output,) = shown
     page = output["text/html"]
@@ -134,12 +134,6 @@ def test_the_knob_is_one_small_output_with_a_still_picture(rings, monkeypatch):
     steps = json.loads(re.search(r"steps = (\[.*?\]);", page)[1])
     assert len(steps) == 17 and steps[8].startswith("He × 1: cost 0.883 before training.")
     assert not plt.get_fignums()
-
-
-def test_outside_a_notebook_the_knob_is_five_volumes_before_and_after(rings):
-    volume.show_volume_knob(*rings[:2])
-    assert len(plt.gcf().axes) == 10
-    plt.close("all")
 
 
 # Why the large start stops moving -------------------------------------------------------------

@@ -7,7 +7,7 @@ the page itself shows the reply to what is chosen, also in a notebook that was o
 from dataclasses import dataclass
 from html import escape
 
-from lesson.pictures import notebook_display
+from IPython.display import display
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,7 @@ def ask(name: str) -> None:
     name : str
         A key of `QUESTIONS`.
     """
-    question, display = QUESTIONS[name], notebook_display()
-    if display is None:
-        print(question.text, *(f"- {option}" for option in question.replies), sep="\n")
-        return
+    question = QUESTIONS[name]
     # With the attribute JupyterLab leaves the arrow keys to the options.
     options = "".join(
         f'<label style="display: block"><input data-lm-suppress-shortcuts="true" type="radio" '
@@ -107,9 +104,7 @@ def reply(name: str) -> None:
     name : str
         A key of `QUESTIONS`.
     """
-    question, display = QUESTIONS[name], notebook_display()
-    if display is None:
-        return
+    question = QUESTIONS[name]
     style = f":root:has([name=guess-{name}]:checked) .reply-{name} {{ display: none }}"
     page = ""
     for number, (option, text) in enumerate(question.replies.items()):

@@ -6,16 +6,17 @@ output with a sigmoid. Scales are factors `c` as in `network.py`.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 
-import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import display
 from matplotlib.figure import Figure
 
 from lesson import network
 from lesson.network import Parameters, backward, forward, loss_from_logits
-from lesson.pictures import Plane, Stage, show_widget
+from lesson.pictures import Plane, Stage, as_output, img
 
 ITERATIONS = 15000
 SCALED = ("constant", "normal", "uniform")  # these use the scale c
@@ -78,8 +79,9 @@ class Bench:
 
     COST, ACTIVATION, GRADIENT = (0, 1), (1e-6, 1e3), (1e-9, 1e3)  # limits
 
-    def __init__(self, X: np.ndarray, Y: np.ndarray, figure: Figure):
-        self._X, self._Y = X, Y
+    def __init__(self, X: np.ndarray, Y: np.ndarray):
+        self.X, self.Y = X, Y
+        figure = Figure()
         figure.set(size_inches=(9, 7), dpi=100, layout_engine="constrained")
         (cost_ax, plane_ax), layer_axes = figure.subplots(2, 2)
         self._plane = Plane(plane_ax, X, Y)
@@ -110,7 +112,7 @@ class Bench:
         """Draw the state of a training, and its costs by iteration; return the picture."""
         self._cost.set_data(np.array(list(costs)) / 1000, np.clip(list(costs.values()), *self.COST))
         self._plane.show(parameters, choices.activation)
-        sides = [inside(choices, p, self._X, self._Y) for p in (draw_start(choices), parameters)]
+        sides = [inside(choices, p, self.X, self.Y) for p in (draw_start(choices), parameters)]
         series = [side[kind] for kind in (0, 1) for side in sides]
         for (bars, medians, shift, limits), layers in zip(self._bars, series, strict=True):
             low, middle, high = np.clip(np.array([spread(values) for values in layers]).T, *limits)
@@ -145,11 +147,10 @@ def describe(
 class Laboratory:
     """The laboratory as a widget: `fields` by the names in `Choices`, and below them a picture."""
 
-    def __init__(self, X: np.ndarray, Y: np.ndarray):
+    def __init__(self, bench: Bench):
         import ipywidgets as w
 
-        self._X, self._Y = X, Y
-        self._bench = Bench(X, Y, Figure())
+        self._bench, self._X, self._Y = bench, bench.X, bench.Y
         self._stopping, self.task = False, None
         names = {"scale": "scale c", "hidden": "hidden layers", "learning_rate": "learning rate"}
         self.fields = {
@@ -232,14 +233,36 @@ class Laboratory:
             self.stop_button.disabled, self.task = True, None
 
 
+# Beside a widget that works, its still picture is hidden. A widget whose kernel has ended is hidden
+# itself, with the words that JupyterLab shows in its place.
+_BESIDE_A_WIDGET = """<style>
+.jp-OutputArea-child:has(.still):has(+ * .widget-vbox:not(.jupyter-widgets-disconnected)),
+.jp-OutputArea-child:has(.still) + :not(:has(.widget-vbox:not(.jupyter-widgets-disconnected)))
+{{ display: none; }}
+</style><div class="still">{still}<p>This picture stands still.
+For the laboratory (it needs ipywidgets), run the cell above it again.</p></div><script>
+(() => {{  // say what ipywidgets only shows
+  const area = document.currentScript.closest(".jp-OutputArea");
+  const all = (inside, selector, act) => inside.querySelectorAll(selector).forEach(act);
+  const name = () => {{
+    all(area, ".widget-image", image => image.alt = "What the sentence above says, as a picture");
+    all(area, ".widget-toggle-buttons", group => {{
+      group.setAttribute("role", "group");
+      group.setAttribute("aria-label", group.querySelector("label").textContent);
+      all(group, "button", button =>
+        button.setAttribute("aria-pressed", button.classList.contains("mod-active")));
+    }});
+  }};
+  const what = {{subtree: true, childList: true, attributeFilter: ["class"]}};
+  if (area) new MutationObserver(name).observe(area, what);
+}})();
+</script>"""
+
+
 def show_laboratory(X: np.ndarray, Y: np.ndarray) -> None:
     """Show the laboratory, or a picture of its first start where widgets do not run."""
-
-    def build() -> tuple:
-        laboratory = Laboratory(X, Y)
-        return laboratory.box, laboratory.picture.value, laboratory.sentence.value
-
-    def draw() -> None:
-        Bench(X, Y, plt.figure()).show(Choices(), draw_start(Choices()), {})
-
-    show_widget(build, draw, "laboratory")
+    bench, start = Bench(X, Y), draw_start(Choices())
+    png, words = bench.show(Choices(), start, {}), describe(Choices(), 0, start, X, Y)
+    display(as_output(words, _BESIDE_A_WIDGET.format(still=img(png, words)), png), raw=True)
+    with suppress(ImportError):
+        display(Laboratory(bench).box)

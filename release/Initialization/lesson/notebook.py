@@ -2,19 +2,18 @@
 
 # ruff: noqa: F401
 import matplotlib.pyplot as plt
+from IPython import get_ipython
 from matplotlib.figure import Figure
 
 from lesson import guess
 from lesson.experiments import plot_signal
 from lesson.film import record, show_comparison, show_film
 from lesson.network import cost_of, output_logits, train
-from lesson.pictures import bundle, notebook_display, plot_boundaries, plot_units
+from lesson.pictures import bundle, plot_boundaries, plot_units
 from lesson.volume import show_volume_knob
 
 plt.rcParams["figure.figsize"] = (7.0, 4.0)  # inches
 plt.rcParams["image.interpolation"] = "nearest"
 plt.rcParams["image.cmap"] = "gray"
-if notebook_display():
-    from IPython import get_ipython
-
+if hasattr(get_ipython(), "kernel"):  # not in a terminal
     get_ipython().display_formatter.mimebundle_formatter.for_type(Figure, bundle)

@@ -155,7 +155,9 @@ def test_the_film_runs_by_keyboard_and_by_mouse(notebook, lab):
     expect(sentence).to_contain_text("Iteration 0.")
     film.get_by_role("button", name="Play").click()
     expect(sentence).not_to_contain_text("Iteration 0.")
-    film.get_by_role("button", name="Pause").click()
+    film.get_by_role("slider", name="iteration").focus()
+    notebook.page.keyboard.press("Home")
+    expect(sentence).to_contain_text("Iteration 0.")
     assert lab.complaints == []
 
 

@@ -16,50 +16,14 @@ from itertools import pairwise, repeat
 
 import numpy as np
 
-from lesson import box
-from lesson.causes import HIDDEN, Diagnosis, translate, type_name
+from lesson import kernel
+from lesson.box import WrongAnswer, show_success
+from lesson.causes import Diagnosis, type_name
 from lesson.diagnosis import Call, diagnose
+from lesson.kernel import EXERCISES, FUNCTIONS
 from lesson.source import why_missing
 
-EXERCISES = ("zeros", "random", "he")
-FUNCTIONS = [f"initialize_parameters_{exercise}" for exercise in EXERCISES]
 SECONDS_FOR_CALLS = 10
-
-
-class WrongAnswer(AssertionError):
-    """An answer is wrong.
-
-    Attributes
-    ----------
-    code : str
-        Short stable name of the diagnosis, such as `scale-xavier`.
-    message : str
-        What was found and what was expected.
-    case : str
-        The same for one architecture, with numbers; empty for a hidden check.
-    hint : str
-        What to look at next.
-    fields : dict
-        What stands in the braces of these sentences in `lesson/causes.toml`.
-    """
-
-    def __init__(self, wrong: Diagnosis, hidden: bool = False):
-        self.code, self.message, self.hint = wrong.code, wrong.message, wrong.hint
-        self.case, self.fields = wrong.case, wrong.fields
-        if hidden:  # no expected value, no layer size
-            self.message = translate("hidden", HIDDEN).format(message=wrong.message)
-            self.case, self.fields = "", wrong.fields_in_words
-        super().__init__(
-            f"{self.message}{self.case and ' '}{self.case}\nHint: {self.hint}\n[{self.code}]"
-        )
-        self._shown = False
-
-    def _render_traceback_(self) -> list[str]:
-        """Let Jupyter show the message alone: the lines of this file would only distract."""
-        if _in_notebook() and not self._shown:  # IPython may ask twice
-            self._shown = True
-            box.show_failure(self.message, self.case, self.hint, self.code)
-        return str(self).splitlines()
 
 
 def initialize_parameters_zeros_test(target: Callable | None) -> None:
@@ -132,11 +96,15 @@ def check_hidden(
 
 
 def _public_test(exercise: str, target: Callable | None, cases: list) -> None:
+    name = f"initialize_parameters_{exercise}"
+    shell = kernel.shell()
+    if shell and (later := kernel.later_cells(name, target)):
+        raise WrongAnswer(why_missing(name, FUNCTIONS, later, shell.transform_cell)) from None
     if wrong := _first_problem(exercise, target, cases):
         raise WrongAnswer(wrong) from None
     print(_green("All tests passed."))
-    if _in_notebook():
-        box.show_success(f"initialize_parameters_{exercise}")
+    if shell:
+        show_success(name)
 
 
 def _first_problem(
@@ -186,7 +154,7 @@ def _disturbed(number: int) -> Iterator[None]:
 def _time_limit() -> Iterator[None]:
     """Stop a loop that never ends, in a notebook: there the alarm is ours to set."""
     main = threading.current_thread() is threading.main_thread()
-    if not (_in_notebook() and main and hasattr(signal, "setitimer")):
+    if not (kernel.shell() and main and hasattr(signal, "setitimer")):
         yield
         return
 
@@ -217,38 +185,12 @@ def _snapshot(found: object) -> object:
     }
 
 
-def _in_notebook() -> bool:
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return getattr(shell, "kernel", None) is not None
-
-
 def _green(text: str) -> str:
     """The text in green, where the output shows color; readable on white and on black."""
-    if os.environ.get("NO_COLOR") or not (_in_notebook() or sys.stdout.isatty()):
+    if os.environ.get("NO_COLOR") or not (kernel.shell() or sys.stdout.isatty()):
         return text
     return f"\033[38;2;0;140;60m{text}\033[0m"
 
-
-# ---------------------------------------------------------------------- functions that are missing
-
-
-def _explain_missing(shell, kind: type, error: NameError, traceback, tb_offset=None) -> None:
-    """Show a NameError; for one of the three functions in words, with the reason if it is seen."""
-    if error.name in FUNCTIONS:
-        inputs = shell.user_ns.get("In", [])
-        failure = WrongAnswer(why_missing(error.name, FUNCTIONS, inputs, shell.transform_cell))
-        error._render_traceback_ = failure._render_traceback_
-    shell.showtraceback((kind, error, traceback), running_compiled_code=True)
-
-
-def _watch_for_missing_functions() -> None:
-    """Let a notebook that imports these tests explain a function that is not defined."""
-    if _in_notebook():
-        sys.modules["IPython"].get_ipython().set_custom_exc((NameError,), _explain_missing)
-
-
-_watch_for_missing_functions()
 
 # ------------------------------------------------------------------------------- expected numbers
 # Unequal layers, deeper and shallower; no layer follows one of 2 units, whose He factor would be 1.

@@ -6,9 +6,11 @@ needs to tell colors apart; all other colors are those of the reader's theme.
 
 from __future__ import annotations
 
+import time
 from html import escape
 
-from lesson.causes import TABLE
+from lesson import kernel
+from lesson.causes import HIDDEN, TABLE, Diagnosis, translate
 
 # Where the box is shown, the same words in red below it would only repeat it.
 _STYLE = """<style>
@@ -24,30 +26,56 @@ _STYLE = """<style>
 .jp-OutputArea-child:has(.test-result.wrong) + .jp-OutputArea-child,
 .jp-OutputArea-child:has(.test-result.error) + .jp-OutputArea-child { display: none; }
 </style>"""
+# After Run All the page stands at its end. A notebook that is opened later stays where it is.
+_SCROLL = """<script>{{
+  const boxes = document.querySelectorAll(".test-result");
+  const show = () => boxes[boxes.length - 1].scrollIntoView({{block: "center"}});
+  if (Date.now() < {until}) setTimeout(show, 500);
+}}</script>"""
+
+
+class WrongAnswer(AssertionError):
+    """An answer is wrong.
+
+    Attributes
+    ----------
+    code : str
+        Short stable name of the diagnosis, such as `scale-xavier`.
+    message : str
+        What was found and what was expected.
+    case : str
+        The same for one architecture, with numbers; empty for a hidden check.
+    hint : str
+        What to look at next.
+    fields : dict
+        What stands in the braces of these sentences in `lesson/causes.toml`.
+    """
+
+    def __init__(self, wrong: Diagnosis, hidden: bool = False):
+        self.code, self.message, self.hint = wrong.code, wrong.message, wrong.hint
+        self.case, self.fields = wrong.case, wrong.fields
+        if hidden:  # no expected value, no layer size
+            self.message = translate("hidden", HIDDEN).format(message=wrong.message)
+            self.case, self.fields = "", wrong.fields_in_words
+        super().__init__(
+            f"{self.message}{self.case and ' '}{self.case}\nHint: {self.hint}\n[{self.code}]"
+        )
+        self._shown = False
+
+    def _render_traceback_(self) -> list[str]:
+        """Let Jupyter show the message alone: the lines of the tests would only distract."""
+        if kernel.shell() and not self._shown:  # IPython may ask twice
+            self._shown = True
+            is_error = self.code in TABLE["errors"] or self.code == "name-without-value"
+            kind, title = ("error", "! Error") if is_error else ("wrong", "✗ Not right yet")
+            lines = [("", self.message), ("", self.case), ("Hint: ", self.hint)]
+            _show(kind, title, lines, self.code)
+        return str(self).splitlines()
 
 
 def show_success(function: str) -> None:
     """Display that a function is right."""
     _show("right", "✓ Right", [("", f"{function} returns what is expected, in every case tried.")])
-
-
-def show_failure(message: str, case: str, hint: str, code: str) -> None:
-    """Display what is wrong.
-
-    Parameters
-    ----------
-    message : str
-        What was found and what was expected, in words.
-    case : str
-        The same for one architecture, with numbers; may be empty.
-    hint : str
-        What to look at next.
-    code : str
-        Short stable name of the diagnosis.
-    """
-    is_error = code in TABLE["errors"]
-    kind, title = ("error", "! Error") if is_error else ("wrong", "✗ Not right yet")
-    _show(kind, title, [("", message), ("", case), ("Hint: ", hint)], code)
 
 
 def _show(kind: str, title: str, lines: list[tuple[str, str]], code: str = "") -> None:
@@ -58,7 +86,8 @@ def _show(kind: str, title: str, lines: list[tuple[str, str]], code: str = "") -
     ]
     small = f'<p class="code"><code>{escape(code)}</code></p>' if code else ""
     box = f'<div class="test-result {kind}"><p><b>{title}</b></p>{"".join(paragraphs)}{small}</div>'
-    display({"text/html": _STYLE + box, "text/plain": title}, raw=True)
+    scroll = "" if kind == "right" else _SCROLL.format(until=round(time.time() + 30) * 1000)
+    display({"text/html": _STYLE + box + scroll, "text/plain": title}, raw=True)
 
 
 def _with_code(text: str) -> str:

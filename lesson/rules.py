@@ -30,6 +30,8 @@ from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from lesson import kernel
+from lesson.kernel import EXERCISES
 from lesson.results import newest_result
 
 RULES = {
@@ -72,13 +74,11 @@ SENTENCES = {
     "with Edit > Undo, or copy your three functions into a fresh copy of the notebook.",
 }
 _OF_LOCKED_CELLS = ("missing-cell", "repeated-cell", "no-code-cell", "changed-cell")
-EXERCISES = ("zeros", "random", "he")
 GRADED_FUNCTIONS = {f"initialize-{one}": f"initialize_parameters_{one}" for one in EXERCISES}
 TEST_CELLS = [f"test-{one}" for one in EXERCISES]
 MAX_VIOLATIONS_PER_RULE = 10  # the others come to light when the first ones are corrected
 
 _GRADE_IDS = (*GRADED_FUNCTIONS, *TEST_CELLS)
-_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 _PRINTERS = {"print", "builtins.print", "pprint", "pprint.pprint", "pprint.pp", "display"}
 _PRINTERS |= {f"sys.{stream}.write" for stream in ("stdout", "stderr")}
 # What can define names that do not stand in the code.
@@ -143,18 +143,25 @@ def report(path: str | Path = "Initialization.ipynb") -> list[RuleViolation]:
     """
     path = Path(path)
     violations = check_notebook(path)
+    all_right = True  # as far as it is known
     if path.is_file():
         minutes = max(0, int((time.time() - path.stat().st_mtime) / 60))
         print(
             f"Read {path.name}, saved {minutes} min ago. "
             "If you changed something since, save with Ctrl+S and run this again."
         )
+    if kernel.shell() and not any(one.code == "damaged" for one in violations):
+        cells = _answers(_cells(_read(path)))
+        sources = {GRADED_FUNCTIONS[one]: cell.source for one, cell in cells.items()}
+        all_right = kernel.report_tests(sources)
     if violations:
         print(f"To change before you submit: {len(violations)}")
         for number, violation in enumerate(violations, start=1):
             print(f"{number:3}. {violation}")
-    else:
+    elif all_right:
         print("Ready to submit: the saved notebook keeps all five rules.")
+    else:
+        print("The saved notebook keeps all five rules.")
     if result := newest_result(path):
         print(f"\n{result}")
     return violations
@@ -174,13 +181,17 @@ def check_notebook(path: str | Path) -> list[RuleViolation]:
         Empty if the notebook is ready to submit. A file that is no notebook gives one violation.
     """
     try:
-        notebook = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        notebook = _read(path)
         answers = _answers(_cells(notebook))
         untouched = [one for one, cell in answers.items() if cell.is_as_released()]
         return [RuleViolation("unsaved", one) for one in untouched] + check_cells(notebook)
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         return [RuleViolation("damaged", fields={"path": Path(path).absolute(), "reason": reason})]
+
+
+def _read(path: str | Path) -> dict:
+    return json.loads(Path(path).read_text(encoding="utf-8-sig"))
 
 
 def check_cells(notebook: dict) -> list[RuleViolation]:
@@ -243,7 +254,7 @@ class _Cell:
         return self.grade_id in TEST_CELLS or self.roles[2]
 
     def is_as_released(self) -> bool | None:
-        """Compare with nbgrader's checksum of the release; None if there is none to compare with."""
+        """Compare with nbgrader's checksum of the release; None if there is none."""
         expected = self.settings.get("checksum")
         parts = [self.source, self.cell_type, *self.roles, self.grade_id]
         if self.roles[0]:
@@ -383,7 +394,8 @@ def _check_answer(
     for line in sorted(one.lineno for one in calls if ast.unparse(one.func) in _PRINTERS):
         yield found("extra-print", line)
 
-    functions = [one for one in ast.walk(tree) if isinstance(one, _FUNCTION)]
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    functions = [one for one in ast.walk(tree) if isinstance(one, kinds)]
     scopes = {scope.get_lineno() - 1: scope for scope in table.get_children()}
     definitions = [one for one in functions if one.name == function and one.lineno in scopes]
     if definitions:
@@ -395,8 +407,7 @@ def _check_answer(
         for name, line in _names_from_outside(definition, scopes[definition.lineno], names):
             yield found("global-variable", line, name=name)
     elif function not in table.get_identifiers():  # which could be bound in another way
-        others = [one.lineno for one in tree.body if isinstance(one, _FUNCTION)]
-        yield found("changed-parameters", max(others, default=None))
+        yield found("changed-parameters", functions[0].lineno if functions else None)
 
 
 def _names_from_outside(

@@ -30,6 +30,8 @@ from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from lesson import kernel
+from lesson.kernel import EXERCISES
 from lesson.results import newest_result
 
 RULES = {
@@ -72,17 +74,13 @@ SENTENCES = {
     "with Edit > Undo, or copy your three functions into a fresh copy of the notebook.",
 }
 _OF_LOCKED_CELLS = ("missing-cell", "repeated-cell", "no-code-cell", "changed-cell")
-EXERCISES = ("zeros", "random", "he")
 GRADED_FUNCTIONS = {f"initialize-{one}": f"initialize_parameters_{one}" for one in EXERCISES}
 TEST_CELLS = [f"test-{one}" for one in EXERCISES]
 MAX_VIOLATIONS_PER_RULE = 10  # the others come to light when the first ones are corrected
 
 _GRADE_IDS = (*GRADED_FUNCTIONS, *TEST_CELLS)
-_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 _PRINTERS = {"print", "builtins.print", "pprint", "pprint.pprint", "pprint.pp", "display"}
 _PRINTERS |= {f"sys.{stream}.write" for stream in ("stdout", "stderr")}
-# Names that every notebook has without defining them.
-_GIVEN_NAMES = (set(dir(builtins)) | {"get_ipython", "display"}) - {"globals"}
 # What can define names that do not stand in the code.
 _UNSEEN_NAMES = re.compile(
     r"^\s*%+(run|pylab|store|macro|capture|rerun|edit)\b|\bimport +\*|\bexec\b", re.MULTILINE
@@ -145,18 +143,25 @@ def report(path: str | Path = "Initialization.ipynb") -> list[RuleViolation]:
     """
     path = Path(path)
     violations = check_notebook(path)
+    all_right = True  # as far as it is known
     if path.is_file():
         minutes = max(0, int((time.time() - path.stat().st_mtime) / 60))
         print(
             f"Read {path.name}, saved {minutes} min ago. "
             "If you changed something since, save with Ctrl+S and run this again."
         )
+    if kernel.shell() and not any(one.code == "damaged" for one in violations):
+        cells = _answers(_cells(_read(path)))
+        sources = {GRADED_FUNCTIONS[one]: cell.source for one, cell in cells.items()}
+        all_right = kernel.report_tests(sources)
     if violations:
         print(f"To change before you submit: {len(violations)}")
         for number, violation in enumerate(violations, start=1):
             print(f"{number:3}. {violation}")
-    else:
+    elif all_right:
         print("Ready to submit: the saved notebook keeps all five rules.")
+    else:
+        print("The saved notebook keeps all five rules.")
     if result := newest_result(path):
         print(f"\n{result}")
     return violations
@@ -173,17 +178,20 @@ def check_notebook(path: str | Path) -> list[RuleViolation]:
     Returns
     -------
     list of RuleViolation
-        Empty if the notebook is ready to submit. A file that cannot be read as a notebook gives
-        one violation that says what to do.
+        Empty if the notebook is ready to submit. A file that is no notebook gives one violation.
     """
     try:
-        notebook = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        notebook = _read(path)
         answers = _answers(_cells(notebook))
         untouched = [one for one, cell in answers.items() if cell.is_as_released()]
         return [RuleViolation("unsaved", one) for one in untouched] + check_cells(notebook)
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         return [RuleViolation("damaged", fields={"path": Path(path).absolute(), "reason": reason})]
+
+
+def _read(path: str | Path) -> dict:
+    return json.loads(Path(path).read_text(encoding="utf-8-sig"))
 
 
 def check_cells(notebook: dict) -> list[RuleViolation]:
@@ -235,11 +243,7 @@ class _Cell:
         return self.cell_type == "code"
 
     @property
-    def label(self) -> str:
-        return self.grade_id[:70] or self.position
-
-    @property
-    def _roles(self) -> tuple[bool, bool, bool]:
+    def roles(self) -> tuple[bool, bool, bool]:
         """Whether it is graded, a solution, and locked, as nbgrader sees it."""
         grade, solution = (self.settings.get(role, False) for role in ("grade", "solution"))
         return grade, solution, not solution and (grade or self.settings.get("locked", False))
@@ -247,26 +251,16 @@ class _Cell:
     @property
     def is_locked(self) -> bool:
         """Whether the student was asked to leave the cell alone."""
-        return self.grade_id in TEST_CELLS or self._roles[2]
-
-    @property
-    def is_given(self) -> bool:
-        return self.grade_id in _GRADE_IDS or any(self._roles) or not self.source.strip()
+        return self.grade_id in TEST_CELLS or self.roles[2]
 
     def is_as_released(self) -> bool | None:
-        """Compare with the checksum of the release; None if there is none to compare with."""
+        """Compare with nbgrader's checksum of the release; None if there is none."""
         expected = self.settings.get("checksum")
-        return expected and expected == self.checksum()
-
-    def checksum(self) -> str:
-        """Return what nbgrader.utils.compute_checksum gives; empty if the points are no number."""
-        parts = [self.source, self.cell_type, *self._roles, self.grade_id]
-        try:
-            parts += [float(self.settings["points"])] if self._roles[0] else []
-        except (KeyError, ValueError):
-            return ""
+        parts = [self.source, self.cell_type, *self.roles, self.grade_id]
+        if self.roles[0]:
+            parts.append(float(self.settings.get("points", 0)))
         text = "".join(map(str, parts)).encode(errors="surrogatepass")
-        return hashlib.md5(text, usedforsecurity=False).hexdigest()
+        return expected and expected == hashlib.md5(text, usedforsecurity=False).hexdigest()
 
     def defines(self, function: str) -> bool:
         pattern = rf"^[ \t]*(?:(?:async +)?def +{function} *\(|{function} *(?::[^=\n]*)?=(?!=))"
@@ -316,20 +310,21 @@ def _check_frame(cells: list[_Cell], answers: dict[str, _Cell]) -> Iterator[Rule
     for cell in cells:
         places[cell.grade_id].append(cell)
         if cell.grade_id in GRADED_FUNCTIONS and not cell.is_code:
-            yield RuleViolation("no-code-cell", cell.label)
+            yield RuleViolation("no-code-cell", cell.grade_id)
         elif cell.is_locked and cell.is_as_released() is False:
-            yield RuleViolation("changed-cell", cell.label, fields={"position": cell.position})
-        is_own = cell.is_code and not cell.is_given and cell not in answers.values()
-        if is_own and not cell.is_playground:
-            text = _quoted(cell.source.lstrip())
-            yield RuleViolation("extra-cell", cell.position, fields={"text": text})
+            fields = {"position": cell.position}
+            yield RuleViolation("changed-cell", cell.grade_id or cell.position, fields=fields)
+        has_place = cell.grade_id in _GRADE_IDS or any(cell.roles) or cell in answers.values()
+        if cell.is_code and not has_place and not cell.is_playground and cell.source.strip():
+            fields = {"text": _quoted(cell.source.lstrip())}
+            yield RuleViolation("extra-cell", cell.position, fields=fields)
     for grade_id in _GRADE_IDS:
         if grade_id not in places and grade_id not in answers:
             yield RuleViolation("missing-cell", grade_id)
     for grade_id, same in places.items():
         if grade_id and len(same) > 1:
             fields = {"count": len(same), "first": same[0].position, "second": same[1].position}
-            yield RuleViolation("repeated-cell", same[0].label, fields=fields)
+            yield RuleViolation("repeated-cell", grade_id, fields=fields)
 
 
 def _quoted(source: str, line: int | None = 1) -> str:
@@ -368,7 +363,8 @@ class _Names:
     """What the cells of a notebook define for each other."""
 
     def __init__(self, parsed: dict[_Cell, _Code | SyntaxError]) -> None:
-        self.given, self.variables = set(_GIVEN_NAMES), {"globals"}
+        self.given = {*dir(builtins), "get_ipython", "display"} - {"globals"}
+        self.variables = {"globals"}
         readable = [code for code in parsed.values() if not isinstance(code, SyntaxError)]
         unseen = any(_UNSEEN_NAMES.search(cell.source) for cell in parsed)
         self.are_complete = len(readable) == len(parsed) and not unseen
@@ -388,7 +384,7 @@ def _check_answer(
 ) -> Iterator[RuleViolation]:
     def found(rule: str, line: int | None, **fields: str) -> RuleViolation:
         fields |= {"text": _quoted(cell.source, line), "function": function}
-        return RuleViolation(rule, cell.label, line, fields)
+        return RuleViolation(rule, cell.grade_id or cell.position, line, fields)
 
     if isinstance(code, SyntaxError):
         yield found("syntax-error", code.lineno, reason=code.msg)
@@ -398,7 +394,8 @@ def _check_answer(
     for line in sorted(one.lineno for one in calls if ast.unparse(one.func) in _PRINTERS):
         yield found("extra-print", line)
 
-    functions = [one for one in ast.walk(tree) if isinstance(one, _FUNCTION)]
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    functions = [one for one in ast.walk(tree) if isinstance(one, kinds)]
     scopes = {scope.get_lineno() - 1: scope for scope in table.get_children()}
     definitions = [one for one in functions if one.name == function and one.lineno in scopes]
     if definitions:
@@ -410,8 +407,7 @@ def _check_answer(
         for name, line in _names_from_outside(definition, scopes[definition.lineno], names):
             yield found("global-variable", line, name=name)
     elif function not in table.get_identifiers():  # which could be bound in another way
-        others = [one.lineno for one in tree.body if isinstance(one, _FUNCTION)]
-        yield found("changed-parameters", max(others, default=None))
+        yield found("changed-parameters", functions[0].lineno if functions else None)
 
 
 def _names_from_outside(

@@ -1,0 +1,101 @@
+"""What the kernel of the notebook knows: which cells were run, and what they left behind."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import re
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+EXERCISES = ("zeros", "random", "he")
+FUNCTIONS = [f"initialize_parameters_{exercise}" for exercise in EXERCISES]
+# How the public test of a saved answer ends.
+ENDS = {
+    "right": "  {name}: right",
+    "wrong": "  {name}: not right yet. Run its test to see why.",
+    "not-run": "  {name}: not tested. Run its cell, save, and run this cell again.",
+}
+
+
+def shell() -> Any:
+    """The IPython shell of the notebook that runs this; None elsewhere."""
+    ipython = sys.modules.get("IPython")
+    found = ipython.get_ipython() if ipython else None
+    return found if getattr(found, "kernel", None) is not None else None
+
+
+def is_from(function: object, cell: str) -> bool:
+    """Whether it was this cell that defined a function."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    lines = "".join(linecache.getlines(code.co_filename)) if code else ""
+    return lines.splitlines() == shell().transform_cell(cell).splitlines()
+
+
+def later_cells(name: str, function: object) -> list[str]:
+    """What was run after the cell of a function, if a new definition of it is among that."""
+    inputs = shell().user_ns["In"]
+    own = [number for number, cell in enumerate(inputs) if is_from(function, cell)]
+    later = inputs[own[-1] + 1 :] if own and shell().user_ns.get(name) is function else []
+    return later if re.search(rf"^def {name}\b", "\n".join(later), re.MULTILINE) else []
+
+
+def report_tests(cells: Mapping[str, str]) -> bool:
+    """Run the public tests of saved answers, print how they end, and say whether all are right.
+
+    Parameters
+    ----------
+    cells : mapping of str to str
+        For each function the saved cell. It is not run: a function that comes from another cell is
+        not tested.
+    """
+    from IPython.utils.capture import capture_output
+
+    import public_tests  # which needs this module
+
+    ends = dict.fromkeys(FUNCTIONS, "not-run")
+    for name, cell in cells.items():
+        function = shell().user_ns.get(name)
+        if is_from(function, cell):
+            try:
+                with capture_output():
+                    getattr(public_tests, f"{name}_test")(function)
+                ends[name] = "right"
+            except public_tests.WrongAnswer:
+                ends[name] = "wrong"
+    right = list(ends.values()).count("right")
+    print(f"Public tests of the saved answers: {right} of {len(ends)} right.")
+    for name, end in ends.items():
+        print(ENDS[end].format(name=name))
+    return right == len(ends)
+
+
+def explain_name_errors() -> None:
+    """Let the notebook show in words that a name of one of its cells has no value."""
+    if shell():
+        shell().set_custom_exc((NameError,), _explain)
+
+
+def _explain(
+    shell: Any, kind: type, error: NameError, trace: TracebackType, tb_offset: int | None = None
+) -> None:
+    from lesson.box import WrongAnswer
+    from lesson.causes import Diagnosis
+    from lesson.source import why_missing
+
+    last = trace
+    while last.tb_next:
+        last = last.tb_next
+    wrong = None
+    if error.name in FUNCTIONS:
+        inputs = shell.user_ns.get("In", [])
+        wrong = why_missing(error.name, FUNCTIONS, inputs, shell.transform_cell)
+    elif last.tb_frame.f_globals is shell.user_ns:  # no file of a library
+        text = linecache.getline(last.tb_frame.f_code.co_filename, last.tb_lineno).strip()
+        fields = {"name": error.name, "line": last.tb_lineno, "text": text}
+        wrong = Diagnosis("name-without-value", fields)
+    if wrong:
+        error._render_traceback_ = WrongAnswer(wrong)._render_traceback_
+    shell.showtraceback((kind, error, trace), running_compiled_code=True)

@@ -226,7 +226,7 @@ def writer(folder: Path, count: int) -> None:
     course, result = course_and_result(folder / "course", 3 * count)
     submissions = course.submissions()
     theirs = seconds(lambda: record_with_autograde(course, submissions[:count], result))
-    with Recorder(course) as ours:
+    with contextlib.closing(Recorder(course)) as ours:
 
         def record_all(chosen: list) -> None:
             for submission in chosen:

@@ -96,7 +96,7 @@ def grade_course(
         on_outcome(outcome)
 
     waiting = iter(submissions)
-    with Recorder(course) as recorder, Pool(workers) as pool:
+    with contextlib.closing(Recorder(course)) as recorder, Pool(workers) as pool:
         while True:
             while pool.has_room(_AHEAD * workers.count()):
                 if (submission := next(waiting, None)) is None:

@@ -7,7 +7,7 @@ import pwd
 import shutil
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -24,8 +24,6 @@ from autograder.submission.names import passes
 
 _COMPLETE = 0o777  # what nbgrader gives a folder when everything is in it
 _COMPLETE_SECONDS = 10  # until a folder counts as complete that somebody has made in another way
-_SCAN_SECONDS = 5  # between two scans of a folder that seems to be as it was
-_AT_ONCE = 1_000  # new names that one scan takes up
 _FEEDBACK_MODE = 0o711  # as nbgrader makes that folder: who knows a name may read it
 
 
@@ -70,8 +68,6 @@ class Exchange:
         self.inbound = folder / "inbound"
         self._feedback = folder / "feedback"
         self._incomplete: dict[str, float] = {}
-        self._changed, self._changed_at = 0, 0.0
-        self._scanned_at = self._scan_again_at = -float("inf")
         if not course.directory.course_id or not self.inbound.is_dir():
             raise CourseError(
                 f"There is no exchange for this course: {self.inbound} does not exist. "
@@ -83,42 +79,15 @@ class Exchange:
         """Whether a late submission never takes the place of a timely one (`before_duedate`)."""
         return self._settings.before_duedate
 
-    def arrivals(
-        self, is_known: Callable[[str], bool], most: int | None = _AT_ONCE
-    ) -> list[Arrival]:
-        """At most so many of those that have arrived completely and are not known yet.
-
-        To ask often costs little: the folder is scanned where its time stamp has changed lately, or
-        now and then, and never for more than a tenth of the time.
-        """
+    def arrivals(self, is_known: Callable[[str], bool]) -> Iterator[Arrival]:
+        """What has arrived completely and is not known yet, in no order."""
         try:
-            return self._scan(is_known, most)
+            with os.scandir(self.inbound) as entries:
+                for entry in entries:
+                    if not is_known(entry.name) and (arrival := self._arrived(entry)):
+                        yield arrival
         except OSError as error:
             raise OSError(f"{self.inbound} cannot be read: {error.strerror}") from error
-
-    def _scan(self, is_known: Callable[[str], bool], most: int | None) -> list[Arrival]:
-        now = time.monotonic()
-        changed = os.stat(self.inbound).st_mtime_ns
-        if changed != self._changed:
-            self._changed, self._changed_at = changed, now
-        settled = now > self._changed_at + 1 and not self._incomplete
-        if now < self._scan_again_at or (settled and now < self._scanned_at + _SCAN_SECONDS):
-            return []
-        found = []
-        with os.scandir(self.inbound) as entries:
-            for entry in entries:
-                if not is_known(entry.name) and (arrival := self._arrived(entry)):
-                    found.append(arrival)
-                    if len(found) == most:
-                        self._changed = 0
-                        break
-        self._scanned_at = time.monotonic()
-        self._scan_again_at = self._scanned_at + 10 * (self._scanned_at - now)
-        return found
-
-    def scan_again(self) -> None:
-        """Let the next call of `arrivals` scan the folder, for what it returned was not taken."""
-        self._scanned_at = self._scan_again_at = -float("inf")
 
     def _arrived(self, entry: os.DirEntry[str]) -> Arrival | None:
         arrival = parsed(entry.name)

@@ -67,12 +67,6 @@ class Recorder:
         self._late.init_plugin()
         _GRADEBOOK_LOG.addFilter(_is_no_database_error)
 
-    def __enter__(self) -> Recorder:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the gradebook."""
         _GRADEBOOK_LOG.removeFilter(_is_no_database_error)

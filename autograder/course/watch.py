@@ -9,6 +9,7 @@ that starts again repeats what is not known to be done. All but grading happens 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -43,6 +44,8 @@ HEALTH = ".health.json"
 """File in the folder ``.grading`` that says how a watcher is, renewed every second or so."""
 
 _POLL_SECONDS = 0.1
+_SHARE = 20  # of the time, at most one part of so many is spent on polling
+_AT_ONCE = 1_000  # new names that one poll takes up
 _RETRY_SECONDS = 30
 _LOGGED_AT_ONCE = 20  # of what one poll has found
 _HEALTH_SECONDS = 1
@@ -147,8 +150,7 @@ class Watcher:
         """Find out what earlier watchers, or other ways to grade, have left to do."""
         unfinished = self._journal.unfinished()
         is_new = not (self._done or unfinished)
-        found = self._exchange.arrivals(self._done.__contains__, most=None)
-        self._exchange.scan_again()
+        found = self._exchange.arrivals(self._done.__contains__)
         arrivals = [one for one in found if not one.refusal]
         for name in unfinished:
             if not os.path.lexists(self._exchange.inbound / name):
@@ -173,15 +175,13 @@ class Watcher:
                     self._done.add(arrival.name)
 
     def _poll(self) -> None:
-        """Take up what has arrived."""
-        self._poll_at = self._queue.clock() + 1  # if this fails
-        try:
-            self._take_up(self._exchange.arrivals(self._is_known))
-        except BaseException:
-            self._exchange.scan_again()
-            raise
+        """Take up what has arrived; in a large folder, less often."""
+        began = self._queue.clock()
+        self._poll_at = began + 1  # if this fails
+        found = itertools.islice(self._exchange.arrivals(self._is_known), _AT_ONCE)
+        self._take_up(list(found))
         self._polled = time.time()
-        self._poll_at = 0
+        self._poll_at = began + _SHARE * (self._queue.clock() - began)
 
     def _is_known(self, name: str) -> bool:
         return name in self._done or name in self._unknown or name in self._queue.arrivals
@@ -284,7 +284,8 @@ class Watcher:
             arrival.held = True
 
     def _record(self, arrival: Arrival, future: Future[dict[str, Graded]]) -> None:
-        with Recorder(self._courses[arrival.assignment]) as recorder:
+        course = self._courses[arrival.assignment]
+        with contextlib.closing(Recorder(course)) as recorder:
             outcome = record(
                 recorder, arrival.submission, arrival.files, future, self._workers.loss
             )

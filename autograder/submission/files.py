@@ -142,7 +142,8 @@ def _read_plain(name: str, folder: int, largest: int) -> bytes | None:
     except OSError:
         return None
     with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or _is_of_others(status, os.fstat(folder)):
             return None
         content = file.read(largest + 1)
         return content if len(content) <= largest else None
@@ -244,6 +245,11 @@ def _read_regular_file(path: Path, largest: int) -> bytes:
         return file.read(largest)
 
 
+def _is_of_others(file: os.stat_result, folder: os.stat_result) -> bool:
+    """Whether it is a hard link to a file of another user, which some kernels allow."""
+    return file.st_nlink > 1 and file.st_uid != folder.st_uid
+
+
 @contextlib.contextmanager
 def _open_regular_file(path: Path, largest: int) -> Iterator[BinaryIO]:
     try:
@@ -259,6 +265,8 @@ def _open_regular_file(path: Path, largest: int) -> Iterator[BinaryIO]:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable(f"{path.name} is not a regular file.")
+        if _is_of_others(status, path.parent.stat()):
+            raise Unreadable(f"{path.name} is a second name of another user's file.")
         if status.st_size > largest:
             raise Unreadable(f"{path.name} has {status.st_size:,} bytes, more than {largest:,}.")
         yield opened.enter_context(open(descriptor, "rb", closefd=False))

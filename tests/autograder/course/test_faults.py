@@ -109,7 +109,7 @@ def test_a_gradebook_that_stays_locked_is_reported_and_the_next_run_records(
 
 
 def test_tracebacks_that_nbgrader_logs_do_not_reach_the_terminal(submitted, caplog):
-    with Recorder(Course(submitted, courses.ASSIGNMENT)):
+    with contextlib.closing(Recorder(Course(submitted, courses.ASSIGNMENT))):
         app_log.error("Rolling back session due to database error")
         assert caplog.records == []
     app_log.error("somebody else's")

@@ -513,9 +513,8 @@ def test_a_submission_is_taken_when_nbgrader_has_finished_it(course, exchange):
     folder = courses.submit(exchange, "ada", NOON)
     folder.chmod(0o755)
     found = Exchange(Course(course, ASSIGNMENT))
-    assert found.arrivals(set().__contains__) == []
+    assert list(found.arrivals(set().__contains__)) == []
     folder.chmod(0o777)
-    found.scan_again()
     (arrival,) = found.arrivals(set().__contains__)
     assert (arrival.name, arrival.student, arrival.submitted) == (folder.name, "ada", NOON)
 
@@ -562,8 +561,9 @@ def test_a_folder_of_ours_that_is_missing_costs_no_submission(
         stage(*arguments)
 
     monkeypatch.setattr(files, "stage", staging)
-    kinds = [kind for _, kind in watch(course, right_result, 2).kinds()]
-    assert kinds == ["problem", "graded"]
+    view = watch(course, right_result, 2)
+    assert [kind for _, kind in view.kinds()] == ["problem", "graded"]
+    assert [path.name for path in (course / files.STAGING).iterdir() if path.is_dir()] == []
 
 
 @pytest.fixture

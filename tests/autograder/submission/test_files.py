@@ -132,3 +132,17 @@ def test_nbgrader_reads_time_stamps_as_we_do(tmp_path):
     configure(Config())
     os.mkfifo(tmp_path / files.TIMESTAMP)
     assert CourseDirectory().get_existing_timestamp(str(tmp_path)) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_hard_link_to_the_file_of_another_user_is_not_read(assignment, tmp_path):
+    folder = tmp_path / "submitted" / "bob" / "Initialization"
+    folder.mkdir(parents=True)
+    for name in ("Initialization.ipynb", "data.csv", "own.csv"):
+        (tmp_path / name).write_text("secret")
+        os.link(tmp_path / name, folder / name)
+        os.chown(tmp_path / name, 12345 if name != "own.csv" else 0, -1)
+    with pytest.raises(Unreadable, match="another user's file"):
+        files.read_notebook(folder / "Initialization.ipynb")
+    attachments = files.read_attachments(folder, assignment)
+    assert (set(attachments.files), attachments.skipped) == ({"own.csv"}, ["data.csv"])

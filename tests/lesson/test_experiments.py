@@ -90,10 +90,10 @@ def test_the_same_cost_from_the_sigmoid_is_infinite(rings):
 
 @pytest.mark.parametrize(("width", "std"), [(25, 0.28), (100, 0.14), (400, 0.07)])
 def test_the_numbers_to_be_found_keep_the_signal_in_the_gray_band(width, std, text):
-    sizes = gf.send_signal(std, width=width, num_inputs=200)[0].std(axis=(1, 2))
+    sizes = gf.send_signal(std, width=width)[0].std(axis=(1, 2))
     assert 0.5 < sizes[-1] < 2 and std == pytest.approx(math.sqrt(2 / width), rel=0.02)
     for other in (std / 2, 2 * std):
-        sizes = gf.send_signal(other, width=width, num_inputs=200)[0].std(axis=(1, 2))
+        sizes = gf.send_signal(other, width=width)[0].std(axis=(1, 2))
         assert not 0.1 < sizes[-1] < 10
     assert "About 0.28, 0.14 and 0.07" in text
 

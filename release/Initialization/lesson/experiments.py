@@ -30,7 +30,7 @@ Signals = Mapping[str, tuple[np.ndarray, np.ndarray]]  # what `send_signal` retu
 
 
 def send_signal(
-    std: float, depth: int = 10, width: int = WIDTH, num_inputs: int = 1000, seed: int = 0
+    std: float, depth: int = 10, width: int = WIDTH, num_inputs: int = 200, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Send noise forward through an untrained ReLU network, and other noise back through it.
 
@@ -55,7 +55,7 @@ def plot_signal(std_of_width: Mapping[int, float]) -> Axes:
     ax.axhspan(0.5, 2, color="gray", alpha=0.25)
     left = []
     for (width, std), style in zip(std_of_width.items(), LINE_STYLES, strict=False):
-        sizes = send_signal(std, width=width, num_inputs=200)[0].std(axis=(1, 2))
+        sizes = send_signal(std, width=width)[0].std(axis=(1, 2))
         ax.semilogy(sizes, label=f"{width} units, std {std:g}", **style)
         left.append(f"{width} units with std {std:g}: {sizes[-1]:.2g} is left in layer 10.")
     ax.set(xlabel="layer (0 is the input)", ylabel="size of the signal (log scale)")

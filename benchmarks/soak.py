@@ -35,8 +35,8 @@ sys.path.insert(0, str(PROJECT))
 import psutil
 from rich.progress import track
 
+from tests.attacks.attacks import ATTACKS, PROOF
 from tests.support import courses
-from tests.support.attacks import ATTACKS, PROOF
 from tests.support.damage import DAMAGES, UNREADABLE
 from tests.support.mistakes import EXERCISES, MISTAKES, RIGHT_ANSWERS
 

@@ -18,7 +18,7 @@ from typing import ClassVar
 import pytest
 
 from autograder.facts import Facts
-from tests.lesson.test_browser_student import ANSWERS
+from tests.browser.test_student import ANSWERS
 from tests.support import browser, courses
 from tests.support.browser import Notebook, Window, choose, expect
 

@@ -3,13 +3,17 @@
 import json
 import os
 import pickle
+import shutil
+import subprocess
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
 
-from autograder.assignment import Assignment, AssignmentError, Role, role
+from autograder.assignment import Assignment, AssignmentError, Role, role, unmade_links
+from tests.support import courses
 from tests.support.three_functions import instructors_notebook, nbgrader, to_bytes
 
 STUB = "# YOUR CODE HERE"  # nbgrader's own
@@ -88,3 +92,59 @@ def test_a_faulty_notebook_of_the_instructor_is_refused(change, message, tmp_pat
     (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
     with pytest.raises(AssignmentError, match=message):
         Assignment.from_directory(tmp_path)
+
+
+# Links that git did not make
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of the project where git made plain files instead of links, as on Windows."""
+    folder = courses.copy_of_project(tmp_path / "clone")
+    for path in (folder / "source").rglob("*.py"):
+        target = path.readlink()
+        path.unlink()
+        path.write_text(target.as_posix())
+    return folder
+
+
+def test_nothing_is_generated_from_links_that_git_did_not_make(clone):
+    shutil.rmtree(clone / "release")
+    result = courses.run(clone, "nbgrader", "generate_assignment", "Initialization", "--force")
+    assert result.returncode == 1
+    assert "git config core.symlinks true" in result.stderr
+    assert "init_utils.py" in result.stderr and "diagnosis.py" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (clone / "release" / "Initialization").exists()
+
+
+def test_such_links_are_followed_where_the_assignment_is_read(clone):
+    source = Path("source", "Initialization")
+    read = Assignment.from_directory(clone / source)
+    assert read.files == Assignment.from_directory(courses.PROJECT / source).files
+
+
+def test_a_short_file_is_no_link(tmp_path):
+    (tmp_path / "short.py").write_text("../nowhere.py")
+    (tmp_path / "code.py").write_text("x = 1\n")
+    assert unmade_links(tmp_path) == {}
+
+
+def test_git_restores_the_links_as_the_message_says(clone):
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=n", "-c", "user.email=e"]
+        subprocess.run(["git", *identity, *arguments], cwd=clone, check=True, capture_output=True)
+
+    shutil.rmtree(clone / "source")
+    shutil.copytree(courses.PROJECT / "source", clone / "source", symlinks=True)
+    git("init", "--quiet")
+    git("add", "source")
+    git("commit", "--quiet", "--message=links")
+    shutil.rmtree(clone / "source")
+    git("config", "core.symlinks", "false")
+    git("checkout", "--", "source")
+    assert unmade_links(clone / "source")
+    git("config", "core.symlinks", "true")
+    git("restore", "source/Initialization")
+    assert unmade_links(clone / "source") == {}
+    assert (clone / "source/Initialization/init_utils.py").is_symlink()

@@ -71,3 +71,45 @@ def test_an_interrupt_at_any_time_gets_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr(cli, "_parser", interrupted)
     assert cli.main([]) == 130
     assert "run the same command again to finish" in capsys.readouterr().err
+
+
+# On Windows, as far as Linux can pretend
+
+
+def run_as_on(system: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return courses.run(courses.PROJECT, "tests.support.elsewhere", system, *arguments)
+
+
+def test_report_works_without_what_only_linux_has(course):
+    result = run_as_on("windows", "report", "--course", str(course))
+    assert result.stderr.startswith("autograder: Nothing to report")
+
+
+def test_modes_works_without_what_only_linux_has(course):
+    result = run_as_on("windows", "modes", "--course", str(course))
+    assert result.returncode == 0 and result.stderr == ""
+    assert "outside the sandbox" in result.stdout
+    assert result.stdout.rstrip().endswith("test-zeros, test-random, test-he.")
+
+
+@pytest.mark.parametrize("command", ["grade", "doctor"])
+def test_grading_says_in_one_sentence_that_it_needs_linux(command):
+    result = run_as_on("windows", command)
+    said = result.stdout + result.stderr
+    assert result.returncode in (1, 2)
+    assert "Linux" in said and "WSL" in said and "Traceback" not in said
+
+
+def test_the_pretended_windows_lacks_what_windows_lacks():
+    """The guard of the tests above: what needs Linux fails there."""
+    script = (
+        "import runpy, sys\n"
+        "from tests.support import elsewhere\n"
+        "elsewhere.runpy.run_module = lambda *_, **__: __import__('autograder.course.batch')\n"
+        "sys.argv = ['elsewhere', 'windows']\n"
+        "elsewhere.main()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=courses.PROJECT, capture_output=True, text=True
+    )
+    assert "No module named 'fcntl'" in result.stderr

@@ -4,13 +4,12 @@ Each function of `DAMAGES` turns the bytes of a solved submission into bytes tha
 like the intact one. Each function of `UNREADABLE` makes bytes that nobody can grade.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import random
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import nbformat
@@ -18,14 +17,120 @@ import nbformat
 Notebook = dict[str, Any]
 Cell = dict[str, Any]
 
-DAMAGES: dict[str, Callable[[bytes], bytes]] = {}
-UNREADABLE: dict[str, Callable[[bytes], bytes]] = {}
+
+def settings(cell: Cell) -> dict[str, Any]:
+    return cell["metadata"].get("nbgrader", {})
 
 
-def of_file(damage: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
-    """Register damage to the bytes of the file."""
-    DAMAGES[damage.__name__] = damage
-    return damage
+def is_answer(cell: Cell) -> bool:
+    return settings(cell).get("solution", False)
+
+
+def is_test(cell: Cell) -> bool:
+    return settings(cell).get("grade", False)
+
+
+def is_locked(cell: Cell) -> bool:
+    return settings(cell).get("locked", False)
+
+
+def is_code(cell: Cell) -> bool:
+    return cell["cell_type"] == "code"
+
+
+def any_cell(cell: Cell) -> bool:
+    return True
+
+
+def answers(notebook: Notebook) -> list[Cell]:
+    return [cell for cell in notebook["cells"] if is_answer(cell)]
+
+
+def code_cell(source: str, **metadata: Any) -> Cell:
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": f"new-{zlib.crc32(source.encode())}",
+        "metadata": metadata,
+        "outputs": [],
+        "source": source,
+    }
+
+
+def text(cell: Cell) -> str:
+    return "".join(cell["source"])
+
+
+def changed(data: bytes, **fields: Any) -> bytes:
+    """A notebook with other fields."""
+    return json.dumps({**json.loads(data), **fields}).encode()
+
+
+def reversed_keys(data: bytes) -> bytes:
+    notebook = json.loads(data)
+    notebook["cells"] = [dict(reversed(cell.items())) for cell in notebook["cells"]]
+    return json.dumps(dict(reversed(notebook.items()))).encode()
+
+
+def in_format_3(data: bytes) -> bytes:
+    return json.dumps(nbformat.convert(nbformat.reads(data.decode(), as_version=4), 3)).encode()
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+MARKS = b"<<<<<<< HEAD\n=======\n>>>>>>> mine\n"
+
+# The file
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "byte_order_mark": lambda data: b"\xef\xbb\xbf" + data,
+    "windows_line_ends_in_the_file": lambda data: data.replace(b"\n", b"\r\n"),
+    "blank_lines_around": lambda data: b"\n\n  " + data + b"\n\n\n",
+    "minified_ascii": lambda data: json.dumps(json.loads(data), separators=(",", ":")).encode(),
+    "keys_in_reverse_order": reversed_keys,
+    "repeated_keys": lambda data: data.replace(b"{", b'{"cells": [], "nbformat": 99, ', 1),
+    "line_ends_inside_of_strings": lambda data: data.replace(b"\\n", b"\n"),
+    "integer_of_ten_thousand_digits": lambda data: data.replace(
+        b'"execution_count": null', b'"execution_count": ' + b"7" * 10_000
+    ),
+    "format_3": in_format_3,
+    "outputs_nested_a_hundred_thousand_deep": lambda data: data.replace(
+        b'"outputs": []', b'"outputs": ' + DEEP, 1
+    ),
+    "outputs_with_bytes_that_are_not_utf8": lambda data: data.replace(
+        b'"outputs": []', b'"outputs": ["\xff\xfe \xe9"]'
+    ),
+}
+
+UNREADABLE: dict[str, Callable[[bytes], bytes]] = {
+    "empty_file": lambda data: b"",
+    "blank_file": lambda data: b" \n" * 5000,
+    "python_script": lambda data: b"def initialize_parameters_zeros(layers_dims):\n    return {}\n",
+    "cut_off": lambda data: data[: len(data) // 2],
+    "cut_off_in_the_last_bracket": lambda data: data.rstrip()[:-1],
+    "two_notebooks_in_one_file": lambda data: data + data,
+    "merge_conflict": lambda data: data.replace(b' "cells"', MARKS + b' "cells"', 1),
+    "utf16": lambda data: data.decode().encode("utf-16"),
+    "utf16_without_a_mark": lambda data: data.decode().encode("utf-16-be"),
+    "utf32": lambda data: data.decode().encode("utf-32"),
+    "latin_1": lambda data: data.replace(
+        b'"source": [', '"source": ["# caf\u00e9\\n", '.encode("latin-1")
+    ),
+    "zeros_instead_of_content": lambda data: b"\0" * len(data),
+    "web_page": lambda data: b"<!DOCTYPE html>\n<html><body>Please sign in</body></html>",
+    "compressed": gzip.compress,
+    "pdf": lambda data: b"%PDF-1.7\n" + data,
+    "a_list": lambda data: b"[" + data + b"]",
+    "a_word": lambda data: b"null",
+    "future_format": partial(changed, nbformat=5),
+    "format_of_another_type": partial(changed, nbformat={"major": 4}),
+    "no_cells": lambda data: b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}}',
+    "cells_of_another_type": partial(changed, cells={"0": "cell"}),
+    "nested_too_deeply": lambda data: b'{"nbformat": 4, "cells": ' + DEEP + b"}",
+    "too_many_cells": lambda data: json.dumps({"nbformat": 4, "cells": [{}] * 100_000}).encode(),
+    "too_long_a_cell": partial(changed, cells=[code_cell("x = 1\n" * 200_000)]),
+    "too_much_metadata": partial(changed, metadata={"x": "x" * 2**24}),
+    "too_many_brackets": lambda data: b'{"nbformat": 4, "outputs": [' + b"[]," * 2_100_000,
+    "too_large_a_file": lambda data: data + b" " * 2**26,
+}
 
 
 def of_notebook(damage: Callable[[Notebook], None]) -> Callable[[Notebook], None]:
@@ -52,107 +157,96 @@ def of_each_cell(damage: Callable[[Cell], None]) -> Callable[[Cell], None]:
     return damage
 
 
-def unreadable(damage: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
-    """Register damage after which there is nothing to grade."""
-    UNREADABLE[damage.__name__] = damage
-    return damage
+# Fields of the notebook, and what stands in them
+NOTEBOOK_FIELDS = {
+    "no_kernelspec": {"metadata": {}},
+    "metadata_of_another_type": {"metadata": ["kernelspec"]},
+    "unknown_kernelspec": {
+        "metadata": {
+            "kernelspec": {
+                "display_name": "Julia 1.10",
+                "language": "julia",
+                "name": "julia-1.10",
+            },
+            "language_info": {"name": "julia"},
+        }
+    },
+    "kernelspec_of_another_type": {
+        "metadata": {
+            "kernelspec": {"name": {"python3": 3}, "language": None},
+            "language_info": {"name": "python"},
+        }
+    },
+    "format_as_text": {"nbformat": "4"},
+    "unknown_minor_format": {"nbformat_minor": "many"},
+    "not_a_number": {"metadata": {"numbers": [float("nan"), float("inf"), -float("inf")]}},
+}
+for _name, _fields in NOTEBOOK_FIELDS.items():
+    DAMAGES[_name] = partial(changed, **_fields)
+
+# Fields of cells: which cells, and what stands in them
+CELL_FIELDS = {
+    "answers_turned_into_markdown": (is_answer, {"cell_type": "markdown"}),
+    "answers_turned_into_raw_cells": (is_answer, {"cell_type": "raw"}),
+    "tests_turned_into_markdown": (is_test, {"cell_type": "markdown"}),
+    "everything_turned_into_markdown": (any_cell, {"cell_type": "markdown"}),
+    "unknown_cell_types": (is_code, {"cell_type": "python"}),
+    "answers_without_metadata": (is_answer, {"metadata": {}, "id": "lost"}),
+    "attachments": (any_cell, {"attachments": {"picture.png": {"image/png": "A" * 100_000}}}),
+    "equal_cell_ids": (any_cell, {"id": "cell"}),
+    "illegal_cell_ids": (any_cell, {"id": "no id? " * 20}),
+    "cell_ids_as_numbers": (any_cell, {"id": 7}),
+    "tests_made_to_fail": (is_test, {"source": "raise AssertionError('edited')"}),
+    "locked_cells_emptied": (is_locked, {"source": []}),
+    "malformed_outputs": (
+        is_code,
+        {
+            "outputs": {"output_type": float("nan"), "data": [{"]": '"outputs": ['}]},
+            "execution_count": ["In"],
+        },
+    ),
+    "outputs_on_markdown": (any_cell, {"outputs": "<script>"}),
+}
+# Fields of nbgrader's metadata, likewise
+SETTINGS = {
+    "points_changed": (is_test, {"points": 1000}),
+    "points_as_text": (is_test, {"points": "ten"}),
+    "newer_nbgrader_schema": (
+        settings,
+        {"schema_version": 99, "unknown": {"key": "value"}, "checksum": None},
+    ),
+}
+# Fields that no cell has any more
+LOST_FIELDS = {
+    "no_cell_types": ["cell_type"],
+    "no_cell_metadata": ["metadata"],
+    "no_cell_ids": ["id"],
+    "no_outputs": ["outputs", "execution_count"],
+}
 
 
-def settings(cell: Cell) -> dict[str, Any]:
-    return cell["metadata"].get("nbgrader", {})
-
-
-def is_answer(cell: Cell) -> bool:
-    return settings(cell).get("solution", False)
-
-
-def is_test(cell: Cell) -> bool:
-    return settings(cell).get("grade", False)
-
-
-def is_locked(cell: Cell) -> bool:
-    return settings(cell).get("locked", False)
-
-
-def answers(notebook: Notebook) -> list[Cell]:
-    return [cell for cell in notebook["cells"] if is_answer(cell)]
-
-
-def code_cell(source: str, **metadata: Any) -> Cell:
-    return {
-        "cell_type": "code",
-        "execution_count": None,
-        "id": f"new-{zlib.crc32(source.encode())}",
-        "metadata": metadata,
-        "outputs": [],
-        "source": source,
-    }
-
-
-def text(cell: Cell) -> str:
-    return "".join(cell["source"])
-
-
-# The file
-
-
-@of_file
-def byte_order_mark(data: bytes) -> bytes:
-    return b"\xef\xbb\xbf" + data
-
-
-@of_file
-def windows_line_ends_in_the_file(data: bytes) -> bytes:
-    return data.replace(b"\n", b"\r\n")
-
-
-@of_file
-def blank_lines_around(data: bytes) -> bytes:
-    return b"\n\n  " + data + b"\n\n\n"
-
-
-@of_file
-def minified_ascii(data: bytes) -> bytes:
-    return json.dumps(json.loads(data), separators=(",", ":")).encode("ascii")
-
-
-@of_file
-def keys_in_reverse_order(data: bytes) -> bytes:
+def _of_fields(data: bytes, which: Callable, fields: dict, inside: Callable = dict.update) -> bytes:
     notebook = json.loads(data)
-    notebook["cells"] = [dict(reversed(cell.items())) for cell in notebook["cells"]]
-    return json.dumps(dict(reversed(notebook.items()))).encode()
+    for cell in filter(which, notebook["cells"]):
+        inside(cell, fields)
+    return json.dumps(notebook, indent=1).encode()
 
 
-@of_file
-def repeated_keys(data: bytes) -> bytes:
-    return data.replace(b"{", b'{"cells": [], "nbformat": 99, ', 1)
+def _update_settings(cell: Cell, fields: dict) -> None:
+    settings(cell).update(fields)
 
 
-@of_file
-def line_ends_inside_of_strings(data: bytes) -> bytes:
-    return data.replace(b"\\n", b"\n")
+def _lose(cell: Cell, fields: list[str]) -> None:
+    for field in fields:
+        cell.pop(field, None)
 
 
-@of_file
-def integer_of_ten_thousand_digits(data: bytes) -> bytes:
-    return data.replace(b'"execution_count": null', b'"execution_count": ' + b"7" * 10_000)
-
-
-@of_file
-def format_3(data: bytes) -> bytes:
-    old = nbformat.convert(nbformat.reads(data.decode(), as_version=4), 3)
-    return json.dumps(old).encode()
-
-
-@of_file
-def outputs_nested_a_hundred_thousand_deep(data: bytes) -> bytes:
-    deep = b"[" * 100_000 + b"]" * 100_000
-    return data.replace(b'"outputs": []', b'"outputs": ' + deep, 1)
-
-
-@of_file
-def outputs_with_bytes_that_are_not_utf8(data: bytes) -> bytes:
-    return data.replace(b'"outputs": []', b'"outputs": ["\xff\xfe \xe9"]')
+for _name, (_which, _fields) in CELL_FIELDS.items():
+    DAMAGES[_name] = partial(_of_fields, which=_which, fields=_fields)
+for _name, (_which, _fields) in SETTINGS.items():
+    DAMAGES[_name] = partial(_of_fields, which=_which, fields=_fields, inside=_update_settings)
+for _name, _fields in LOST_FIELDS.items():
+    DAMAGES[_name] = partial(_of_fields, which=any_cell, fields=_fields, inside=_lose)
 
 
 # The notebook's own fields
@@ -164,31 +258,6 @@ def no_metadata(notebook: Notebook) -> None:
 
 
 @of_notebook
-def metadata_of_another_type(notebook: Notebook) -> None:
-    notebook["metadata"] = ["kernelspec"]
-
-
-@of_notebook
-def no_kernelspec(notebook: Notebook) -> None:
-    notebook["metadata"] = {}
-
-
-@of_notebook
-def unknown_kernelspec(notebook: Notebook) -> None:
-    notebook["metadata"]["kernelspec"] = {
-        "display_name": "Julia 1.10",
-        "language": "julia",
-        "name": "julia-1.10",
-    }
-    notebook["metadata"]["language_info"] = {"name": "julia"}
-
-
-@of_notebook
-def kernelspec_of_another_type(notebook: Notebook) -> None:
-    notebook["metadata"]["kernelspec"] = {"name": {"python3": 3}, "language": None}
-
-
-@of_notebook
 def widget_state(notebook: Notebook) -> None:
     state = {f"model-{n}": {"state": {"value": "x" * 1000}} for n in range(5000)}
     notebook["metadata"]["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
@@ -197,21 +266,6 @@ def widget_state(notebook: Notebook) -> None:
 @of_notebook
 def no_format(notebook: Notebook) -> None:
     del notebook["nbformat"], notebook["nbformat_minor"]
-
-
-@of_notebook
-def format_as_text(notebook: Notebook) -> None:
-    notebook["nbformat"] = "4"
-
-
-@of_notebook
-def unknown_minor_format(notebook: Notebook) -> None:
-    notebook["nbformat_minor"] = "many"
-
-
-@of_notebook
-def not_a_number(notebook: Notebook) -> None:
-    notebook["metadata"]["numbers"] = [float("nan"), float("inf"), -float("inf")]
 
 
 @of_notebook
@@ -249,40 +303,6 @@ def half_a_surrogate_pair_in_markdown(cell: Cell) -> None:
         cell["source"] = text(cell) + " \ud83d"
 
 
-@of_each_cell
-def answers_turned_into_markdown(cell: Cell) -> None:
-    if is_answer(cell):
-        cell["cell_type"] = "markdown"
-
-
-@of_each_cell
-def answers_turned_into_raw_cells(cell: Cell) -> None:
-    if is_answer(cell):
-        cell["cell_type"] = "raw"
-
-
-@of_each_cell
-def tests_turned_into_markdown(cell: Cell) -> None:
-    if is_test(cell):
-        cell["cell_type"] = "markdown"
-
-
-@of_each_cell
-def everything_turned_into_markdown(cell: Cell) -> None:
-    cell["cell_type"] = "markdown"
-
-
-@of_each_cell
-def unknown_cell_types(cell: Cell) -> None:
-    if cell["cell_type"] == "code":
-        cell["cell_type"] = "python"
-
-
-@of_each_cell
-def no_cell_types(cell: Cell) -> None:
-    del cell["cell_type"]
-
-
 # Metadata of cells
 
 
@@ -292,21 +312,9 @@ def no_nbgrader_metadata(cell: Cell) -> None:
 
 
 @of_each_cell
-def no_cell_metadata(cell: Cell) -> None:
-    del cell["metadata"]
-
-
-@of_each_cell
 def neither_metadata_nor_ids(cell: Cell) -> None:
     cell["metadata"] = {}
     cell.pop("id", None)
-
-
-@of_each_cell
-def answers_without_metadata(cell: Cell) -> None:
-    if is_answer(cell):
-        cell["metadata"] = {}
-        cell["id"] = "lost"
 
 
 @of_each_cell
@@ -349,46 +357,13 @@ def metadata_of_a_test_for_all_cells(notebook: Notebook) -> None:
 
 
 @of_each_cell
-def points_changed(cell: Cell) -> None:
-    if is_test(cell):
-        settings(cell)["points"] = 1000
-
-
-@of_each_cell
-def points_as_text(cell: Cell) -> None:
-    if is_test(cell):
-        settings(cell)["points"] = "ten"
-
-
-@of_each_cell
 def roles_inverted(cell: Cell) -> None:
     for key in ("grade", "solution", "locked"):
         if key in settings(cell):
             settings(cell)[key] = not settings(cell)[key]
 
 
-@of_each_cell
-def newer_nbgrader_schema(cell: Cell) -> None:
-    if settings(cell):
-        settings(cell).update(schema_version=99, unknown={"key": "value"}, checksum=None)
-
-
-@of_each_cell
-def attachments(cell: Cell) -> None:
-    cell["attachments"] = {"picture.png": {"image/png": "A" * 100_000}}
-
-
 # Cell ids
-
-
-@of_each_cell
-def no_cell_ids(cell: Cell) -> None:
-    cell.pop("id", None)
-
-
-@of_each_cell
-def equal_cell_ids(cell: Cell) -> None:
-    cell["id"] = "cell"
 
 
 @of_notebook
@@ -397,16 +372,6 @@ def cell_id_of_an_answer_for_all_cells(notebook: Notebook) -> None:
     for cell in notebook["cells"]:
         cell["id"] = first
         cell["metadata"] = {}
-
-
-@of_each_cell
-def illegal_cell_ids(cell: Cell) -> None:
-    cell["id"] = "no id? " * 20
-
-
-@of_each_cell
-def cell_ids_as_numbers(cell: Cell) -> None:
-    cell["id"] = 7
 
 
 # Missing, repeated, edited and moved cells
@@ -425,18 +390,6 @@ def only_the_answers_left(notebook: Notebook) -> None:
 @of_notebook
 def markdown_deleted(notebook: Notebook) -> None:
     notebook["cells"] = [cell for cell in notebook["cells"] if cell["cell_type"] != "markdown"]
-
-
-@of_each_cell
-def tests_made_to_fail(cell: Cell) -> None:
-    if is_test(cell):
-        cell["source"] = "raise AssertionError('edited')"
-
-
-@of_each_cell
-def locked_cells_emptied(cell: Cell) -> None:
-    if is_locked(cell):
-        cell["source"] = []
 
 
 @of_notebook
@@ -528,159 +481,3 @@ def huge_outputs(notebook: Notebook) -> None:
     for cell in answers(notebook):
         cell["outputs"] = [flood, lines]
         flood = lines
-
-
-@of_each_cell
-def malformed_outputs(cell: Cell) -> None:
-    if cell["cell_type"] == "code":
-        cell["outputs"] = {"output_type": float("nan"), "data": [{"]": '"outputs": ['}]}
-        cell["execution_count"] = ["In"]
-
-
-@of_each_cell
-def no_outputs(cell: Cell) -> None:
-    cell.pop("outputs", None)
-    cell.pop("execution_count", None)
-
-
-@of_each_cell
-def outputs_on_markdown(cell: Cell) -> None:
-    cell["outputs"] = "<script>"
-
-
-# What cannot be read
-
-
-@unreadable
-def empty_file(data: bytes) -> bytes:
-    return b""
-
-
-@unreadable
-def blank_file(data: bytes) -> bytes:
-    return b" \n" * 5000
-
-
-@unreadable
-def python_script(data: bytes) -> bytes:
-    return b"def initialize_parameters_zeros(layers_dims):\n    return {}\n"
-
-
-@unreadable
-def cut_off(data: bytes) -> bytes:
-    return data[: len(data) // 2]
-
-
-@unreadable
-def cut_off_in_the_last_bracket(data: bytes) -> bytes:
-    return data.rstrip()[:-1]
-
-
-@unreadable
-def two_notebooks_in_one_file(data: bytes) -> bytes:
-    return data + data
-
-
-@unreadable
-def merge_conflict(data: bytes) -> bytes:
-    return data.replace(b' "cells"', b"<<<<<<< HEAD\n=======\n>>>>>>> mine\n" + b' "cells"', 1)
-
-
-@unreadable
-def utf16(data: bytes) -> bytes:
-    return data.decode().encode("utf-16")
-
-
-@unreadable
-def utf16_without_a_mark(data: bytes) -> bytes:
-    return data.decode().encode("utf-16-be")
-
-
-@unreadable
-def utf32(data: bytes) -> bytes:
-    return data.decode().encode("utf-32")
-
-
-@unreadable
-def latin_1(data: bytes) -> bytes:
-    return data.replace(b'"source": [', '"source": ["# caf\u00e9\\n", '.encode("latin-1"))
-
-
-@unreadable
-def zeros_instead_of_content(data: bytes) -> bytes:
-    return b"\0" * len(data)
-
-
-@unreadable
-def web_page(data: bytes) -> bytes:
-    return b"<!DOCTYPE html>\n<html><body>Please sign in</body></html>"
-
-
-@unreadable
-def compressed(data: bytes) -> bytes:
-    return gzip.compress(data)
-
-
-@unreadable
-def pdf(data: bytes) -> bytes:
-    return b"%PDF-1.7\n" + data
-
-
-@unreadable
-def a_list(data: bytes) -> bytes:
-    return b"[" + data + b"]"
-
-
-@unreadable
-def a_word(data: bytes) -> bytes:
-    return b"null"
-
-
-@unreadable
-def future_format(data: bytes) -> bytes:
-    return json.dumps({**json.loads(data), "nbformat": 5}).encode()
-
-
-@unreadable
-def format_of_another_type(data: bytes) -> bytes:
-    return json.dumps({**json.loads(data), "nbformat": {"major": 4}}).encode()
-
-
-@unreadable
-def no_cells(data: bytes) -> bytes:
-    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}}).encode()
-
-
-@unreadable
-def cells_of_another_type(data: bytes) -> bytes:
-    return json.dumps({**json.loads(data), "cells": {"0": "cell"}}).encode()
-
-
-@unreadable
-def nested_too_deeply(data: bytes) -> bytes:
-    return b'{"nbformat": 4, "cells": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-
-
-@unreadable
-def too_many_cells(data: bytes) -> bytes:
-    return json.dumps({"nbformat": 4, "cells": [{}] * 100_000}).encode()
-
-
-@unreadable
-def too_long_a_cell(data: bytes) -> bytes:
-    return json.dumps({"nbformat": 4, "cells": [code_cell("x = 1\n" * 200_000)]}).encode()
-
-
-@unreadable
-def too_much_metadata(data: bytes) -> bytes:
-    return json.dumps({**json.loads(data), "metadata": {"x": "x" * 2**24}}).encode()
-
-
-@unreadable
-def too_many_brackets(data: bytes) -> bytes:
-    return b'{"nbformat": 4, "outputs": [' + b"[]," * 2_100_000
-
-
-@unreadable
-def too_large_a_file(data: bytes) -> bytes:
-    return data + b" " * 2**26

@@ -24,7 +24,8 @@ from autograder.sandbox.process import CellResult, ProcessDied, StudentError
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
 from autograder.text import readable
-from tests.support import attacks, courses, hard_to_parse, small
+from tests.attacks import attacks
+from tests.support import courses, hard_to_parse, small
 from tests.support.mistakes import EXERCISES, answer
 
 NOISE = """\

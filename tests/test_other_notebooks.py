@@ -1,11 +1,16 @@
-"""Notebooks that are not the one handed out: other editions, other courses, other programs."""
+"""Notebooks of other editions, courses and programs are read, checked and graded as ours."""
 
 import copy
+import json
 
 import nbformat
 import pytest
 
-from tests.support import small
+from autograder.assignment import Assignment, Role, grade_id, role
+from autograder.submission.notebook import read_submission
+from autograder.submission.rebuild import rebuild
+from lesson.rules import check_cells, check_notebook
+from tests.support import courses, small
 from tests.support.mistakes import EXERCISES, RIGHT_ANSWERS, answer
 
 IMPORTS = "import numpy as np\nimport math"
@@ -87,9 +92,7 @@ def assignment():
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_right_answer_is_right_in_any_notebook_and_one_line_says_that_it_is_another(
-    name, assignment
-):
+def test_a_right_answer_is_right_in_any_notebook(name, assignment):
     graded = small.grade(nbformat.from_dict(copy.deepcopy(OTHERS[name])), assignment)
     assert small.passed(graded) == [True, True, True]
     codes = {repair.code for repair in graded.facts.repairs}
@@ -99,15 +102,11 @@ def test_a_right_answer_is_right_in_any_notebook_and_one_line_says_that_it_is_an
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_rules_say_one_sentence_about_it(name):
-    from lesson.rules import check_cells
-
     violations = check_cells(copy.deepcopy(OTHERS[name]))
     assert [violation.rule for violation in violations] == ["other-notebook"]
 
 
 def test_prints_parameters_and_globals_are_checked_as_usual():
-    from lesson.rules import check_cells
-
     bad = answer("he", arguments="layers_dims, n", start="print(size)")
     violations = check_cells(notebook(IMPORTS, "size = 3", bad))
     assert [violation.rule for violation in violations] == [
@@ -127,7 +126,7 @@ def test_a_template_that_was_not_filled_in_is_told_so(assignment):
     assert graded.facts.verdicts["test-he"].code == "still-none"
 
 
-def test_an_import_added_to_a_given_cell_costs_an_answer_that_uses_it_nothing(assignment):
+def test_an_answer_may_use_an_import_added_to_a_given_cell(assignment):
     uses_math = answer("he").replace("np.sqrt", "math.sqrt")
     submission = small.submission(assignment, he=uses_math)
     packages = next(cell for cell in submission.cells if cell.id == "packages")
@@ -135,3 +134,80 @@ def test_an_import_added_to_a_given_cell_costs_an_answer_that_uses_it_nothing(as
     assert small.passed(small.grade(submission, assignment)) == [True, True, True]
     packages.source = packages.source.replace("import math", "")
     assert small.passed(small.grade(submission, assignment)) == [True, True, False]
+
+
+# What other programs save of our own notebook
+
+GIVEN = courses.PROJECT / "Initialization.ipynb"
+
+
+def solved() -> dict:
+    """The notebook with all answers, as JSON."""
+    return json.loads(nbformat.writes(courses.fill_in(GIVEN, courses.answers())))
+
+
+def by_vs_code(notebook: dict) -> str:
+    """Save as Visual Studio Code does: keys sorted, one space of indentation, its own metadata."""
+    notebook["metadata"] |= {
+        "kernelspec": {"display_name": ".venv", "language": "python", "name": "python3"},
+        "language_info": {
+            "codemirror_mode": {"name": "ipython", "version": 3},
+            "file_extension": ".py",
+            "mimetype": "text/x-python",
+            "name": "python",
+            "nbconvert_exporter": "python",
+            "pygments_lexer": "ipython3",
+            "version": "3.11.2",
+        },
+    }
+    for number, cell in enumerate(notebook["cells"]):
+        cell["metadata"]["vscode"] = {"languageId": "python"}
+        if cell["cell_type"] == "code":
+            cell["execution_count"] = number
+    return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def by_colab(notebook: dict) -> str:
+    """Save as Google Colab does: one line, ids only in its own metadata."""
+    notebook["nbformat_minor"] = 0
+    notebook["metadata"]["colab"] = {"provenance": []}
+    for cell in notebook["cells"]:
+        cell["metadata"]["id"] = cell.pop("id")
+    return json.dumps(notebook, ensure_ascii=False)
+
+
+def with_windows_line_ends(notebook: dict) -> str:
+    return json.dumps(notebook, indent=1).replace("\n", "\r\n").replace("\\n", "\\r\\n")
+
+
+@pytest.mark.parametrize("save", [by_vs_code, by_colab, with_windows_line_ends])
+def test_what_another_editor_saves_keeps_all_rules_and_answers(save, tmp_path):
+    path = tmp_path / "Initialization.ipynb"
+    path.write_bytes(save(solved()).encode())
+    assert check_notebook(path) == []
+    assignment = Assignment.from_directory(courses.PROJECT / "source" / "Initialization")
+    rebuilt = rebuild(assignment, read_submission(path.read_bytes()))
+    assert rebuilt.repairs == []
+    cells = rebuilt.notebook.cells
+    answers = {grade_id(cell): cell.source for cell in cells if role(cell) is Role.ANSWER}
+    assert answers == {
+        cell["id"]: "".join(cell["source"])
+        for cell in solved()["cells"]
+        if cell["metadata"].get("nbgrader", {}).get("solution")
+    }
+
+
+def test_vs_code_keeps_the_ids_of_the_cells():
+    saved = nbformat.reads(by_vs_code(solved()), as_version=4)
+    nbformat.validate(saved)
+    given = nbformat.read(GIVEN, as_version=4)
+    assert [cell.id for cell in saved.cells] == [cell.id for cell in given.cells]
+
+
+def test_an_editor_that_drops_the_marks_would_be_noticed(tmp_path):
+    path = tmp_path / "Initialization.ipynb"
+    notebook = solved()
+    for cell in notebook["cells"]:
+        cell["metadata"] = {}
+    path.write_text(json.dumps(notebook))
+    assert [finding.rule for finding in check_notebook(path)] == ["other-notebook"]

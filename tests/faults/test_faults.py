@@ -1,6 +1,6 @@
 """A full disk, a locked gradebook, a clock that jumps: each result is recorded once or reported.
 
-What happens when a process is killed stands in test_engine.py and test_cluster.py.
+What happens when a process is killed stands in test_batch.py and test_cluster.py.
 """
 
 import contextlib

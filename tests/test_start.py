@@ -25,7 +25,7 @@ def test_an_old_python_is_refused_with_the_version_that_is_needed(program, monke
     assert "Python 3.11 or newer is needed" in stop.value.code
 
 
-def test_a_python_that_cannot_make_environments_is_told_which_package_it_lacks(monkeypatch):
+def test_a_python_without_venv_gets_the_package_that_it_lacks(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SystemExit) as stop:
         runpy.run_path(str(courses.PROJECT / "tools" / "check-python.py"))
@@ -40,7 +40,7 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it():
     assert "is missing. Run 'make setup'" in result.stderr
 
 
-def test_a_missing_debian_package_that_cannot_be_installed_is_named_with_the_command(tmp_path):
+def test_a_missing_debian_package_is_named_with_its_command(tmp_path):
     for tool in ("sh", "id", "echo"):
         (tmp_path / tool).symlink_to(f"/bin/{tool}")
     script = courses.PROJECT / "tools" / "debian-package.sh"

@@ -78,10 +78,6 @@ def assert_harmless(graded):
         assert len(verdict) < 5_000
 
 
-def test_there_are_many_attacks():
-    assert len({attack.name for attack in ATTACKS}) == len(ATTACKS) >= 40
-
-
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_an_attack_fails_and_harms_nobody(attack, assignment, outside):
     assert fork_server.fork_servers.refusal == ""

@@ -44,7 +44,7 @@ def test_refused_namespaces_come_with_a_remedy_for_each_system(course, monkeypat
     assert "sandbox" not in checks(course)
 
 
-def test_a_machine_without_warm_sandboxes_can_grade_and_hears_what_that_costs(course, cold):
+def test_a_machine_without_warm_sandboxes_can_grade(course, cold):
     check = checks(course)["warm start"]
     assert not check.good and not check.needed
     assert "about half a second more for each submission" in check.note

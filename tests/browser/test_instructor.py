@@ -108,7 +108,7 @@ def press(formgrader: FrameLocator, button: Locator) -> str:
     return text
 
 
-def test_the_create_assignment_panel_shows_each_kind_id_and_number_of_points(course, instructor):
+def test_the_create_assignment_panel_shows_kinds_ids_and_points(course, instructor):
     path = course / "source" / "Initialization" / "Initialization.ipynb"
     page = instructor.page
     page.goto(page.url.split("/lab")[0] + "/lab/tree/source/Initialization/Initialization.ipynb")
@@ -250,7 +250,7 @@ def test_a_watcher_answers_a_student_who_submits_again(course, desks, ada):
     assert ada.complaints == []
 
 
-def test_the_feedback_page_tells_what_was_wrong_and_what_the_instructor_wrote(desks, ada):
+def test_the_feedback_page_says_what_was_wrong_and_the_remark(desks, ada):
     result = courses.run(desks["bela"], "nbgrader", "fetch_feedback", "Initialization")
     assert result.returncode == 0, result.stderr
     (feedback,) = desks["bela"].glob("Initialization/feedback/*/Initialization.html")

@@ -70,7 +70,7 @@ def relu(z):
 # Section 5 ----------------------------------------------------------------------------------
 
 
-def test_the_first_cost_of_large_random_values_is_the_finite_number_in_the_text(rings, text):
+def test_the_first_cost_of_large_random_values_stands_in_the_text(rings, text):
     X, Y, _, _ = rings
     z3 = network.output_logits(X, large_random_parameters())
     assert f"{network.loss_from_logits(z3, Y):.3f}" == "1773.586"
@@ -81,6 +81,7 @@ def test_the_first_cost_of_large_random_values_is_the_finite_number_in_the_text(
 def test_the_same_cost_from_the_sigmoid_is_infinite(rings):
     X, Y, _, _ = rings
     a3, _ = forward_propagation(X, large_random_parameters())
+    assert (a3 == 1).all() and (Y == 0).sum() == 150
     with np.errstate(divide="ignore"):
         assert np.isinf(-np.log(1 - a3[Y == 0])).all()
 
@@ -148,7 +149,7 @@ def test_measured_and_predicted_variances_agree_within_5_percent(
     assert measured == pytest.approx(share_kept * n_var_w, rel=0.05)
 
 
-def test_the_5_percent_would_tell_that_relu_does_not_keep_the_whole_variance():
+def test_5_percent_tell_that_relu_does_not_keep_the_whole_variance():
     assert gf.variance_ratio(relu, 1) != pytest.approx(1, rel=0.05)
 
 
@@ -221,7 +222,7 @@ def test_scikit_learn_draws_weights_and_biases_as_the_table_says(activation, fac
         assert drawn.std() == pytest.approx(r / math.sqrt(3), rel=0.05)
 
 
-def test_the_pytorch_default_is_uniform_within_one_over_root_n_and_far_below_he(text):
+def test_the_pytorch_default_is_far_below_he(text):
     # nn.Linear calls kaiming_uniform_(W, a=sqrt(5)): gain sqrt(2 / (1 + a^2)), and the bound is
     # sqrt(3) gain / sqrt(n).
     root_n_times_bound = math.sqrt(3) * math.sqrt(2 / (1 + 5))

@@ -144,7 +144,7 @@ def test_loss_agrees_with_scikit_learn():
     assert compute_loss(a3, Y) == pytest.approx(log_loss(Y[0], a3[0]), rel=1e-12)
 
 
-def test_a_certain_wrong_answer_costs_infinitely_much_and_a_certain_right_one_nothing():
+def test_a_certain_wrong_answer_costs_infinitely_much():
     assert compute_loss(np.array([[1.0, 0.5]]), np.array([[0, 1]])) == np.inf
     assert compute_loss(np.array([[1.0, 0.0]]), np.array([[1, 0]])) == 0  # 0 * inf is not in it
 
@@ -260,7 +260,7 @@ def test_a_wrong_shape_is_named_with_both_shapes(call, words):
         assert word in str(complaint.value)
 
 
-def test_parameters_that_are_not_there_yet_are_described_instead_of_printed(capsys):
+def test_parameters_that_are_not_there_yet_are_described(capsys):
     for unfinished in ({}, None, [1]):
         print_parameters(unfinished)
         assert "no parameters to show yet" in capsys.readouterr().out

@@ -1,7 +1,6 @@
 """The public tests: what they accept, how they fail, and what they give away."""
 
 import re
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -61,18 +60,6 @@ def test_the_expected_numbers_are_those_of_an_independent_reference(exercise):
             np.testing.assert_allclose(rows, right[key], rtol=1e-15)
 
 
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_the_architectures_tell_mistakes_apart(exercise):
-    architectures = [layers_dims for layers_dims, _ in EXPECTED[exercise]]
-    depths = {len(layers_dims) - 1 for layers_dims in architectures}
-    assert min(depths) < 3 < max(depths) and 3 in depths
-    for layers_dims in architectures:
-        pairs = list(pairwise(layers_dims))
-        assert all(n_prev != n for n_prev, n in pairs), "equal layers hide a transposed W"
-        assert all(n_prev not in (1, 2) for n_prev, _ in pairs), "sqrt(2 / 2) = 1, sqrt(1 / 1) = 1"
-        assert sum(n_prev * n for n_prev, n in pairs) <= 40, "the file should stay readable"
-
-
 def test_the_released_files_do_not_build_parameters():
     source = Path(public_tests.__file__).read_text()
     assert not re.search(r"randn|sqrt|normal|RandomState", source)
@@ -92,7 +79,7 @@ def test_last_bits_do_not_count_but_the_tenth_digit_does(exercise):
         public_failure(exercise, shifted_by(1e-8))
 
 
-def test_a_failure_says_what_was_found_and_expected_then_a_hint_then_the_code():
+def test_a_failure_says_what_was_found_then_a_hint_then_the_code():
     target = function_of(answer("he", biases="np.zeros((1, layers_dims[l]))"), "he")
     assert str(public_failure("he", target)).splitlines() == [
         "The biases are rows, expected columns. With layers_dims = [4, 3, 5, 1]: b1 has shape "
@@ -135,7 +122,7 @@ def test_a_missing_function_is_reported_not_raised(exercise):
     assert hidden_failure(exercise, None).code == "wrong-name"
 
 
-def test_a_function_that_fills_one_dictionary_again_and_again_is_judged_call_by_call():
+def test_a_dictionary_filled_again_is_judged_call_by_call():
     source = "shared = {}\n" + answer("he", start="parameters = shared")
     failure = public_failure("he", function_of(source, "he"))
     assert failure.code == "extra-keys"
@@ -177,7 +164,7 @@ def test_an_exception_of_another_process_is_explained_like_a_local_one():
     assert "Line 7 of your code, `W = np.zeros(3, 1)`, raised TypeError." in str(failure)
 
 
-def test_an_exception_class_of_the_student_names_neither_code_nor_layer_sizes():
+def test_an_exception_class_of_the_student_names_no_layer_sizes():
     def target(layers_dims):
         name = "_".join(map(str, layers_dims))
         raise type(name, (Exception,), {})(str(layers_dims))

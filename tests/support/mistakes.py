@@ -123,6 +123,7 @@ def _programs(rows: list[dict[str, str]]) -> list[Mistake]:
 _DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
 MISTAKES = _programs(_DATA["common"])
 RARE_MISTAKES = _programs(_DATA["rare"])
+UNLISTED = _programs(_DATA["unlisted"])
 RIGHT_ANSWERS: dict[str, str] = _DATA["right_answers"]
 WITHOUT_LINES: dict[str, str] = _DATA["without_lines"]
 

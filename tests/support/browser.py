@@ -51,28 +51,10 @@ def jupyter(program: str, *arguments: str) -> list[str]:
 
 @contextmanager
 def server(command: list[str], folder: Path, home: Path, **environment: str) -> Iterator[str]:
-    """Run a command that starts a Jupyter server, until the block ends.
+    """Run a command that starts a Jupyter server, until the block ends; yields its first page.
 
-    Parameters
-    ----------
-    command : list of str
-        It has to open a page in the browser by itself, as ``make lab`` does.
-    folder : Path
-        Where to start it.
-    home : Path
-        A new folder: home of the user, with all of Jupyter's own files.
-    **environment : str
-        More environment variables.
-
-    Yields
-    ------
-    str
-        Address of the page that was opened.
-
-    Raises
-    ------
-    RuntimeError
-        If the server stops before it opens a page, or leaves a kernel or itself running.
+    The command opens that page by itself, as ``make lab`` does. `home` is a new folder for all of
+    Jupyter's own files. A server that opens no page, or leaves a kernel running, is an error.
     """
     home.mkdir(parents=True)
     pages = home / "pages"
@@ -129,12 +111,8 @@ def _first_page(process: subprocess.Popen, pages: Path) -> str:
 class Window:
     """A browser window without a network, and what goes wrong in it.
 
-    Attributes
-    ----------
-    page : Page
-    complaints : list of str
-        Errors in the console, uncaught exceptions, answers with an error code, and requests to
-        other machines (which are refused).
+    `complaints` are errors in the console, uncaught exceptions, answers with an error code, and
+    requests to other machines (which are refused).
     """
 
     def __init__(self, context: BrowserContext):
@@ -161,13 +139,7 @@ class Window:
 
 @contextmanager
 def chromium() -> Iterator[Callable[..., Window]]:
-    """Start Chromium.
-
-    Yields
-    ------
-    callable
-        Opens a `Window` of its own; the options are those of Playwright's `Browser.new_context`.
-    """
+    """Start Chromium; yields what opens a `Window`, with options of `Browser.new_context`."""
     with sync_playwright() as playwright:
         program = playwright.chromium.launch(
             executable_path=CHROMIUM,
@@ -190,14 +162,7 @@ def choose(page: Page, menu: str, *entries: str) -> None:
 
 
 class Notebook:
-    """A notebook that is open in JupyterLab.
-
-    Parameters
-    ----------
-    page : Page
-    path : Path
-        The notebook file, for the ids of the cells: the page shows only their order.
-    """
+    """A notebook that is open in JupyterLab; its file says which cell has which id."""
 
     def __init__(self, page: Page, path: Path):
         self.page = page

@@ -63,7 +63,7 @@ def text(cell: Cell) -> str:
 
 def changed(data: bytes, **fields: Any) -> bytes:
     """A notebook with other fields."""
-    return json.dumps({**json.loads(data), **fields}).encode()
+    return json.dumps({**json.loads(data), **fields}, indent=1).encode()
 
 
 def reversed_keys(data: bytes) -> bytes:
@@ -225,6 +225,60 @@ LOST_FIELDS = {
 }
 
 
+# The source of each cell
+SOURCES = {
+    "sources_as_one_string": text,
+    "sources_as_lists": lambda cell: [*text(cell).splitlines(keepends=True), None, 3, ["x"]],
+    "windows_line_ends_in_sources": lambda cell: text(cell).replace("\n", "\r\n"),
+    "trailing_white_space": lambda cell: text(cell).replace("\n", "  \n") + "  \n\n",
+    "half_a_surrogate_pair_in_markdown": lambda cell: (
+        text(cell) + (" \ud83d" if cell["cell_type"] == "markdown" else "")
+    ),
+}
+# All cells: missing, repeated, moved
+CELLS = {
+    "tests_deleted": lambda cells: [cell for cell in cells if not is_test(cell)],
+    "only_the_answers_left": lambda cells: [cell for cell in cells if is_answer(cell)],
+    "markdown_deleted": lambda cells: [cell for cell in cells if cell["cell_type"] != "markdown"],
+    "reversed_order": lambda cells: cells[::-1],
+    "shuffled": lambda cells: random.Random(5).sample(cells, len(cells)),
+    "answers_at_the_end": lambda cells: sorted(cells, key=is_answer),
+    "tests_at_the_beginning": lambda cells: sorted(cells, key=lambda cell: not is_test(cell)),
+    "every_cell_twice": lambda cells: [copy for cell in cells for copy in (cell, cell)],
+    "the_whole_notebook_twice": lambda cells: cells * 2,
+    "answers_pasted_into_new_cells": lambda cells: [
+        code_cell(text(cell)) if is_answer(cell) else cell for cell in cells
+    ],
+    "answers_written_below_their_emptied_cells": lambda cells: [
+        entry
+        for cell in cells
+        for entry in (
+            [{**cell, "source": ""}, code_cell(text(cell))] if is_answer(cell) else [cell]
+        )
+    ],
+    "empty_cells_everywhere": lambda cells: [
+        entry
+        for number, cell in enumerate(cells)
+        for entry in (cell, {**code_cell(""), "id": f"empty-{number}"})
+    ],
+    "copies_of_the_tests_among_the_own_cells": lambda cells: [
+        *cells,
+        *(code_cell(text(cell)) for cell in cells if is_test(cell)),
+    ],
+}
+
+
+def _of_sources(data: bytes, source: Callable) -> bytes:
+    notebook = json.loads(data)
+    for cell in notebook["cells"]:
+        cell["source"] = source(cell)
+    return json.dumps(notebook, indent=1).encode()
+
+
+def _of_cells(data: bytes, cells: Callable) -> bytes:
+    return changed(data, cells=cells(json.loads(data)["cells"]))
+
+
 def _of_fields(data: bytes, which: Callable, fields: dict, inside: Callable = dict.update) -> bytes:
     notebook = json.loads(data)
     for cell in filter(which, notebook["cells"]):
@@ -247,6 +301,10 @@ for _name, (_which, _fields) in SETTINGS.items():
     DAMAGES[_name] = partial(_of_fields, which=_which, fields=_fields, inside=_update_settings)
 for _name, _fields in LOST_FIELDS.items():
     DAMAGES[_name] = partial(_of_fields, which=any_cell, fields=_fields, inside=_lose)
+for _name, _source in SOURCES.items():
+    DAMAGES[_name] = partial(_of_sources, source=_source)
+for _name, _cells in CELLS.items():
+    DAMAGES[_name] = partial(_of_cells, cells=_cells)
 
 
 # The notebook's own fields
@@ -274,41 +332,7 @@ def entries_that_are_no_cells(notebook: Notebook) -> None:
         notebook["cells"].insert(2, entry)
 
 
-# Sources and types
-
-
-@of_each_cell
-def sources_as_one_string(cell: Cell) -> None:
-    cell["source"] = text(cell)
-
-
-@of_each_cell
-def sources_as_lists(cell: Cell) -> None:
-    cell["source"] = [*text(cell).splitlines(keepends=True), None, 3, ["x"]]
-
-
-@of_each_cell
-def windows_line_ends_in_sources(cell: Cell) -> None:
-    cell["source"] = text(cell).replace("\n", "\r\n")
-
-
-@of_each_cell
-def trailing_white_space(cell: Cell) -> None:
-    cell["source"] = "\n".join(line + "  " for line in text(cell).split("\n")) + "\n\n"
-
-
-@of_each_cell
-def half_a_surrogate_pair_in_markdown(cell: Cell) -> None:
-    if cell["cell_type"] == "markdown":
-        cell["source"] = text(cell) + " \ud83d"
-
-
 # Metadata of cells
-
-
-@of_each_cell
-def no_nbgrader_metadata(cell: Cell) -> None:
-    cell["metadata"].pop("nbgrader", None)
 
 
 @of_each_cell
@@ -378,72 +402,12 @@ def cell_id_of_an_answer_for_all_cells(notebook: Notebook) -> None:
 
 
 @of_notebook
-def tests_deleted(notebook: Notebook) -> None:
-    notebook["cells"] = [cell for cell in notebook["cells"] if not is_test(cell)]
-
-
-@of_notebook
-def only_the_answers_left(notebook: Notebook) -> None:
-    notebook["cells"] = answers(notebook)
-
-
-@of_notebook
-def markdown_deleted(notebook: Notebook) -> None:
-    notebook["cells"] = [cell for cell in notebook["cells"] if cell["cell_type"] != "markdown"]
-
-
-@of_notebook
-def reversed_order(notebook: Notebook) -> None:
-    notebook["cells"].reverse()
-
-
-@of_notebook
-def shuffled(notebook: Notebook) -> None:
-    random.Random(5).shuffle(notebook["cells"])
-
-
-@of_notebook
-def answers_at_the_end(notebook: Notebook) -> None:
-    notebook["cells"].sort(key=is_answer)
-
-
-@of_notebook
-def tests_at_the_beginning(notebook: Notebook) -> None:
-    notebook["cells"].sort(key=lambda cell: not is_test(cell))
-
-
-@of_notebook
-def every_cell_twice(notebook: Notebook) -> None:
-    notebook["cells"] = [copy for cell in notebook["cells"] for copy in (cell, cell)]
-
-
-@of_notebook
-def the_whole_notebook_twice(notebook: Notebook) -> None:
-    notebook["cells"] *= 2
-
-
-@of_notebook
 def unfinished_copies_before_and_after_the_answers(notebook: Notebook) -> None:
     cells = []
     for cell in notebook["cells"]:
         header = [line for line in text(cell).split("\n") if line.startswith("def ")]
         draft = {**cell, "source": "\n".join([*header, "    "])}
         cells += [draft, cell, {**cell, "source": ""}] if is_answer(cell) else [cell]
-    notebook["cells"] = cells
-
-
-@of_notebook
-def answers_pasted_into_new_cells(notebook: Notebook) -> None:
-    notebook["cells"] = [
-        code_cell(text(cell)) if is_answer(cell) else cell for cell in notebook["cells"]
-    ]
-
-
-@of_notebook
-def answers_written_below_their_emptied_cells(notebook: Notebook) -> None:
-    cells = []
-    for cell in notebook["cells"]:
-        cells += [{**cell, "source": ""}, code_cell(text(cell))] if is_answer(cell) else [cell]
     notebook["cells"] = cells
 
 
@@ -456,21 +420,6 @@ def answers_merged_into_the_last_one(notebook: Notebook) -> None:
     ]
 
 
-@of_notebook
-def empty_cells_everywhere(notebook: Notebook) -> None:
-    notebook["cells"] = [
-        entry
-        for number, cell in enumerate(notebook["cells"])
-        for entry in (cell, {**code_cell(""), "id": f"empty-{number}"})
-    ]
-
-
-@of_notebook
-def copies_of_the_tests_among_the_own_cells(notebook: Notebook) -> None:
-    copies = [code_cell(text(cell)) for cell in notebook["cells"] if is_test(cell)]
-    notebook["cells"] += copies
-
-
 # Outputs
 
 
@@ -481,3 +430,8 @@ def huge_outputs(notebook: Notebook) -> None:
     for cell in answers(notebook):
         cell["outputs"] = [flood, lines]
         flood = lines
+
+
+@of_each_cell
+def no_nbgrader_metadata(cell: Cell) -> None:
+    cell["metadata"].pop("nbgrader", None)

@@ -120,7 +120,7 @@ def test_the_reason_for_running_inside_is_said_in_words(mixed):
     assert mixed[1] == {"t-inside": Reason("variable", "sum_of_three")}
 
 
-def test_a_cheat_that_patches_the_tests_gets_points_inside_and_none_outside(mixed):
+def test_a_cheat_that_patches_tests_gets_points_inside_only(mixed):
     """It lets IPython run nothing of the cells that follow."""
     assert scores(grade(mixed[0], submission(MIXED, "patcher"))) == [0, 2]
     outside, warning, inside = where_tests_run({"t-outside": None} | mixed[1])
@@ -131,7 +131,7 @@ def test_a_cheat_that_patches_the_tests_gets_points_inside_and_none_outside(mixe
     )
 
 
-def test_an_object_that_agrees_with_everything_gets_points_inside_and_none_outside(mixed):
+def test_an_object_that_agrees_with_everything_passes_inside_only(mixed):
     graded = grade(mixed[0], submission(MIXED, "liar"))
     assert scores(graded) == [0, 2]
 
@@ -205,7 +205,7 @@ def test_a_test_of_a_file_that_students_change_runs_inside(tmp_path):
     assert calibrated(assignment, "k", LIMITS)[1] == {"t-x": Reason("imports", "mine")}
 
 
-def test_without_execution_the_saved_outputs_decide_and_only_plain_ones_are_kept(tmp_path):
+def test_without_execution_the_saved_outputs_decide(tmp_path):
     kind = KINDS["partial"]
     assignment = assignment_of(kind, tmp_path)
     notebook = submission(kind, "right")
@@ -220,7 +220,6 @@ def test_without_execution_the_saved_outputs_decide_and_only_plain_ones_are_kept
         graded = grade_submission(data, assignment, LIMITS, execute=False)
         assert scores(graded) == [score]
         assert "script" not in json.dumps(graded.notebook)
-    assert graded.notebook.cells[1].outputs[0].execution_count == 7
 
 
 READ = """

@@ -337,4 +337,4 @@ def test_formgrader_shows_each_verdict_under_the_answer(several):
 def test_the_report_counts_each_test(several):
     report = read_report(Course(several, courses.ASSIGNMENT))
     assert report.passed == {"test-numbers": 0, "test-one": 1, "test-both": 0}
-    assert [diagnosis.example for diagnosis in report.diagnoses] == ["The mean of 1, 2 and 3 is 2."]
+    assert [mistake.example for mistake in report.mistakes] == ["The mean of 1, 2 and 3 is 2."]

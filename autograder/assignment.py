@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import contextlib
 import json
-import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -71,12 +70,9 @@ def unmade_links(directory: Path) -> dict[Path, Path]:
 
 
 def refuse_unmade_links(assignment: str, student: str, notebooks: list[str]) -> None:
-    """Let nbgrader generate nothing from `unmade_links`; it calls this as a ``pre_convert_hook``.
+    """Let nbgrader, which calls this as a ``pre_convert_hook``, generate nothing from such links.
 
-    Raises
-    ------
-    SystemExit
-        With what to do; nbgrader would log any other error and go on.
+    It would log any error but SystemExit, and go on.
     """
     for directory in {Path(notebook).parent for notebook in notebooks}:
         if links := unmade_links(directory):
@@ -93,39 +89,16 @@ def refuse_unmade_links(assignment: str, student: str, notebooks: list[str]) -> 
 class Assignment:
     """A notebook of an assignment as plain data, so that it travels to any worker.
 
-    Parameters
-    ----------
-    notebook
-        The instructor's notebook (JSON) with solutions and hidden tests.
-    files
-        Path and content of the files that students get beside the notebook.
-    rules
-        Name of the public module that checks the rules for submissions, see `Grading.rules`;
-        empty if there are none.
-    settings
-        The course's settings (JSON) of the nbgrader preprocessors that make the release.
-    declared : frozenset of str
-        Paths of those files that students hand in again, changed: nbgrader's setting
-        ``Autograde.exclude_overwriting``.
-    inside : frozenset of str
-        Grade ids of the test cells that run in the student's sandbox, see
-        `autograder.grading.calibration`. All others run in the grader's process.
-    modules : tuple of str
-        Installed modules that the given cells import, directly or not.
-
-    Raises
-    ------
-    AssignmentError
-        By every method that reads the notebook, if it cannot be used for grading.
+    Methods that read the notebook raise `AssignmentError` if it cannot be used.
     """
 
-    notebook: bytes = field(repr=False)
-    files: Mapping[str, bytes] = field(repr=False, hash=False)
-    rules: str = ""
-    settings: str = "{}"
-    declared: frozenset[str] = frozenset()
-    inside: frozenset[str] = frozenset()
-    modules: tuple[str, ...] = ()
+    notebook: bytes = field(repr=False)  # the instructor's, with solutions and hidden tests
+    files: Mapping[str, bytes] = field(repr=False, hash=False)  # what students get beside it
+    rules: str = ""  # the public module that checks the rules, see `Grading.rules`
+    settings: str = "{}"  # JSON: those of the nbgrader preprocessors that make the release
+    declared: frozenset[str] = frozenset()  # files that students hand in again, changed
+    inside: frozenset[str] = frozenset()  # tests that run in the student's sandbox
+    modules: tuple[str, ...] = ()  # installed ones that the given cells import
 
     @classmethod
     def from_directory(cls, directory: str | Path, rules: str = "") -> Assignment:
@@ -142,11 +115,9 @@ class Assignment:
     def all_in(
         cls, directory: str | Path, config: Config, rules: str = ""
     ) -> dict[str, Assignment]:
-        """Read all notebooks of `directory` and the files beside them, by name.
+        """Read all notebooks of `directory`, which is the course's own, and the files beside them.
 
-        Header, footer and AUTOTEST cells are filled in by nbgrader, as when it generates the
-        assignment. Links are followed, those too that `unmade_links` finds: the directory is the
-        course's own.
+        nbgrader fills in header, footer and AUTOTEST cells, as when it generates the assignment.
         """
         directory = Path(directory)
         course = CourseDirectory(config=config)
@@ -215,10 +186,7 @@ class Assignment:
         )
 
     def released_cells(self) -> tuple[NotebookNode, ...]:
-        """Our cells as students get them, with nbgrader's checksum and the cell's role.
-
-        They are shared by all callers: copy before changing one.
-        """
+        """Our cells as students get them, with checksum and role; copy before changing one."""
         return _released_cells(self.notebook, self.settings)
 
     def released(self) -> bytes:
@@ -234,10 +202,7 @@ class Assignment:
         raise KeyError(f"The assignment has no test cell {test!r}.")
 
     def complete_tests(self, notebook: NotebookNode) -> None:
-        """Put the hidden parts back into the test cells of an executed notebook, as nbgrader does.
-
-        Only the course's own folders may hold the result.
-        """
+        """Put the hidden parts of the tests back, for the course's own folders alone."""
         for cell in notebook.cells:
             if cell.metadata.autograder.role == Role.TEST:
                 cell.source = self.test_source(grade_id(cell))
@@ -279,10 +244,7 @@ def grade_id(cell: NotebookNode) -> str | None:
 
 @lru_cache(maxsize=256)
 def syntax_tree(source: str) -> ast.Module:
-    """Parse a cell of the instructor, magics included; empty if it is no Python.
-
-    The tree is shared by all callers.
-    """
+    """Parse a cell of the instructor, magics included; empty if it is no Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd escapes in strings, say
@@ -330,10 +292,7 @@ def names_bound_by(tree: ast.Module) -> set[str]:
 
 @lru_cache(maxsize=64)
 def answers_tested_by(assignment: Assignment, test: str) -> dict[str, list[str]]:
-    """Grade ids of the answers whose names a test cell uses, and the functions among them.
-
-    A test that uses no name of an answer tests the last answer above it.
-    """
+    """The answers whose names a test uses, and the functions among them; else the one above it."""
     tree = syntax_tree(assignment.test_source(test))
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     answers: dict[str, list[str]] = {}
@@ -409,7 +368,7 @@ def _filled_in(path: Path, content: bytes, config: Config, course: CourseDirecto
         notebook = _read(content)
         own = {cell.id for cell in notebook.cells}
         resources = {"metadata": {"path": str(path.parent.resolve())}}
-        with _working_directory(course.root):
+        with contextlib.chdir(course.root):  # where nbgrader looks for files
             for preprocessor in (header, tests):
                 notebook, resources = preprocessor.preprocess(notebook, resources)
     except OSError:
@@ -423,17 +382,6 @@ def _filled_in(path: Path, content: bytes, config: Config, course: CourseDirecto
         if cell.get("id") not in own:  # of the header: nbformat makes it up anew each time
             cell.id = f"added-{number}"
     return nbformat.writes(notebook).encode()
-
-
-@contextlib.contextmanager
-def _working_directory(folder: str) -> Iterator[None]:
-    """nbgrader looks for some files relative to the course."""
-    here = os.getcwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(here)
 
 
 def _read(content: bytes) -> NotebookNode:

@@ -1,10 +1,7 @@
-"""What grading finds out about a submission, as data.
+"""What grading finds out about a submission, as data; words are made of it last.
 
-The facts are stored once, as JSON in ``metadata.autograder`` of the executed notebook: the verdict
-in each test cell, repairs and rule violations in the notebook's own metadata. Comments, feedback,
-report and terminal render them; nothing is read back out of a sentence.
-
-They hold words of the student (names, lines of code, messages of exceptions): pages escape them.
+It is stored once, as JSON in ``metadata.autograder``: verdicts in the test cells, all else in the
+executed notebook's own metadata. It holds words of the student: pages escape them.
 """
 
 from __future__ import annotations
@@ -23,29 +20,14 @@ from autograder.text import counted
 
 @dataclass(frozen=True)
 class Verdict:
-    """Outcome of one test cell.
-
-    Attributes
-    ----------
-    passed : bool
-    code : str
-        Stable short name of the mistake, for counting; empty for a test that passed.
-    message : str
-        What is wrong, or what a test that passed has printed.
-    case : str
-        Where it was seen: for which values, in which line; what else was printed.
-    hint : str
-        What to look at next.
-    score : float or None
-        Points, where a test gives a part of them; None where it gives all or none.
-    """
+    """Outcome of one test cell."""
 
     passed: bool
-    code: str = ""
-    message: str = ""
-    case: str = ""
-    hint: str = ""
-    score: float | None = None
+    code: str = ""  # stable short name of the mistake, for counting
+    message: str = ""  # what is wrong, or what a test that passed has printed
+    case: str = ""  # for which values, in which line; what else was printed
+    hint: str = ""  # what to look at next
+    score: float | None = None  # points, where a test gives a part of them
 
     @classmethod
     def from_text(cls, passed: bool, code: str, text: str, place: str = "") -> Verdict:
@@ -62,27 +44,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class RuleViolation:
-    """One place where a submission breaks a rule of its assignment.
+    """One place where a submission breaks a rule of its assignment."""
 
-    Attributes
-    ----------
-    rule : str
-        Short, stable code.
-    title : str
-        The rule in words.
-    cell : str
-        Grade id of the cell, or words that name it.
-    line : int or None
-        Line within the cell, from 1; None if there is no single one.
-    message : str
-        What was found, and what to do.
-    """
-
-    rule: str
-    title: str
-    cell: str
-    line: int | None
-    message: str
+    rule: str  # stable short name
+    title: str  # the rule in words
+    cell: str  # grade id, or words that name the cell
+    line: int | None  # within the cell, from 1; None if there is no single one
+    message: str  # what was found, and what to do
 
     def __str__(self) -> str:
         place = self.cell if self.line is None else f"{self.cell}, line {self.line}"
@@ -91,24 +59,12 @@ class RuleViolation:
 
 @dataclass(frozen=True)
 class Repair:
-    """What had to be put right before a notebook could run.
+    """What had to be put right before a notebook could run."""
 
-    Attributes
-    ----------
-    code : str
-        A key of `REPAIRS`.
-    cells : tuple of str
-        Names of the cells that it is about, if they have names.
-    count : int
-        Number of cells; that of `cells` where they have names.
-    detail : str
-        What fills the gap in the sentence of some codes.
-    """
-
-    code: str
-    cells: tuple[str, ...] = ()
-    count: int = 0
-    detail: str = ""
+    code: str  # a key of `REPAIRS`
+    cells: tuple[str, ...] = ()  # names of the cells, if they have names
+    count: int = 0  # of cells without names
+    detail: str = ""  # fills the gap in some sentences
 
     def __str__(self) -> str:
         number = len(self.cells) or self.count
@@ -142,50 +98,24 @@ REPAIRS = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """One of the attempts of a student whose submissions are graded as they arrive.
+    """One of the attempts of a student whose submissions are graded as they arrive."""
 
-    Attributes
-    ----------
-    number : int
-        Of this assignment, from 1.
-    submitted : str
-        When it was handed in, in words; empty if nobody knows.
-    left : int or None
-        How many more can be graded before `again`; None if there is no limit.
-    again : str
-        When there is one more, in words; empty if there is no limit.
-    """
-
-    number: int
-    submitted: str
-    left: int | None = None
-    again: str = ""
+    number: int  # of this assignment, from 1
+    submitted: str  # when, in words; empty if nobody knows
+    left: int | None = None  # how many more can be graded before `again`; None: no limit
+    again: str = ""  # when there is one more, in words
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts about a submission as a whole.
+    """The facts about a submission as a whole."""
 
-    Attributes
-    ----------
-    failure : str
-        Why nothing could be graded; empty for a submission that was.
-    repairs : list of Repair
-    violations : list of RuleViolation
-    submission : str
-        Digest of the notebook that was handed in.
-    verdicts : dict of str to Verdict
-        By grade id of the test cell, in the notebook's order.
-    attempt : Attempt or None
-        Where attempts are counted.
-    """
-
-    failure: str = ""
+    failure: str = ""  # why nothing could be graded
     repairs: list[Repair] = field(default_factory=list)
     violations: list[RuleViolation] = field(default_factory=list)
-    submission: str = ""
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
-    attempt: Attempt | None = None
+    submission: str = ""  # digest of what was handed in
+    verdicts: dict[str, Verdict] = field(default_factory=dict)  # by grade id of the test
+    attempt: Attempt | None = None  # where attempts are counted
 
     def store(self, notebook: NotebookNode) -> None:
         """Write the facts into the metadata of an executed notebook."""
@@ -245,26 +175,12 @@ def comment_on_answer(
     penalty: float = 0,
     about_notebook: Iterable[RuleViolation | Repair] = (),
 ) -> str:
-    """The automatic comment under an answer, as plain text for people; empty if all is right.
-
-    Parameters
-    ----------
-    verdicts : dict of str to Verdict
-        Of the tests of this answer, by grade id. Several of them are named.
-    violations : iterable of RuleViolation
-        Those in the answer.
-    penalty : float
-        Points that they cost.
-    about_notebook : iterable
-        Repairs and violations outside the answers.
-    """
+    """The automatic comment under an answer, as plain text for people; empty if all is right."""
     blocks = [
         f"{test}: {verdict}" if len(verdicts) > 1 else str(verdict)
         for test, verdict in verdicts.items()
-        if str(verdict)
+        if str(verdict) and not all(one.passed for one in verdicts.values())  # the score says so
     ]
-    if all(verdict.passed for verdict in verdicts.values()):
-        blocks = []  # the score says so
     rules = [f"Rule: {violation}" for violation in violations]
     if penalty:
         rules.append(f"Points taken off for this: {penalty:g}.")

@@ -1,7 +1,13 @@
-"""Two lines for a course's nbgrader_config.py::
+"""What a course's nbgrader_config.py calls, so that nbgrader grades in the sandbox or not at all::
 
-from autograder.config import configure
-configure(get_config())
+    try:
+        from autograder.config import configure
+    except ImportError as error:
+        raise SystemExit(f"nbgrader_config.py: {error}. Nothing was done.") from error
+    configure(get_config())
+
+nbgrader logs most errors in that file, drops what it says, and goes on: with its own engine, and
+student code would run unprotected. So no error here may be an ordinary exception.
 """
 
 from __future__ import annotations

@@ -41,19 +41,20 @@ def log_to_stdout(form: str) -> None:
     Where nobody reads them any more, the work goes on all the same.
     """
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
+    handler.setFormatter(_Formatter(form))
     handler.handleError = lambda record: None
     LOGGER.handlers = [handler]
     LOGGER.setLevel(logging.INFO)
     LOGGER.propagate = False
 
 
-class _TextFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return f"{datetime.fromtimestamp(record.created):%Y-%m-%d %H:%M:%S} {record.getMessage()}"
+class _Formatter(logging.Formatter):
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self._form = form
 
-
-class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        time = datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="seconds")
-        return json.dumps({"time": time, **record.fields})
+        now = datetime.fromtimestamp(record.created).astimezone()
+        if self._form == "json":
+            return json.dumps({"time": now.isoformat(timespec="seconds"), **record.fields})
+        return f"{now:%Y-%m-%d %H:%M:%S} {record.getMessage()}"

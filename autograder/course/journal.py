@@ -35,11 +35,8 @@ class Journal:
         self._clock = clock
         self._database = sqlite3.connect(path, isolation_level=None)
         self._database.executescript(_TABLE)
+        self.close = self._database.close
         self.students = self._column("student", "started IS NOT NULL")  # who had an attempt
-
-    def close(self) -> None:
-        """Close the database."""
-        self._database.close()
 
     def ended(self) -> set[str]:
         """Those of which nothing is left to do."""

@@ -70,7 +70,7 @@ def test_the_readme_shows_the_lines_that_are_tested_here():
     assert "\n".join(lines) in (courses.PROJECT / "README.md").read_text()
 
 
-def test_formgraders_button_grades_nothing_with_a_configuration_that_failed(traced):
+def test_formgraders_button_grades_nothing_when_configuration_failed(traced):
     course, trace = traced
     directory = CourseDirectory(config=load_config(course))
     directory.config.Autograde.exporter_class = "nbconvert.exporters.NotebookExporter"

@@ -384,9 +384,7 @@ def test_what_stands_in_the_staging_folder_is_graded_again(quick, right_result):
     assert is_new(quick) == []
 
 
-def test_a_score_given_by_a_person_survives_that_its_submission_is_graded_again(
-    quick, right_result
-):
+def test_a_score_given_by_a_person_survives_when_it_is_graded_again(quick, right_result):
     names = (courses.ASSIGNMENT, courses.ASSIGNMENT, "bela")
     with Course(quick, courses.ASSIGNMENT).gradebook() as gradebook:
         grade = gradebook.find_grade("test-he", *names)

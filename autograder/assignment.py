@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import json
+import symtable
 import sys
 import warnings
 from collections import Counter
@@ -98,6 +99,7 @@ class Assignment:
     settings: str = "{}"  # JSON: those of the nbgrader preprocessors that make the release
     declared: frozenset[str] = frozenset()  # files that students hand in again, changed
     inside: frozenset[str] = frozenset()  # tests that run in the student's sandbox
+    failing: frozenset[str] = frozenset()  # those of them that our own solution does not pass
     modules: tuple[str, ...] = ()  # installed ones that the given cells import
 
     @classmethod
@@ -265,29 +267,24 @@ def defined_names(cell: NotebookNode) -> set[str]:
     """All names that a cell of the instructor's notebook gives a value at top level."""
     if cell.cell_type != "code":
         return set()
-    return names_bound_by(syntax_tree(cell.source))
+    return global_names(syntax_tree(cell.source))[0]
 
 
-def names_bound_by(tree: ast.Module) -> set[str]:
-    """Names that code gives a value outside its functions and classes."""
-    found: set[str] = set()
-    waiting: list[ast.AST] = list(tree.body)
-    while waiting:
-        node = waiting.pop()
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                found.add(node.name)
-                continue
-            case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp():
-                continue
-            case ast.Import() | ast.ImportFrom():
-                found.update((a.asname or a.name).partition(".")[0] for a in node.names)
-            case ast.Name(ctx=ast.Store()):
-                found.add(node.id)
-            case ast.ExceptHandler(name=str()):
-                found.add(node.name)
-        waiting += ast.iter_child_nodes(node)
-    return found
+def global_names(code: ast.Module) -> tuple[set[str], set[str]]:
+    """The global names to which code gives a value, and the other ones that it uses."""
+    bound, used = set(), set()
+    try:
+        tables = [symtable.symtable(ast.unparse(code), "cell", "exec")]
+    except SyntaxError:  # whoever runs it will say so
+        tables = []
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        for symbol in table.get_symbols():
+            if table.get_type() == "module" or symbol.is_global():
+                binds = symbol.is_assigned() or symbol.is_imported()
+                (bound if binds else used).add(symbol.get_name())
+    return bound, used - bound
 
 
 @lru_cache(maxsize=64)

@@ -181,6 +181,7 @@ def _grade(options: argparse.Namespace) -> int:
     if not new:
         print("Nothing to grade: all submissions have been graded (--force grades them again).")
     problems = failed or misplaced or any(outcome.problem for outcome in outcomes)
+    problems = problems or any(course.has_failing_tests for course, _ in new)
     return SOME_UNREADABLE if problems else ALL_GRADED
 
 

@@ -28,7 +28,7 @@ from traitlets.config import Config, Configurable
 from traitlets.utils.importstring import import_item
 
 from autograder.assignment import refuse_unmade_links
-from autograder.limits import MEGABYTE, Limits
+from autograder.limits import FIRST_PASS, MEGABYTE, Limits
 from autograder.submission.files import read_timestamp
 
 
@@ -62,7 +62,8 @@ class Grading(Configurable):
     total_seconds = Float(
         Limits.total_seconds,
         min=10,
-        help="Time for all cells and tests of a notebook together; see docs/design.md.",
+        help="""Time for all cells and tests of a notebook together; more where one cell may take
+        longer. Five eighths of it are for the first pass, see docs/design.md.""",
     ).tag(config=True)
     memory_megabytes = Integer(
         1000, min=200, help="Memory of all processes of a sandbox together, files included."
@@ -104,7 +105,7 @@ class Grading(Configurable):
         return Limits(
             cell_seconds=cell_seconds,
             call_seconds=min(self.call_seconds, cell_seconds),
-            total_seconds=max(self.total_seconds, cell_seconds),
+            total_seconds=max(self.total_seconds, cell_seconds / FIRST_PASS),
             memory_bytes=self.memory_megabytes * MEGABYTE,
             processes=self.processes,
         )

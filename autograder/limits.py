@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 MEGABYTE = 1_000_000
+FIRST_PASS = 5 / 8
+"""The part of the time for a notebook in which nothing is tested again."""
 
 
 @dataclass(frozen=True)
@@ -12,7 +14,6 @@ class Limits:
     cell_seconds: float = 60
     call_seconds: float = 10  # one call of a student's function
     own_cells_seconds: float = 2  # shared by the cells that a student has added
-    first_pass_seconds: float = 100  # all cells and tests, before anything is tested again
     total_seconds: float = 160  # everything, starts of sandboxes included
     memory_bytes: int = 1_000 * MEGABYTE  # all processes of a sandbox, and its files
     processes: int = 32  # and threads, at a time
@@ -26,6 +27,11 @@ class Limits:
     result_bytes: int = 1 * MEGABYTE  # a value that a student's function returns
     result_items: int = 10_000  # in it, those of nested containers included
     result_depth: int = 20
+
+    @property
+    def first_pass_seconds(self) -> float:
+        """Time for all cells and tests before anything is tested again; replays count."""
+        return FIRST_PASS * self.total_seconds
 
     @property
     def message_bytes(self) -> int:

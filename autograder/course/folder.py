@@ -158,12 +158,13 @@ class Course:
         """Decide for each test cell where it runs, see `autograder.grading.calibration`."""
         for name, assignment in self.notebooks.items():
             self.notebooks[name], self.reasons[name] = calibrated(
-                assignment,
-                f"{self.assignment_id}/{name}.ipynb",
-                self.limits,
-                course=self.root,
-                executor=executor,
+                assignment, self.limits, course=self.root, executor=executor
             )
+
+    @property
+    def has_failing_tests(self) -> bool:
+        """Whether the instructor's own solution fails a test; known after `calibrate`."""
+        return any(assignment.failing for assignment in self.notebooks.values())
 
     def recall_modes(self, read_tests: bool = False) -> None:
         """Learn what `calibrate` found out before, or what the tests' source tells; run nothing."""

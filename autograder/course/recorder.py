@@ -257,13 +257,15 @@ class _SaveVerdicts(SaveAutoGrades):
     def _add_score(self, cell: NotebookNode, resources: object) -> None:
         super()._add_score(cell, resources)
         points = self._comments.taken_off[grade_id(cell)]
-        if not points and not self._comments.failed:
+        by_hand = cell.metadata.autograder.get("by_hand", False)
+        if not points and not by_hand and not self._comments.failed:
             return
         grade = self.gradebook.find_grade(grade_id(cell), *self._place)
         if points and grade.auto_score is not None:
             grade.auto_score = max(0, grade.auto_score - points)
         if self._comments.failed:  # a person has to look at what was submitted
             grade.auto_score = 0
+        if by_hand or self._comments.failed:
             grade.needs_manual_grade = True
 
     def _add_comment(self, cell: NotebookNode, resources: object) -> None:

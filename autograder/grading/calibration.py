@@ -15,9 +15,8 @@ import functools
 import hashlib
 import json
 import os
-import symtable
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,14 +24,14 @@ from typing import Any
 
 from autograder.assignment import (
     Assignment,
-    AssignmentError,
     Role,
     defined_names,
+    global_names,
     grade_id,
     role,
     syntax_tree,
 )
-from autograder.grading.examiner import library
+from autograder.grading.examiner import given_statements, imported_modules
 from autograder.grading.run import first_verdicts
 from autograder.limits import Limits
 from autograder.sandbox.process import ProcessDied, StudentProcess
@@ -72,6 +71,10 @@ REASONS = {
     ),
     "only-inside": ("passes the solution only inside; outside it says: {name}", _ASK_FUNCTIONS),
     "differs": ("gives other points outside to the untouched notebook", _ASK_FUNCTIONS),
+    "solution-fails": (
+        "fails with the instructor's own solution ({name}), so a person must look at each answer",
+        "mend the solution or the test in source/",
+    ),
     "no-solution": (
         "fails, but there is no solution to try it with",
         "write a solution into source/",
@@ -98,7 +101,6 @@ class Reason:
 
 def calibrated(
     assignment: Assignment,
-    name: str,
     limits: Limits,
     *,
     course: Path | None = None,
@@ -109,8 +111,6 @@ def calibrated(
     Parameters
     ----------
     assignment : Assignment
-    name : str
-        What to call the notebook in messages.
     limits : Limits
     course : Path or None
         Course folder; results are kept there, by content, and the sandbox does not show it.
@@ -126,8 +126,6 @@ def calibrated(
 
     Raises
     ------
-    AssignmentError
-        If the instructor's solution does not pass a test in either way.
     SandboxUnavailable
         If this machine cannot make the sandbox.
     """
@@ -136,14 +134,16 @@ def calibrated(
     if found is None:
         hidden = (str(course),) if course else ()
         if executor:
-            found = executor.submit(_tried, assignment, name, limits, hidden).result()
+            found = executor.submit(_tried, assignment, limits, hidden).result()
         else:
-            found = _tried(assignment, name, limits, hidden)
+            found = _tried(assignment, limits, hidden)
         if kept:
             _write(kept, found)
     reasons = _reasons(found)
     modules = tuple(found["modules"])
-    return replace(assignment, inside=frozenset(reasons), modules=modules), reasons
+    failing = frozenset(test for test, one in reasons.items() if one.code == "solution-fails")
+    inside = frozenset(reasons)
+    return replace(assignment, inside=inside, failing=failing, modules=modules), reasons
 
 
 def remembered(assignment: Assignment, limits: Limits, course: Path) -> dict[str, Reason] | None:
@@ -156,15 +156,13 @@ def _reasons(found: dict) -> dict[str, Reason]:
     return {test: Reason(**fields) for test, fields in found["reasons"].items()}
 
 
-def _tried(
-    assignment: Assignment, name: str, limits: Limits, hidden: tuple[str, ...]
-) -> dict[str, Any]:
+def _tried(assignment: Assignment, limits: Limits, hidden: tuple[str, ...]) -> dict[str, Any]:
     """Run the instructor's notebooks in sandboxes, and return what is kept of that."""
     modules = _modules_of_solution(assignment, limits, hidden)
     assignment = replace(assignment, modules=tuple(modules))
     # A short limit is for students: a busy machine must not decide on the instructor's solution.
     limits = replace(limits, cell_seconds=max(limits.cell_seconds, _LEAST_CELL_SECONDS))
-    reasons = _calibrate(assignment, name, limits, hidden)
+    reasons = _calibrate(assignment, limits, hidden)
     return {"reasons": {test: asdict(one) for test, one in reasons.items()}, "modules": modules}
 
 
@@ -184,7 +182,7 @@ def _modules_of_solution(
 
 
 def _calibrate(
-    assignment: Assignment, name: str, limits: Limits, hidden: tuple[str, ...]
+    assignment: Assignment, limits: Limits, hidden: tuple[str, ...]
 ) -> dict[str, Reason]:
     """Run solution and release both ways where the text of a test does not decide."""
     tests = list(assignment.points())
@@ -215,14 +213,9 @@ def _calibrate(
     for test in reasons:
         if inside[test].passed or inside[test].score:
             continue
-        if _has_solution(assignment, test):
-            said = inside[test].message or "no reason given"
-            raise AssignmentError(
-                f"{name}: the instructor's own solution does not pass the test {test!r}, so no "
-                f"submission can. The test says: {said}\nMend solution or test in source/, "
-                "generate the assignment again, and then grade."
-            )
-        reasons[test] = Reason("no-solution")
+        has_solution = _has_solution(assignment, test)
+        said = inside[test].message[:200] or "it gives no reason"
+        reasons[test] = Reason("solution-fails", said) if has_solution else Reason("no-solution")
     return reasons
 
 
@@ -247,16 +240,14 @@ def why_inside(assignment: Assignment) -> dict[str, Reason]:
 
 def _why_inside(assignment: Assignment, test: str) -> Reason | None:
     tree = syntax_tree(assignment.test_source(test))
-    code = ast.Module([*library(assignment).used_by(tree), *tree.body], type_ignores=[])
+    code = ast.Module([*given_statements(assignment, tree), *tree.body], type_ignores=[])
     for node in ast.walk(code):
-        match node:
-            case ast.Import() | ast.ImportFrom():
-                for module in _imported(node):
-                    if not _may_import(module, assignment):
-                        return Reason("imports", module)
-            case ast.Attribute(ctx=ast.Store() | ast.Del()):
-                return Reason("attribute", node.attr)
-    bound, used = _global_names(code)
+        for module in imported_modules(node):
+            if not _may_import(module, assignment):
+                return Reason("imports", module)
+        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            return Reason("attribute", node.attr)
+    bound, used = global_names(code)
     functions = set(assignment.graded_functions())
     for name in sorted(bound & functions):
         return Reason("replaces", name)
@@ -267,57 +258,18 @@ def _why_inside(assignment: Assignment, test: str) -> Reason | None:
     return None
 
 
-def _global_names(code: ast.Module) -> tuple[set[str], set[str]]:
-    """The global names to which code gives a value, and those that it uses."""
-    bound, used = set(), set()
-    tables = [symtable.symtable(ast.unparse(code), "test", "exec")]
-    while tables:
-        table = tables.pop()
-        tables += table.get_children()
-        for symbol in table.get_symbols():
-            if table.get_type() == "module" or symbol.is_global():
-                if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace():
-                    bound.add(symbol.get_name())
-                else:
-                    used.add(symbol.get_name())
-    return bound, used
-
-
-def _imported(statement: ast.Import | ast.ImportFrom) -> list[str]:
-    if isinstance(statement, ast.ImportFrom):
-        return [statement.module or ""]
-    return [alias.name for alias in statement.names]
-
-
 def _may_import(module: str, assignment: Assignment) -> bool:
     top = module.partition(".")[0]
-    if any(path.partition("/")[0].removesuffix(".py") == top for path in assignment.declared):
-        return False  # outside, the instructor's own file would be tested
-    own = list(_own_modules(module, assignment.files))
-    if not own:
+    own = {path: path.partition("/")[0].removesuffix(".py") for path in assignment.files}
+    if top not in own.values():
         return top in _MODULES
-    return not any(
+    # Outside, a file that students change would be the instructor's own.
+    return not any(own.get(path) == top for path in assignment.declared) and not any(
         isinstance(node, ast.Name) and node.id in _RUN_CODE
-        for tree in own
-        for node in ast.walk(tree)
+        for path, source in assignment.files.items()
+        if path.endswith(".py")
+        for node in ast.walk(syntax_tree(source.decode(errors="replace")))
     )
-
-
-def _own_modules(module: str, files: Mapping[str, bytes]) -> Iterator[ast.Module]:
-    """A module of the assignment, and those that it imports."""
-    names, seen = [module], set()
-    while names:
-        name = names.pop().replace(".", "/")
-        for path in (f"{name}.py", f"{name}/__init__.py"):
-            if path in files and path not in seen:
-                seen.add(path)
-                tree = syntax_tree(files[path].decode(errors="replace"))
-                yield tree
-                for node in ast.walk(tree):
-                    if isinstance(node, ast.Import | ast.ImportFrom):
-                        names += _imported(node)
-                    if isinstance(node, ast.ImportFrom):
-                        names += [f"{node.module}.{alias.name}" for alias in node.names]
 
 
 def where_tests_run(modes: Mapping[str, Reason | None]) -> list[str]:

@@ -1,157 +1,288 @@
-"""Run our test cells in the grader's process, against functions that live in the sandbox.
+"""Run our test cells in a child of the grader, against functions that live in the sandbox.
 
 A test cell is our own source. In its namespace each graded function is a proxy: calling it asks
 the student's process and gives plain data back, so that nothing a student defines is ever
-executed, evaluated or unpickled here.
+executed, evaluated or unpickled here. What a test does with that data has limits of its own: it
+runs in a fork, which nothing outlives but the verdicts, as data. So no test can hold up the grader,
+and no module remembers one student when it meets the next.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
+import ctypes
+import dataclasses
 import functools
-import importlib.abc
-import importlib.machinery
-import importlib.util
+import importlib
 import io
+import json
+import multiprocessing
+import os
+import resource
+import signal
 import sys
+import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+import weakref
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from autograder.assignment import Assignment, Role, grade_id, role, syntax_tree
+from autograder.assignment import (
+    Assignment,
+    Role,
+    answers_tested_by,
+    grade_id,
+    role,
+    syntax_tree,
+)
 from autograder.facts import Verdict
-from autograder.sandbox.process import StudentError, StudentProcess
+from autograder.sandbox.process import ProcessDied, StudentError, StudentProcess, TimedOut
+from autograder.sandbox.sandbox import SandboxLost
 from autograder.text import readable
 
+DIED, TIME_OUT, TEST_ENDED = "process-died", "time-used-up", "test-ended"
 HIDDEN_FAILED = Verdict(
     False, "hidden-test-failed", "The visible part of the test passes, the hidden part does not."
 )
+_TOO_LONG = Verdict(
+    False, TEST_ENDED, "The test itself took too long on what this answer returned."
+)
+_TOO_LARGE = Verdict(
+    False, TEST_ENDED, "The test itself needed too much memory for what this answer returned."
+)
+_DOES_IT_END = "Does each loop end? In a while loop each round must change its condition."
+_WALL_FACTOR = 3  # time of the clock for a test, in terms of its processor time
+_GRACE_SECONDS = 1  # after the deadline, for a child to say so itself
 
 
-def examine(
-    assignment: Assignment,
-    test: str,
-    student: StudentProcess,
-    seconds: Callable[[], float],
-    undefined: set[str],
-) -> Verdict:
-    """Run the test cell with the grade id `test`, hidden tests included.
+class TimeUsedUp(ProcessDied):
+    """No time is left for this submission; its process is as good as dead."""
+
+
+class Examiner:
+    """Tests the functions of one student's process.
 
     Parameters
     ----------
     assignment : Assignment
-    test : str
     student : StudentProcess
         Where the student's cells have run.
-    seconds : callable
-        Asked before each call of a student's function: how long it may take.
-    undefined : set of str
-        Takes the names that student code uses without having given them a value.
-
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ProcessDied, SandboxLost
-        If the student's process is lost during a call.
+    time_for : callable
+        Takes a number of seconds and returns how many of them are left; raises `TimeUsedUp`.
+    failures : mapping of str to str
+        How the cells of answers failed, by grade id.
     """
-    failures: list[Exception] = []
-    printed = io.StringIO()
 
-    def proxy(name: str) -> Callable[..., Any]:
-        def call(*arguments: Any, **keywords: Any) -> Any:
-            if failures:
-                raise failures[0]
+    def __init__(
+        self,
+        assignment: Assignment,
+        student: StudentProcess,
+        time_for: Callable[[float], float],
+        failures: Mapping[str, str],
+    ) -> None:
+        self._assignment = assignment
+        self._student = student
+        self._limits = student.limits
+        self._time_for = time_for
+        self._failures = failures
+        self._undefined: set[str] = set()
+
+    def examine(self, tests: Sequence[str], deadline: float) -> Iterator[tuple[Verdict, list[str]]]:
+        """Run test cells, hidden tests included; the process cannot be asked afterwards.
+
+        Yields
+        ------
+        verdict : Verdict
+            Of each test, in order; none of those after one that has ended the student's process or
+            was ended itself.
+        undefined : list of str
+            Names that code of the student used without a value.
+
+        Raises
+        ------
+        SandboxLost
+            If something outside has ended the student's process.
+        """
+        _public_modules(self._assignment)
+        receiver, sender = multiprocessing.Pipe(duplex=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
+            child = os.fork()
+        if child == 0:
+            self._be_the_child(tests, sender)
+        sender.close()
+        left = len(tests)
+        try:
+            while left and receiver.poll(max(0, deadline + _GRACE_SECONDS - time.monotonic())):
+                try:
+                    answer = json.loads(receiver.recv_bytes())
+                except EOFError:
+                    yield _TOO_LONG, []
+                    return
+                if "lost" in answer:
+                    raise SandboxLost(answer["lost"])
+                if "failed" in answer:
+                    raise RuntimeError(answer["failed"])
+                yield Verdict(**answer["verdict"]), answer["undefined"]
+                left -= 1
+                if answer["over"]:
+                    return
+            if left:
+                yield on_death(TimeUsedUp("the time for this submission was used up")), []
+        finally:
+            receiver.close()
+            os.kill(child, signal.SIGKILL)  # it is not waited for yet, so the number is its own
+            os.waitpid(child, 0)
+
+    def _be_the_child(self, tests: Sequence[str], sender: Connection) -> None:
+        try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            for answer in self._answers(tests):
+                sender.send_bytes(json.dumps(answer).encode())
+        except BaseException:
+            sender.send_bytes(json.dumps({"failed": traceback.format_exc()}).encode())
+        finally:
+            os._exit(0)
+
+    def _answers(self, tests: Sequence[str]) -> Iterator[dict]:
+        """What the child says of each test."""
+        public = _public_modules(self._assignment)
+        _take_modules(self._assignment)
+        sys.modules.update(public.loaded)
+        sys.path.insert(0, public.path)
+        size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        _set_soft_limit(resource.RLIMIT_AS, size + self._limits.memory_bytes)
+        proxies = None
+        for test in tests:
+            seconds = self._limits.call_seconds
+            _set_soft_limit(resource.RLIMIT_CPU, int(time.process_time() + seconds) + 1)
+            over = False
             try:
-                value = student.call(name, list(arguments), seconds(), keywords)
+                if proxies is None:
+                    names = self._assignment.graded_functions()
+                    proxies = {name: self._proxy(name) for name in names if self._defines(name)}
+                verdict = self._why_missing(test)
+                if verdict is None:
+                    signal.setitimer(signal.ITIMER_REAL, _WALL_FACTOR * seconds)
+                    verdict = self._run(test, proxies)
+            except ProcessDied as death:
+                verdict, over = on_death(death), True
+            except SandboxLost as error:
+                yield {"lost": str(error)}
+                return
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            undefined = sorted(self._undefined - {""})
+            yield {"verdict": dataclasses.asdict(verdict), "undefined": undefined, "over": over}
+            if over:
+                return
+
+    def _defines(self, name: str) -> bool:
+        return self._student.defines(name, self._time_for(self._limits.call_seconds))
+
+    def _why_missing(self, test: str) -> Verdict | None:
+        for answer, functions in answers_tested_by(self._assignment, test).items():
+            for name in functions:
+                if answer in self._failures and not self._defines(name):
+                    message = f"{name} cannot be tested, because its cell failed."
+                    return Verdict(False, "cell-failed", message, self._failures[answer])
+        return None
+
+    def _proxy(self, name: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            if self._lost:  # the tests explain exceptions, but must not explain this
+                raise self._lost
+            wall_left, _ = signal.setitimer(signal.ITIMER_REAL, 0)  # the student's is another limit
+            try:
+                seconds = self._time_for(self._limits.call_seconds)
+                value = self._student.call(name, list(arguments), seconds, keywords)
             except StudentError as error:
-                undefined.add(error.undefined)
+                self._undefined.add(error.undefined)
                 raise _as_builtin(error) from error
-            except TypeError:  # an argument that is no plain data
+            except (ProcessDied, SandboxLost) as failure:
+                self._lost = failure
                 raise
-            except Exception as failure:  # the process is lost, or the grader is at fault
-                failures.append(failure)  # the tests explain exceptions, but must not explain this
-                raise
-            if sys.stdout is not printed:  # the test catches what is printed
-                sys.stdout.write(student.printed)
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, wall_left)
+            if sys.stdout is not self._printed:  # the test catches what is printed
+                sys.stdout.write(self._student.printed)
             return value
 
         call.__name__ = call.__qualname__ = name
         return call
 
-    proxies = {
-        name: proxy(name)
-        for name in assignment.graded_functions()
-        if student.defines(name, seconds())
-    }
-    public_files = library(assignment)
-    with public_files.at_hand():
-        used, code = _compiled(assignment, test)
-        namespace: dict[str, Any] = {"__name__": "__main__"}
-        for statement in used:
-            exec(statement, namespace)
-        namespace |= proxies
+    def _run(self, test: str, proxies: Mapping[str, Callable]) -> Verdict:
+        self._lost: Exception | None = None
+        self._printed = io.StringIO()
         try:
-            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
+            used, code = _compiled(self._assignment, test)
+            namespace: dict[str, Any] = {"__name__": "__main__"}
+            for statement in used:
+                exec(statement, namespace)
+            namespace |= proxies
+            with (
+                contextlib.redirect_stdout(self._printed),
+                contextlib.redirect_stderr(io.StringIO()),
+            ):
                 exec(code, namespace)
-        except NameError as error:
-            name = error.name
-            undefined.add(name or "")
-            if name in assignment.graded_functions():
-                message = f"There is no function {name}."
-                hint = "Was it renamed or deleted?"
-                verdict = Verdict(False, "wrong-name", message, hint=hint)
-            else:
-                verdict = _failed(error, assignment, test)
-        except Exception as error:
-            verdict = _failed(error, assignment, test)
+        except MemoryError:
+            verdict = _TOO_LARGE
+        except BaseException as error:
+            verdict = self._failed(error, test)
         else:
-            verdict = Verdict.from_text(True, "", readable(printed.getvalue()))
-    if failures:
-        raise failures[0]
-    return verdict
+            verdict = Verdict.from_text(True, "", readable(self._printed.getvalue()))
+        if self._lost:
+            raise self._lost
+        return verdict
+
+    def _failed(self, error: BaseException, test: str) -> Verdict:
+        """What an exception of a test says, and where, if students can see the place."""
+        if isinstance(error, NameError) and not isinstance(error, StudentError):
+            self._undefined.add(error.name or "")
+            if error.name in self._assignment.graded_functions():
+                message = f"There is no function {error.name}."
+                return Verdict(False, "wrong-name", message, hint="Was it renamed or deleted?")
+        parts = {name: getattr(error, name, None) for name in ("code", "message", "case", "hint")}
+        if all(isinstance(part, str) for part in parts.values()):  # public_tests.WrongAnswer, say
+            return Verdict(False, **{name: readable(part) for name, part in parts.items()})
+        name = type(error).__name__
+        if type(error) in _BUILTIN_ERRORS.values():
+            name = error.type_name
+        place = ""
+        lines = self._assignment.test_source(test).splitlines()
+        frames = traceback.extract_tb(error.__traceback__)
+        places = [lines[one.lineno - 1].strip() for one in frames if one.filename == f"<{test}>"]
+        (released,) = [c for c in self._assignment.released_cells() if grade_id(c) == test]
+        if places and places[0] in map(str.strip, released.source.splitlines()):
+            place = f"in the line: {places[0]}"
+        elif places and not str(error):
+            return HIDDEN_FAILED
+        return Verdict.from_text(False, f"raises-{name}", readable(str(error) or name), place)
 
 
-@functools.lru_cache(maxsize=64)  # a worker runs the same tests for many submissions
-def _compiled(assignment: Assignment, test: str) -> tuple[list[CodeType], CodeType]:
-    """The given imports, functions and constants that a test cell uses, and the cell itself."""
-    source = assignment.test_source(test)
-    used = [
-        compile(ast.Module([statement], type_ignores=[]), "<given cells>", "exec")
-        for statement in library(assignment).used_by(syntax_tree(source))
-    ]
-    return used, compile(source, f"<{test}>", "exec")
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def _failed(error: Exception, assignment: Assignment, test: str) -> Verdict:
-    """What an exception of a test says, and where, if students can see the place."""
-    parts = {name: getattr(error, name, None) for name in ("code", "message", "case", "hint")}
-    if all(isinstance(part, str) for part in parts.values()):  # public_tests.WrongAnswer, say
-        return Verdict(False, **{name: readable(part) for name, part in parts.items()})
-    name = type(error).__name__
-    if type(error) in _BUILTIN_ERRORS.values():
-        name = error.type_name
-    place = ""
-    lines = assignment.test_source(test).splitlines()
-    places = [lines[number - 1].strip() for number in _lines_in(f"<{test}>", error)]
-    (released,) = [c for c in assignment.released_cells() if grade_id(c) == test]
-    if places and places[0] in map(str.strip, released.source.splitlines()):
-        place = f"in the line: {places[0]}"
-    elif places and not str(error):
-        return HIDDEN_FAILED
-    return Verdict.from_text(False, f"raises-{name}", readable(str(error) or name), place)
+def on_death(death: ProcessDied) -> Verdict:
+    """What the loss of the student's process means for the test that met it."""
+    code = TIME_OUT if isinstance(death, TimeUsedUp) else DIED
+    hint = _DOES_IT_END if isinstance(death, TimedOut) else ""
+    return Verdict(False, code, f"While the tests ran: {death}.", hint=hint)
 
 
-def _lines_in(file: str, error: Exception) -> list[int]:
-    return [
-        place.lineno
-        for place in traceback.extract_tb(error.__traceback__)
-        if place.filename == file
-    ]
+def _set_soft_limit(kind: int, value: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(kind, (value, hard))
 
 
 _BUILTIN_ERRORS = {
@@ -170,95 +301,98 @@ def _as_builtin(error: StudentError) -> StudentError:
     return kind(error.type_name, error.message, error.frames, error.undefined)
 
 
-class Library:
-    """The names that test cells may import: the assignment's public files, as real modules.
+@functools.lru_cache(maxsize=64)  # a worker runs the same tests for many submissions
+def _compiled(assignment: Assignment, test: str) -> tuple[list[CodeType], CodeType]:
+    """The given imports, functions and constants that a test cell uses, and the cell itself."""
+    source = assignment.test_source(test)
+    used = [
+        compile(ast.Module([statement], type_ignores=[]), "<given cells>", "exec")
+        for statement in given_statements(assignment, syntax_tree(source))
+    ]
+    return used, compile(source, f"<{test}>", "exec")
 
-    They are in ``sys.modules`` only while `at_hand` is entered, so that assignments with modules of
-    the same name, or of the name of one of the grader's own, never meet.
+
+class _PublicModules:
+    """The assignment's files, in memory, and those of its modules that tests import.
+
+    They are loaded once in a worker, and no test runs there: each fork has them as new. In the
+    worker itself nobody sees them, for a module of the grader may have the same name.
     """
 
-    def __init__(self, files: Mapping[str, bytes], given: Mapping[str, ast.stmt]) -> None:
-        self._finder = _Finder(files)
-        self.given = given
-        self._modules: dict[str, ModuleType] = {}
-
-    @contextlib.contextmanager
-    def at_hand(self) -> Iterator[None]:
-        """Let imports find the public files first."""
-        aside = self._take_out_of_sight()
-        sys.modules.update(self._modules)
-        sys.meta_path.insert(0, self._finder)
+    def __init__(self, assignment: Assignment) -> None:
+        archive = os.memfd_create("modules")
+        weakref.finalize(self, os.close, archive)
+        self.path = f"/proc/self/fd/{archive}"
+        with zipfile.ZipFile(self.path, "w") as files:
+            for folder in {str(one) for path in assignment.files for one in Path(path).parents}:
+                files.writestr(f"{folder}/", b"")  # for packages without __init__.py
+            for path, content in assignment.files.items():
+                files.writestr(path, content)
+        aside = _take_modules(assignment)
+        sys.path.insert(0, self.path)
+        sys.path_importer_cache.pop(self.path, None)
         try:
-            yield
+            for test in assignment.points().keys() - assignment.inside:
+                for name in _imports_of(assignment, test):
+                    with contextlib.suppress(Exception):  # the test will say so
+                        importlib.import_module(name)
         finally:
-            sys.meta_path.remove(self._finder)
-            self._modules = self._take_out_of_sight()
+            sys.path.remove(self.path)
+            self.loaded = _take_modules(assignment)
             sys.modules.update(aside)
 
-    def _take_out_of_sight(self) -> dict[str, ModuleType]:
-        """Remove the modules that could be of the public files from sight; return them."""
-        if not any(name in sys.modules for name in self._finder.top_level):
-            return {}
-        names = [name for name in sys.modules if name.partition(".")[0] in self._finder.top_level]
-        return {name: sys.modules.pop(name) for name in names}
 
-    def used_by(self, tree: ast.AST) -> list[ast.stmt]:
-        """Given statements that code uses, and those that these use, in the notebook's order."""
-        found: set[int] = set()
-        waiting = [tree]
-        while waiting:
-            for node in ast.walk(waiting.pop()):
-                statement = self.given.get(node.id) if isinstance(node, ast.Name) else None
-                if statement is not None and id(statement) not in found:
-                    found.add(id(statement))
-                    waiting.append(statement)
-        in_order = {id(statement): statement for statement in self.given.values()}
-        return [statement for key, statement in in_order.items() if key in found]
+_public_modules = functools.lru_cache(maxsize=4)(_PublicModules)
 
 
-class _Finder(importlib.abc.MetaPathFinder):
-    """Finds modules and packages among files in memory."""
-
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self._files = files
-        self._sources = {
-            path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path
-            for path in files
-            if path.endswith(".py")
-        }
-        self.top_level = {name.partition(".")[0] for name in self._sources}
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> object:
-        if name in self._sources:
-            loader = _Loader(self._sources[name], self._files)
-            return importlib.util.spec_from_loader(name, loader)
-        if any(module.startswith(f"{name}.") for module in self._sources):  # without __init__.py
-            return importlib.machinery.ModuleSpec(name, None, is_package=True)
-        return None
+def _imports_of(assignment: Assignment, test: str) -> set[str]:
+    """The modules of the assignment that a test imports."""
+    tree = syntax_tree(assignment.test_source(test))
+    code = ast.Module([*given_statements(assignment, tree), *tree.body], [])
+    names = {name for node in ast.walk(code) for name in imported_modules(node)}
+    return {name for name in names if name.partition(".")[0] in _top_level(assignment)}
 
 
-class _Loader(importlib.abc.ExecutionLoader):
-    def __init__(self, path: str, files: Mapping[str, bytes]) -> None:
-        self._path = path
-        self._files = files
+def _take_modules(assignment: Assignment) -> dict[str, ModuleType]:
+    """Remove the modules that have names of the assignment's from sight; return them."""
+    own = _top_level(assignment)
+    names = [name for name in sys.modules if name.partition(".")[0] in own]
+    return {name: sys.modules.pop(name) for name in names}
 
-    def get_filename(self, name: str) -> str:
-        return f"<{self._path} of the assignment>"
 
-    def get_source(self, name: str) -> str:
-        return importlib.util.decode_source(self._files[self._path])
+def _top_level(assignment: Assignment) -> set[str]:
+    python = (path for path in assignment.files if path.endswith(".py"))
+    return {path.partition("/")[0].removesuffix(".py") for path in python}
 
-    def get_data(self, path: str) -> bytes:
-        """A file beside a module, where `pkgutil.get_data` expects it."""
-        return self._files[path.removeprefix("<")]
 
-    def is_package(self, name: str) -> bool:
-        return self._path.endswith("__init__.py")
+def imported_modules(node: ast.AST) -> list[str]:
+    """The modules that a statement imports."""
+    match node:
+        case ast.Import(names=names):
+            return [alias.name for alias in names]
+        case ast.ImportFrom(module=str(module)):
+            return [module]
+    return []
+
+
+def given_statements(assignment: Assignment, tree: ast.AST) -> list[ast.stmt]:
+    """Imports, functions and plain constants of given cells that code uses, in their order."""
+    given = _given(assignment)
+    found: set[int] = set()
+    waiting = [tree]
+    while waiting:
+        for node in ast.walk(waiting.pop()):
+            statement = given.get(node.id) if isinstance(node, ast.Name) else None
+            if statement is not None and id(statement) not in found:
+                found.add(id(statement))
+                waiting.append(statement)
+    in_order = {id(statement): statement for statement in given.values()}
+    return [statement for key, statement in in_order.items() if key in found]
 
 
 @functools.lru_cache(maxsize=4)  # a worker grades many submissions of the same assignment
-def library(assignment: Assignment) -> Library:
-    """The public files, and imports, functions and plain constants of the given cells."""
+def _given(assignment: Assignment) -> dict[str, ast.stmt]:
+    """By the name to which they give a value."""
     given: dict[str, ast.stmt] = {}
     for cell in assignment.cells:
         if cell.cell_type != "code" or role(cell) is not Role.GIVEN:
@@ -275,7 +409,7 @@ def library(assignment: Assignment) -> Library:
                         given[name] = statement
                     else:
                         given.pop(name, None)
-    return Library(assignment.files, given)
+    return given
 
 
 def _is_plain(value: ast.expr) -> bool:

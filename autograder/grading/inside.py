@@ -21,8 +21,8 @@ from nbgrader.utils import determine_grade
 
 from autograder.assignment import Assignment, grade_id
 from autograder.facts import Verdict
-from autograder.grading.examiner import HIDDEN_FAILED
-from autograder.grading.session import DIED, Session
+from autograder.grading.examiner import DIED, HIDDEN_FAILED
+from autograder.grading.session import Session
 from autograder.text import readable
 
 PARTIAL = "partial-credit"

@@ -14,7 +14,7 @@ import math
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from nbformat import NotebookNode
@@ -22,10 +22,11 @@ from nbformat.v4 import new_output
 
 from autograder.assignment import Assignment, Role, answers_tested_by, grade_id
 from autograder.facts import Facts, RuleViolation, Verdict
+from autograder.grading.examiner import DIED, TIME_OUT
 from autograder.grading.inside import grade_inside, judge_saved
 from autograder.grading.outputs import error_output, keep_outputs, leave_long_code_plain
 from autograder.grading.reading import Reading
-from autograder.grading.session import DIED, TIME_OUT, Session, Task
+from autograder.grading.session import Session, Task
 from autograder.limits import Limits
 from autograder.sandbox.sandbox import SandboxLost
 from autograder.submission.notebook import Unreadable, read_submission
@@ -107,6 +108,9 @@ def grade_submission(
         keep_outputs(code, [cell.outputs for cell in code], limits)
         with task.session(limits.total_seconds) as session:
             violations = session.read(submitted, []).violations
+    for test in assignment.failing:
+        if not verdicts[test].passed:
+            verdicts[test] = replace(verdicts[test], hint=_SOLUTION_FAILS)
     facts = Facts(
         repairs=rebuilt.repairs,
         violations=violations,
@@ -168,6 +172,7 @@ def _finished(
             if grade_id(cell) != test:
                 continue
             cell.metadata.autograder.inside = test in assignment.inside
+            cell.metadata.autograder.by_hand = test in assignment.failing
             if not keep_outputs:  # nbgrader scores a cell by its outputs
                 said = str(verdict)
                 cell.outputs = [new_output("stream", name="stdout", text=said + "\n")]
@@ -241,7 +246,7 @@ class _Run:
             seconds = self._task.limits.own_cells_seconds if hurried else math.inf
             keep_outputs(cells, self._outputs(session, cells, seconds), self._task.limits)
             # The tests come last, so that no cell can print a hidden test's arguments.
-            verdicts = {grade_id(test): session.examine(grade_id(test)) for test in tests}
+            verdicts = session.examine([grade_id(test) for test in tests])
         if self._submitted is None:
             return verdicts
         has_time = self._task.seconds_left > self._task.limits.total_seconds / 2
@@ -319,7 +324,7 @@ class _Run:
             with self._session(min(longest, seconds)) as session:
                 for cell in cells:
                     session.run(cell)
-                second = session.examine(test)
+                second = session.examine([test])[test]
             alone_as_well = cells is alone and second == verdict and not session.undefined
             if second.passed or more or sandbox_failed:
                 verdict = second
@@ -328,6 +333,7 @@ class _Run:
         return verdict
 
 
+_SOLUTION_FAILS = "The instructor's own solution fails here as well; a person looks at your answer."
 _ATTEMPTS = 3  # whoever ends a template, it is not the submission
 _NO_TIME = "Not run: the time for your own cells is used up, and no test seems to need this one.\n"
 _SKIPPED = (Role.DEMONSTRATION, Role.PLAYGROUND)

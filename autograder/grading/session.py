@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 
-from autograder.assignment import Assignment, answers_tested_by, grade_id
+from autograder.assignment import Assignment, grade_id
 from autograder.facts import Verdict
-from autograder.grading.examiner import examine
+from autograder.grading.examiner import Examiner, TimeUsedUp, on_death
 from autograder.grading.outputs import error_output
 from autograder.grading.reading import SECONDS, TOO_MUCH, Reading, read, reader
 from autograder.limits import Limits
@@ -21,14 +21,8 @@ from autograder.sandbox.process import (
     ProcessDied,
     SandboxUnavailable,
     StudentProcess,
-    TimedOut,
 )
 from autograder.text import readable
-
-DIED = "process-died"
-TIME_OUT = "time-used-up"
-_CELL_FAILED = "cell-failed"
-_DOES_IT_END = "Does each loop end? In a while loop each round must change its condition."
 
 
 @dataclass(frozen=True)
@@ -137,32 +131,23 @@ class Session:
                     outputs.append(error_output("Failed", _how_it_failed(outputs)))
         return outputs
 
-    def examine(self, test: str) -> Verdict:
-        """Run one of our test cells."""
-        try:
-            process = self._start()
-            with self._task.clock("tests"):
-                return self._why_missing(test, process) or examine(
-                    self._task.assignment,
-                    test,
-                    process,
-                    lambda: self._time_for(self._task.limits.call_seconds),
-                    self.undefined,
+    def examine(self, tests: Sequence[str]) -> dict[str, Verdict]:
+        """Run our test cells; a test that loses the process costs no other one."""
+        verdicts: dict[str, Verdict] = {}
+        while len(verdicts) < len(tests):
+            left = tests[len(verdicts) :]
+            try:
+                examiner = Examiner(
+                    self._task.assignment, self._start(), self._time_for, self._failures
                 )
-        except ProcessDied as death:
+                with self._task.clock("tests"):
+                    for verdict, undefined in examiner.examine(left, self._deadline):
+                        verdicts[tests[len(verdicts)]] = verdict
+                        self.undefined.update(undefined)
+            except ProcessDied as death:
+                verdicts[left[0]] = on_death(death)
             self._stop()
-            code = TIME_OUT if isinstance(death, _TimeUsedUp) else DIED
-            hint = _DOES_IT_END if isinstance(death, TimedOut) else ""
-            return Verdict(False, code, f"While the tests ran: {death}.", hint=hint)
-
-    def _why_missing(self, test: str, process: StudentProcess) -> Verdict | None:
-        for answer, functions in answers_tested_by(self._task.assignment, test).items():
-            for name in functions:
-                seconds = self._time_for(self._task.limits.call_seconds)
-                if answer in self._failures and not process.defines(name, seconds):
-                    message = f"{name} cannot be tested, because its cell failed."
-                    return Verdict(False, _CELL_FAILED, message, self._failures[answer])
-        return None
+        return verdicts
 
     def _start(self) -> StudentProcess:
         """The running process, or a new one in which the completed cells have run again."""
@@ -197,15 +182,11 @@ class Session:
     def _time_for(self, limit: float) -> float:
         remaining = self._deadline - time.monotonic()
         if remaining <= 0:
-            raise _TimeUsedUp("the time for this submission was used up by earlier cells")
+            raise TimeUsedUp("the time for this submission was used up by earlier cells")
         return min(limit, remaining)
 
 
 _INTERRUPT_SECONDS = 2  # until a cell that does not heed an interruption is ended
-
-
-class _TimeUsedUp(ProcessDied):
-    """No time is left for this submission; its process is as good as dead."""
 
 
 def _how_it_failed(outputs: list[NotebookNode]) -> str:

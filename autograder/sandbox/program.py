@@ -583,7 +583,7 @@ def make_reader(settings: dict) -> dict:
         reader = json.loads(settings["reader"])
         folder = os.path.join(settings["scratch"], "reader")
         os.makedirs(folder)
-        write_files(folder, {k: v for k, v in settings["files"].items() if k.endswith(".py")})
+        write_files(folder, settings["files"])
         exec(compile(reader["program"], "reading_program.py", "exec"), names)
         names["prepare"](folder, reader["rules"], reader["cells"])
         shutil.rmtree(folder)

@@ -22,7 +22,6 @@ from tests.support.mistakes import EXERCISES, answer
 LIMITS = Limits(
     cell_seconds=20,
     call_seconds=1.0,
-    first_pass_seconds=60,
     total_seconds=150,
     memory_bytes=500 * MEGABYTE,
     processes=12,

@@ -43,7 +43,7 @@ def grade(assignment, notebook):
 @pytest.mark.parametrize("name", KINDS)
 def test_each_kind_gets_the_scores_of_nbgrader(name, tmp_path):
     kind = KINDS[name]
-    assignment, reasons = calibrated(assignment_of(kind, tmp_path), name, LIMITS)
+    assignment, reasons = calibrated(assignment_of(kind, tmp_path), LIMITS)
     assert set(reasons) == kind.inside
     for student, expected in kind.scores.items():
         assert scores(grade(assignment, submission(kind, student))) == expected, student
@@ -107,13 +107,13 @@ SHORT = replace(LIMITS, cell_seconds=1)
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory):
     """An assignment with tests inside."""
-    return calibrated(assignment_of(LIMITED, tmp_path_factory.mktemp("m")), "m", SHORT)[0]
+    return calibrated(assignment_of(LIMITED, tmp_path_factory.mktemp("m")), SHORT)[0]
 
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory):
     """An assignment with one test outside and one inside, and why."""
-    return calibrated(assignment_of(MIXED, tmp_path_factory.mktemp("mixed")), "mixed", LIMITS)
+    return calibrated(assignment_of(MIXED, tmp_path_factory.mktemp("mixed")), LIMITS)
 
 
 def test_the_reason_for_running_inside_is_said_in_words(mixed):
@@ -159,6 +159,9 @@ def test_the_time_for_a_cell_is_that_of_nbgrader():
     config.Execute.timeout = 2
     limits = Grading(config=config).limits()
     assert (limits.cell_seconds, limits.call_seconds) == (2, 2)
+    config.Execute.timeout = 500
+    limits = Grading(config=config).limits()
+    assert limits.total_seconds > limits.first_pass_seconds >= limits.cell_seconds == 500
 
 
 def test_what_a_student_hands_in_is_there_and_ours_stays(tmp_path):
@@ -174,7 +177,7 @@ def test_what_a_student_hands_in_is_there_and_ours_stays(tmp_path):
     assignment_of(kind, tmp_path)
     config = Config()
     config.Autograde.exclude_overwriting = {tmp_path.name: ["mine.py"]}
-    assignment, reasons = calibrated(Assignment.all_in(tmp_path, config)["kind"], "k", LIMITS)
+    assignment, reasons = calibrated(Assignment.all_in(tmp_path, config)["kind"], LIMITS)
     assert set(reasons) == {"t-use"}
     theirs = tmp_path / "submitted/s/k"
     (theirs / "extra").mkdir(parents=True)
@@ -202,7 +205,7 @@ def test_a_test_of_a_file_that_students_change_runs_inside(tmp_path):
     kind = Kind({"a-x": "x = 1", "t-x": "import mine\nassert mine.x == 3"}, {}, {})
     kind = replace(kind, files={"mine.py": b"x = 3"})
     assignment = replace(assignment_of(kind, tmp_path), declared=frozenset({"mine.py"}))
-    assert calibrated(assignment, "k", LIMITS)[1] == {"t-x": Reason("imports", "mine")}
+    assert calibrated(assignment, LIMITS)[1] == {"t-x": Reason("imports", "mine")}
 
 
 def test_without_execution_the_saved_outputs_decide(tmp_path):
@@ -243,7 +246,7 @@ def test_cells_that_autotest_writes_are_graded(tmp_path):
     read = subprocess.run(
         [sys.executable, "-c", READ, str(tmp_path)], cwd=PROJECT, capture_output=True, check=True
     )
-    assignment, _ = calibrated(Assignment(read.stdout, {}), "k", LIMITS)
+    assignment, _ = calibrated(Assignment(read.stdout, {}), LIMITS)
     assert "AUTOTEST" not in assignment.released_cells()[1].source
     notebook = json.loads(assignment.released())
     for answer, score in ((RIGHT, 2), (RIGHT.replace("5", "6"), 0), (STUB, 0)):
@@ -251,10 +254,26 @@ def test_cells_that_autotest_writes_are_graded(tmp_path):
         assert scores(grade(assignment, notebook)) == [score]
 
 
-def test_a_solution_that_passes_in_neither_way_is_named_with_its_error(tmp_path):
-    broken = Kind({"a-x": "x = 1", "t-x": "assert x == 2, 'x is not 2'"}, {}, {})
-    with pytest.raises(AssignmentError, match=r"pass the test 't-x'(.|\n)*x is not 2"):
-        calibrated(assignment_of(broken, tmp_path), "broken", LIMITS)
+def test_a_solution_that_fails_its_own_test_costs_that_test_only(tmp_path):
+    kind = Kind(
+        {
+            "a-x": "x = 1\ndef f():\n    return 2",
+            "t-x": "assert x == 2, 'x is not 2'",
+            "t-f": "assert f() == 2",
+        },
+        {"right": {}, "passes": {"a-x": "x = 2\ndef f():\n    return 2"}},
+        {"right": [0, 2], "passes": [2, 2]},
+    )
+    assignment, reasons = calibrated(assignment_of(kind, tmp_path), LIMITS)
+    assert reasons == {"t-x": Reason("solution-fails", "AssertionError: x is not 2")}
+    assert "x is not 2" in where_tests_run({"t-f": None} | reasons)[-1]
+    for student, expected in kind.scores.items():
+        graded = grade(assignment, submission(kind, student))
+        assert scores(graded) == expected
+        by_hand = [cell.metadata.autograder.get("by_hand") for cell in graded.notebook.cells]
+        assert by_hand == [None, True, False]
+        said = graded.facts.verdicts["t-x"].hint
+        assert ("a person looks at your answer" in said) == (student == "right")
 
 
 def test_a_kernel_that_is_not_python_is_refused_by_name(tmp_path):

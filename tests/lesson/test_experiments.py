@@ -1,50 +1,17 @@
 """The experiments of section 8, and every number that the text of the section claims."""
 
 import math
-from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier
 
 import lesson.experiments as gf
-from init_utils import (
-    forward_propagation,
-    load_dataset,
-)
+from init_utils import forward_propagation
 from lesson import network
 
-NOTEBOOK = Path(__file__).parents[2] / "source" / "Initialization" / "Initialization.ipynb"
 DEPTH = 10
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
-@pytest.fixture(scope="module")
-def section():
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
-    return [cell for cell in cells if cell.id.startswith("going-further")]
-
-
-@pytest.fixture(scope="module")
-def text():
-    """All words and code of the notebook, with any white space as one blank."""
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
-    return " ".join(" ".join(cell.source for cell in cells).split())
-
-
-@pytest.fixture(scope="module")
-def rings():
-    return load_dataset()
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +37,16 @@ def relu(z):
 # Section 5 ----------------------------------------------------------------------------------
 
 
-def test_the_first_cost_of_large_random_values_stands_in_the_text(rings, text):
-    X, Y, _, _ = rings
+def test_the_first_cost_of_large_random_values_stands_in_the_text(dataset, text):
+    X, Y, _, _ = dataset
     z3 = network.output_logits(X, large_random_parameters())
     assert f"{network.loss_from_logits(z3, Y):.3f}" == "1773.586"
     assert "1773.586" in text
     assert (f"{z3.min():.1f}", f"{z3.max():.1f}") == ("62.8", "6928.6")
 
 
-def test_the_same_cost_from_the_sigmoid_is_infinite(rings):
-    X, Y, _, _ = rings
+def test_the_same_cost_from_the_sigmoid_is_infinite(dataset):
+    X, Y, _, _ = dataset
     a3, _ = forward_propagation(X, large_random_parameters())
     assert (a3 == 1).all() and (Y == 0).sum() == 150
     with np.errstate(divide="ignore"):
@@ -161,8 +128,8 @@ def test_relu_leaves_half_of_the_mean_square():
 # 8.3 ------------------------------------------------------------------------------------------
 
 
-def test_constant_weights_stay_one_distinct_row_and_noise_makes_ten(rings, text):
-    X, Y, _, _ = rings
+def test_constant_weights_stay_one_distinct_row_and_noise_makes_ten(dataset, text):
+    X, Y, _, _ = dataset
     trained = network.trained(gf.constant_start(noises=[0, 1e-3], value=0.5), X, Y)
     assert [len(network.distinct_rows(W1)) for W1 in trained["W1"]] == [1, 10]
     costs = network.loss_from_logits(network.output_logits(X, trained), Y)
@@ -246,13 +213,13 @@ def test_the_sources_are_cited_with_title_and_number(text):
 # The section as a whole -----------------------------------------------------------------------
 
 
-def test_every_code_cell_of_section_8_runs_in_order(section, rings, monkeypatch):
+def test_every_code_cell_of_section_8_runs_in_order(cells, dataset, monkeypatch):
     trained = network.trained
     monkeypatch.setattr(network, "trained", lambda *a: trained(*a, num_iterations=2))
     monkeypatch.setattr(plt, "show", lambda: None)
-    names = dict(zip(("train_X", "train_Y", "test_X", "test_Y"), rings, strict=True))
+    names = dict(zip(("train_X", "train_Y", "test_X", "test_Y"), dataset, strict=True))
     names |= {"np": np, "plt": plt, "output_logits": network.output_logits}
-    for cell in section:
-        if cell.cell_type == "code":
+    for cell in cells.values():
+        if cell.id.startswith("going-further") and cell.cell_type == "code":
             assert "demonstration" in cell.metadata.tags, cell.id
             exec(compile(cell.source, cell.id, "exec"), names)

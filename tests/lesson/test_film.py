@@ -3,40 +3,22 @@
 import base64
 import json
 import re
-from pathlib import Path
 
 import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import pytest
 
 import init_utils
-from init_utils import load_dataset, predict_dec
+from init_utils import predict_dec
 from lesson import experiments, film, guess, network, pictures
 from lesson.network import unit_lines
 from lesson.pictures import EDGE, Plane, plot_units
 
-NOTEBOOK = Path(__file__).parents[2] / "source" / "Initialization" / "Initialization.ipynb"
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    plt.switch_backend("Agg")
-    yield
-    plt.close("all")
-
 
 @pytest.fixture(scope="module")
-def rings():
-    return load_dataset()[:2]
-
-
-@pytest.fixture(scope="module")
-def trained(rings):
+def trained(cells, rings):
     """The namespace of the notebook's own `model` after its three trainings."""
-    plt.switch_backend("Agg")
     film.snapshots.clear()
-    cells = {cell.id: cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
     namespace = {"np": np, **vars(init_utils), "record": film.record}
     exec(cells["model"].source, namespace)
     for name in ("zeros", "random", "he"):
@@ -79,7 +61,7 @@ def test_zeros_have_no_lines_and_random_starts_have_ten_before_and_after(trained
         assert len(unit_lines(parameters)) == number
 
 
-def test_a_constant_start_has_one_line_before_and_after_and_noise_makes_ten(rings):
+def test_a_constant_start_has_one_line_and_noise_makes_ten(rings):
     start = experiments.constant_start(noises=[0, 1e-3])
     after = network.trained(start, *rings)
     assert len(unit_lines({name: value[0] for name, value in start.items()})) == 1
@@ -87,7 +69,7 @@ def test_a_constant_start_has_one_line_before_and_after_and_noise_makes_ten(ring
     assert [len(unit_lines(network)) for network in networks] == [1, 10]
 
 
-def test_the_lines_of_he_pass_through_the_middle_at_first_and_enclose_it_in_the_end(trained):
+def test_the_lines_of_he_enclose_the_middle_in_the_end(trained):
     first, last = map(unit_lines, first_and_last(trained["snapshots"]["he"]))
     np.testing.assert_allclose(first[:, 2], 0)
     assert not encloses_the_origin(first)
@@ -97,7 +79,7 @@ def test_the_lines_of_he_pass_through_the_middle_at_first_and_enclose_it_in_the_
 
 
 @pytest.mark.parametrize("start", ["random", "he"])
-def test_the_lines_of_random_starts_pass_through_one_point_and_then_move_apart(trained, start):
+def test_the_lines_of_random_starts_leave_their_common_point(trained, start):
     first, last = map(unit_lines, first_and_last(trained["snapshots"][start]))
     assert not first[:, 2].any() and last[:, 2].all()
 
@@ -208,12 +190,12 @@ def test_without_a_training_film_and_comparison_say_what_to_run_first(rings, cap
     assert not plt.get_fignums()
 
 
-def test_the_comparison_shows_what_was_trained_and_no_more(trained, capsys):
+def test_the_comparison_shows_what_was_trained_and_no_more(trained, dataset, capsys):
     costs = trained["cost_history"]
-    film.show_comparison({"he": costs["he"]}, *load_dataset())
+    film.show_comparison({"he": costs["he"]}, *dataset)
     printed = capsys.readouterr().out
     assert "Large" not in printed and "Zeros" not in printed
-    film.show_comparison(costs, *load_dataset())
+    film.show_comparison(costs, *dataset)
     rows = [re.findall(r"\d+%", line) for line in capsys.readouterr().out.splitlines()[2:]]
     assert rows[0] == ["50%", "50%", "0%", "0%", "0%"]
     assert rows[1][:2] == ["83%", "86%"] and rows[2] == ["99%", "96%", "53%", "115%", "402%"]

@@ -3,44 +3,18 @@
 import asyncio
 import base64
 from dataclasses import replace
-from pathlib import Path
 
 import ipywidgets
 import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import pytest
 
-from init_utils import (
-    backward_propagation,
-    forward_propagation,
-    load_dataset,
-    update_parameters,
-)
+from init_utils import backward_propagation, forward_propagation, update_parameters
 from lesson import laboratory, network
 from lesson.laboratory import Choices, Laboratory, describe, draw_start
 from lesson.network import forward, loss_from_logits, train, unit_lines
 
 DEEP = 8 * (10,)
-NOTEBOOK = Path(__file__).parents[2] / "source" / "Initialization" / "Initialization.ipynb"
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    plt.switch_backend("Agg")
-    yield
-    plt.close("all")
-
-
-@pytest.fixture(scope="module")
-def rings():
-    return load_dataset()[:2]
-
-
-@pytest.fixture(scope="module")
-def text():
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
-    return next(cell.source for cell in cells if cell.id == "going-further-experiments")
 
 
 def end_of(choices, rings, num_iterations=laboratory.ITERATIONS):

@@ -7,16 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from init_utils import backward_propagation, forward_propagation, load_dataset, update_parameters
+from init_utils import backward_propagation, forward_propagation, update_parameters
 from lesson import network
 from lesson.experiments import scaled_start
 from lesson.laboratory import Choices, draw_start
 from lesson.network import backward, forward, loss_from_logits, train, unit_lines
-
-
-@pytest.fixture(scope="module")
-def rings():
-    return load_dataset()[:2]
 
 
 def random_network(seed=0, sizes=(2, 10, 5, 1)):

@@ -6,10 +6,8 @@ import contextlib
 import io
 import re
 from itertools import combinations, pairwise
-from pathlib import Path
 
 import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -19,8 +17,8 @@ from nbconvert import HTMLExporter
 import init_utils
 from lesson import experiments, network
 from lesson.pictures import bundle, figure_in_words
+from tests.support import courses
 
-NOTEBOOK = Path(__file__).parents[2] / "source" / "Initialization" / "Initialization.ipynb"
 FIGURES = {
     *("dataset", "zeros-train", "zeros-boundary", "random-train", "random-boundary"),
     *("signal", "he-train", "he-boundary", "volume-check", "he-playground"),
@@ -54,16 +52,15 @@ DEPTH = tuple(style["color"] for style in experiments.LINE_STYLES)
 
 
 @pytest.fixture(scope="module")
-def shown() -> dict[str, tuple[list[Figure], str]]:
+def shown(cells) -> dict[str, tuple[list[Figure], str]]:
     """Figures and printed text of each code cell, from a run with short training."""
     with pytest.MonkeyPatch.context() as patch:
-        plt.switch_backend("Agg")
         patch.setattr(plt, "show", lambda: None)
         trained = network.trained
         patch.setattr(network, "trained", lambda *args: trained(*args, num_iterations=20))
         namespace: dict[str, object] = {}
         results = {}
-        for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+        for cell in cells.values():
             if cell.cell_type == "code" and cell.id != "submit-check":
                 source = re.sub("^%.*", "", cell.source, flags=re.M)
                 source = source.replace("num_iterations=15000", "num_iterations=2001")
@@ -121,13 +118,11 @@ def test_each_figure_has_titles_labels_and_a_legend(shown):
     ],
 )
 def test_a_figure_with_something_missing_would_be_noticed(spoil, flaw):
-    plt.switch_backend("Agg")
     ax = init_utils.plot_costs([0.7, 0.6], 0.01, label="he")
     init_utils.plot_costs([0.7, 0.7], 0.01, label="zeros", ax=ax)
     assert flaws(ax.figure) == []
     spoil(ax)
     assert flaws(ax.figure) == [flaw]
-    plt.close("all")
 
 
 def test_each_figure_is_described_in_words_for_those_who_cannot_see_it(shown):
@@ -150,18 +145,15 @@ def test_in_a_notebook_a_figure_is_a_picture_with_a_text_alternative():
         in data["text/html"]
     )
     assert data["image/png"] in data["text/html"]
-    plt.close("all")
 
 
 def test_what_is_infinite_is_marked_above_the_curve_and_covers_nothing():
-    plt.switch_backend("Agg")
     ax = init_utils.plot_costs([np.inf, 0.62, 0.6, 0.56, 0.55, 0.54, 0.38], 0.01, label="random")
     ax.figure.canvas.draw()
     (remark,) = ax.texts
     box = remark.get_window_extent()
     points = ax.transData.transform(ax.lines[0].get_xydata()[1:])
     assert not any(box.contains(*point) for point in points)
-    plt.close("all")
 
 
 def as_seen(color: str, vision: str) -> np.ndarray:
@@ -206,7 +198,8 @@ def test_markers_and_dashes_say_the_same_as_the_colors():
 @pytest.fixture(scope="module")
 def page() -> str:
     """The notebook as an HTML page, as it can be read without Jupyter."""
-    return HTMLExporter().from_filename(str(NOTEBOOK))[0]
+    path = courses.PROJECT / "source" / "Initialization" / "Initialization.ipynb"
+    return HTMLExporter().from_filename(str(path))[0]
 
 
 def test_each_link_within_the_notebook_has_its_heading_in_an_html_page(page):
@@ -222,9 +215,8 @@ def test_headings_go_down_one_level_at_a_time(page):
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_links_to_other_places_are_whole_and_encrypted():
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
-    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+def test_links_to_other_places_are_whole_and_encrypted(cells):
+    text = "\n".join(cell.source for cell in cells.values() if cell.cell_type == "markdown")
     targets = re.findall(r"\]\(([^)]*)\)", text)
     assert len(targets) > 20
     assert [t for t in targets if not re.fullmatch(r"#\S+|https://[\w.-]+/\S*", t)] == []

@@ -2,20 +2,14 @@
 
 import json
 import re
-from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import pytest
 
 from init_utils import (
     backward_propagation,
     forward_propagation,
-    load_dataset,
     predict_dec,
     update_parameters,
 )
@@ -23,34 +17,20 @@ from lesson import film, pictures, volume
 from lesson.experiments import FACTORS, NUM_DRAWS, scaled_start
 from lesson.network import HE, cost_of, loss_from_logits, output_logits, trained, unit_lines
 
-NOTEBOOK = Path(__file__).parents[2] / "source" / "Initialization" / "Initialization.ipynb"
-
 
 @pytest.fixture(scope="module")
-def rings():
-    return load_dataset()
-
-
-@pytest.fixture(scope="module")
-def text():
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
-    return " ".join(" ".join(cell.source for cell in cells).split())
-
-
-@pytest.fixture(scope="module")
-def starts():
+def starts(cells):
     """The two random starts, made by the solutions of the exercises."""
-    cells = {cell.id: cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
     names = {"np": np}
     for kind in ("random", "he"):
-        exec(cells[f"initialize-{kind}"], names)
+        exec(cells[f"initialize-{kind}"].source, names)
     return {k: names[f"initialize_parameters_{k}"]([2, 10, 5, 1]) for k in ("random", "he")}
 
 
 @pytest.fixture(scope="module")
 def trainings(starts, rings):
     """Each 10th state of both trainings up to iteration 1,000, then each 1,000th, and costs."""
-    X, Y = rings[:2]
+    X, Y = rings
     states, costs = {}, {}
     for kind, parameters in starts.items():
         states[kind], costs[kind] = {}, []
@@ -67,19 +47,19 @@ def trainings(starts, rings):
 # One network, two volumes ---------------------------------------------------------------------
 
 
-def test_the_large_start_is_the_he_start_turned_up_by_one_factor(starts, rings, text):
-    ratio = output_logits(rings[0], starts["random"]) / output_logits(rings[0], starts["he"])
+def test_the_large_start_is_the_he_start_turned_up_by_one_factor(starts, dataset, text):
+    ratio = output_logits(dataset[0], starts["random"]) / output_logits(dataset[0], starts["he"])
     factor = 10 / np.sqrt(2 / 2) * 10 / np.sqrt(2 / 10) * 10 / np.sqrt(2 / 5)
     np.testing.assert_allclose(ratio, factor, rtol=1e-12)
     assert f"{factor:.2f}" == "3535.53" and "3535.53" in text
     assert pytest.approx(factor, rel=0.01) == 15.2**3 and "15.2 × 15.2 × 15.2" in text
 
 
-def test_both_random_starts_have_the_same_lines_and_predictions(starts, rings):
+def test_both_random_starts_have_the_same_lines_and_predictions(starts, dataset):
     large, he = starts["random"], starts["he"]
     np.testing.assert_allclose(unit_lines(large), unit_lines(he), atol=1e-12)
     grid = np.random.default_rng(0).uniform(-1.5, 1.5, (2, 1000))
-    for points in (rings[0], rings[2], grid):
+    for points in (dataset[0], dataset[2], grid):
         np.testing.assert_array_equal(predict_dec(large, points), predict_dec(he, points))
 
 
@@ -91,16 +71,16 @@ def test_the_knob_turns_the_draw_of_the_exercises(starts):
     assert volume.VOLUMES[[0, 8, 16]] == pytest.approx([0.01, 1, 100])
 
 
-def test_the_file_holds_what_training_makes(rings):
-    X, Y = rings[:2]
+def test_the_file_holds_what_training_makes(dataset, rings):
+    X, Y = rings
     again = trained(scaled_start([HE / 10, HE], NUM_DRAWS), X, Y)
     costs = loss_from_logits(output_logits(X, again), Y).reshape(2, NUM_DRAWS)
-    _, stored, _ = volume.sweep(*rings)
+    _, stored, _ = volume.sweep(*dataset)
     np.testing.assert_allclose(costs, stored[[4, 8]], atol=0.02)
 
 
 def test_what_should_be_found_with_the_knob_is_so(rings):
-    X, Y = rings[:2]
+    X, Y = rings
     afters = volume.first_draw(volume.trained_networks())
     right = np.array([(predict_dec(after, X) == Y).mean() for after in afters])
     costs = np.array([cost_of(after, X, Y) for after in afters])
@@ -109,17 +89,17 @@ def test_what_should_be_found_with_the_knob_is_so(rings):
     assert (right[volume.VOLUMES > 5] < 0.75).all()
 
 
-def test_before_training_the_volume_cannot_be_seen(rings):
+def test_before_training_the_volume_cannot_be_seen(dataset):
     befores = volume.first_draw(scaled_start(FACTORS, NUM_DRAWS))
     for before in befores:
         np.testing.assert_allclose(unit_lines(before), unit_lines(befores[8]), atol=1e-4)
         np.testing.assert_array_equal(
-            predict_dec(before, rings[0]), predict_dec(befores[8], rings[0])
+            predict_dec(before, dataset[0]), predict_dec(befores[8], dataset[0])
         )
 
 
-def test_nine_of_ten_he_draws_work_and_none_at_a_tenth_or_ten_times_of_it(rings, text):
-    _, _, accuracy = volume.sweep(*rings)
+def test_nine_of_ten_he_draws_work_and_none_at_a_tenth_of_it(dataset, text):
+    _, _, accuracy = volume.sweep(*dataset)
     good = (accuracy > 0.9).sum(axis=1)
     assert (good[4], good[8], good[12]) == (0, 9, 0) and "nine of the ten draws" in text
 
@@ -127,7 +107,7 @@ def test_nine_of_ten_he_draws_work_and_none_at_a_tenth_or_ten_times_of_it(rings,
 def test_the_knob_is_one_small_output_with_a_still_picture(rings, monkeypatch):
     shown = []
     monkeypatch.setattr(pictures, "display", lambda data, raw: shown.append(data))
-    volume.show_volume_knob(*rings[:2])
+    volume.show_volume_knob(*rings)
     (output,) = shown
     page = output["text/html"]
     assert len(page) < 1e6 and output["image/png"] and "Five volumes" in output["text/plain"]
@@ -140,7 +120,7 @@ def test_the_knob_is_one_small_output_with_a_still_picture(rings, monkeypatch):
 
 
 def test_the_first_gradients_are_hundreds_of_times_those_of_he(starts, rings):
-    X, Y = rings[:2]
+    X, Y = rings
     largest = {}
     for kind, parameters in starts.items():
         grads = backward_propagation(X, Y, forward_propagation(X, parameters)[1])
@@ -158,7 +138,7 @@ def test_the_cost_of_large_falls_in_200_iterations_and_jumps(trainings, text):
 
 
 def test_the_large_start_is_ahead_until_about_iteration_5000(trainings, rings):
-    X, Y = rings[:2]
+    X, Y = rings
     states = trainings[0]
     for i in range(1000, 15001, 1000):
         large, he = (cost_of(states[kind][i], X, Y) for kind in ("random", "he"))

@@ -1,13 +1,9 @@
-"""From numbers to a row of the table of causes.
+"""From numbers to a row of `causes.toml`.
 
-`public_tests.py` calls the function for several architectures and hands over what came back,
-together with what was expected. Exceptions come first, then the dictionary, its keys, types,
-shapes and values; the first thing that is wrong is described by a row of `causes.toml`.
-
-* A cause is named only if it explains every number of every architecture (to a relative error of
-  1e-9) and no other cause does. Everything else is reported as the plain difference that it is.
-* Nothing here knows how to build the right parameters: causes are derived from the ratio of what
-  was found to what was expected.
+A cause is named only if it explains every number of every architecture (to a relative error of
+1e-9) and no other cause does; everything else is reported as the plain difference that it is.
+Nothing here knows how to build the right parameters: causes are derived from the ratio of what was
+found to what was expected.
 """
 
 import builtins
@@ -221,7 +217,7 @@ class Structure(Evidence):
     @property
     def same_key(self) -> bool:
         """Whether W1 has the shape of the last layer, which is seen to differ from the first."""
-        last = [call.expected[f"W{call.depth}"].shape for call in self.calls]
+        last = [(*call.layers_dims[:-3:-1],) for call in self.calls]
         first = [call.expected["W1"].shape for call in self.calls]
         return [call.shape("W1") for call in self.calls] == last != first
 
@@ -388,10 +384,8 @@ class Layer:
     @property
     def is_line(self) -> bool:
         """Whether one number times the draw plus another one gives what was found."""
-        line = np.column_stack([self.draw, np.ones(self.draw.size)])
-        solution = np.linalg.lstsq(line, self.found, rcond=None)[0]
-        fits = np.allclose(line @ solution, self.found, rtol=1e-8, atol=1e-10)
-        return self.found.size > 2 and fits and solution[0] != 0
+        slope, added = np.polyfit(self.draw, self.found, 1) if self.found.size > 2 else (0, 0)
+        return slope != 0 and np.allclose(slope * self.draw + added, self.found, 1e-8, 1e-10)
 
 
 def _layers(network: int, call: Call) -> list[Layer]:
@@ -677,7 +671,9 @@ Evidence.facts |= {
     "fixed_columns": lambda e: e.key[0] == "W" and e.fixed_size(1),
     "is_weight": lambda e: e.key[0] == "W",
     # Repeated calls
-    "not_finite": lambda e: _key(k for k, a in e.found.items() if not np.isfinite(a).all()),
+    "not_finite": lambda e: _first(
+        {"key": key} for key, array in e.found.items() if not np.isfinite(array).all()
+    ),
     "unseeded": lambda e: e.exercise != "zeros" and e.differing == {"W"},
     "changes": lambda e: (  # in exercise 1 values that are not zero say more
         e.differing and (e.exercise != "zeros" or not any(map(np.any, e.found.values())))

@@ -1,9 +1,8 @@
 """Public tests of the three exercises: what you run to see whether your function is right.
 
 Each test calls your function for three architectures and compares what comes back with the
-numbers at the end of this file, in this order: a dictionary, its keys, types, shapes, values, and
-whether the argument was left as it was. The first thing that is wrong is reported, in the words of
-`lesson/causes.toml`.
+numbers at the end of this file. The first thing that is wrong is reported, in the words of
+`lesson/causes.toml`: dictionary, keys, types, shapes, values, and the argument.
 """
 
 import os
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from itertools import pairwise, repeat
 
 import numpy as np
+from numpy.random import get_state, seed, set_state  # now: answers sometimes overwrite them
 
 from lesson import kernel
 from lesson.box import WrongAnswer, show_success
@@ -67,8 +67,7 @@ def check_hidden(
     target : callable or None
         The student's function.
     architectures : iterable of sequences of int
-        Several `layers_dims`. The more they differ (depth, first, second and last size, layers
-        that grow and layers that shrink), the more precisely an error can be named.
+        Several `layers_dims`: the more they differ, the more precisely an error can be named.
     expected_for : callable
         Returns the right parameters for one of them.
 
@@ -142,12 +141,12 @@ def _call(target: Callable, layers_dims: list[int], expected: dict[str, np.ndarr
 @contextmanager
 def _disturbed(number: int) -> Iterator[None]:
     """Let the generator stand elsewhere for each call: a seed set earlier must not help."""
-    state = np.random.get_state()
-    np.random.seed(1_000_003 + number)
+    state = get_state()
+    seed(1_000_003 + number)
     try:
         yield
     finally:
-        np.random.set_state(state)
+        set_state(state)
 
 
 @contextmanager

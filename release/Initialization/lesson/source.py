@@ -156,6 +156,17 @@ Source.facts = {
     "unused_product": lambda s: s.first(
         ast.Expr, where=lambda n: isinstance(getattr(n.value, "op", None), ast.Mult)
     ),
+    "seed_overwritten": lambda s: s.first(
+        ast.Assign, where=lambda node: last_name(node.targets[0]) == "seed"
+    ),
+    "caught": lambda s: s.first(ast.ExceptHandler),
+    "dims_assigned": lambda s: s.first(
+        ast.Assign,
+        where=lambda node: (
+            last_name(node.targets[0]) == "layers_dims"
+            and last_name(getattr(node.value, "func", node)) not in ("list", "tuple", "array")
+        ),
+    ),
     "late_seed": lambda s: _first(
         seed
         for seed in [s.call("seed")]

@@ -18,7 +18,7 @@ from types import FunctionType
 import numpy as np
 
 from lesson.causes import Diagnosis, Evidence, applying, shorten, type_name
-from lesson.source import Source, odd_character, similar, source_of
+from lesson.source import Source, first_of, odd_character, similar, source_of
 
 SEED = 3  # the seed that the exercises prescribe
 OTHER_SEEDS = [*range(3), *range(4, 101), 123, 1234, 12345, 123456, 1337, *range(2020, 2031)]
@@ -624,12 +624,8 @@ def _sorted_numbers(layers: list[Layer]) -> list[np.ndarray]:
     return [np.sort(np.concatenate(part)) for part in parts]
 
 
-def _first(found: Iterable[dict]) -> dict:
-    return next(iter(found), {})
-
-
 def _key(found: Iterable) -> dict:
-    return _first({"key": shorten(repr(key), 40)} for key in found)
+    return first_of({"key": shorten(repr(key), 40)} for key in found)
 
 
 # What `when` in the table asks for, beside the attributes of the evidence. A dictionary gives
@@ -642,13 +638,13 @@ Evidence.facts |= {
     "another_returned": lambda e: any(call.keys for call in e.calls),
     "nothing_stored": lambda e: all(call.keys == set() for call in e.calls),
     "nested": lambda e: _key(key for key, value in e.call.found.items() if type(value) is dict),
-    "listed": lambda e: _first(
+    "listed": lambda e: first_of(
         {"key": shorten(repr(key), 40), "found": type(value).__name__}
         for key, value in e.call.found.items()
         if type(value) in (list, tuple) and not set(e.call.expected) & e.call.keys
     ),
     "all_text": lambda e: all(type(key) is str for key in e.call.found),
-    "odd_key": lambda e: _first(
+    "odd_key": lambda e: first_of(
         _key([key]) | odd_character(key)
         for key in e.call.found
         if type(key) is str and odd_character(key)
@@ -671,7 +667,7 @@ Evidence.facts |= {
     "fixed_columns": lambda e: e.key[0] == "W" and e.fixed_size(1),
     "is_weight": lambda e: e.key[0] == "W",
     # Repeated calls
-    "not_finite": lambda e: _first(
+    "not_finite": lambda e: first_of(
         {"key": key} for key, array in e.found.items() if not np.isfinite(array).all()
     ),
     "unseeded": lambda e: e.exercise != "zeros" and e.differing == {"W"},
@@ -706,7 +702,7 @@ Evidence.facts |= {
     "inverted": lambda e: e.follow(1 / e.draw),
     "wrong_are_constant": lambda e: (
         not any(np.ptp(layer.found) for layer in e.wrong)
-        and _first(
+        and first_of(
             {"layer": layer, "value": float(layer.found[0])}
             for layer in e.wrong
             if layer.found.size > 1
@@ -720,7 +716,7 @@ Evidence.facts |= {
         e.power_law and not any(e.power_law[1:]) and {"factor": e.power_law[0]}
     ),
     "other_law": lambda e: e.power_law and {"formula": e.formula},
-    "both_sizes": lambda e: _first(
+    "both_sizes": lambda e: first_of(
         {"over": float(over)}
         for over in [(e.found[0] / e.draw[0]) ** 2 * (e.n_prev + e.n_this)[0]]
         if e.is_factor(np.sqrt(over / (e.n_prev + e.n_this)))
@@ -746,7 +742,7 @@ Evidence.facts |= {
         all(map(e.skips, e.networks))
         or any(e.skips_uniform(before, after) for before in range(4) for after in range(4))
     ),
-    "partly_right": lambda e: _first(
+    "partly_right": lambda e: first_of(
         {"layer": l} for l in e.wrong if np.isclose(l.found, l.expected, 1e-9, 0).any()
     ),
     "uniform": lambda e: any(
@@ -754,8 +750,8 @@ Evidence.facts |= {
         for mean in (0, 0.5)
     ),
     "first_right": lambda e: all(layer.key != "W1" for layer in e.wrong),
-    "repeated": lambda e: _first(one for one in e.large if one["distinct"] < 0.9),
-    "not_normal": lambda e: _first(one for one in e.large if not one["normal"]),
+    "repeated": lambda e: first_of(one for one in e.large if one["distinct"] < 0.9),
+    "not_normal": lambda e: first_of(one for one in e.large if not one["normal"]),
     "right_spread": lambda e: e.large and all(abs(o["times"] - 1) < SPREAD_LIMIT for o in e.large),
     "spreads": lambda e: {one["large"]: one["times"] for one in e.large},
 }

@@ -54,7 +54,7 @@ class Source(Evidence):
     def call(self, *names: str) -> dict:
         """Where a function of one of these names is called first; the name as `name`."""
         calls = [n for n in self.nodes if isinstance(n, ast.Call) and last_name(n.func) in names]
-        return _first(
+        return first_of(
             self.place(call) | {"name": last_name(call.func)}
             for call in sorted(calls, key=lambda call: call.lineno)
         )
@@ -87,7 +87,7 @@ class Source(Evidence):
     def stored_too_early(self) -> dict:
         """A line that computes a new value for a name after its old one was stored."""
         lines = [node for node in self.looped if isinstance(node, ast.Assign)]
-        return _first(
+        return first_of(
             self.place(later)
             for store in lines
             for later in lines
@@ -109,7 +109,8 @@ def _is_empty_dictionary(node: ast.expr) -> bool:
     return braces or (isinstance(node, ast.Call) and last_name(node.func) == "dict")
 
 
-def _first(found: Iterable[dict]) -> dict:
+def first_of(found: Iterable[dict]) -> dict:
+    """The first of some fields; nothing if there are none."""
     return next(iter(found), {})
 
 
@@ -167,7 +168,7 @@ Source.facts = {
             and last_name(getattr(node.value, "func", node)) not in ("list", "tuple", "array")
         ),
     ),
-    "late_seed": lambda s: _first(
+    "late_seed": lambda s: first_of(
         seed
         for seed in [s.call("seed")]
         for draw in [s.call("randn", "normal", "standard_normal", "rand")]

@@ -154,7 +154,7 @@ def test_a_page_that_is_loaded_again_comes_back_with_notebook_and_pictures(noteb
     bench = notebook.outputs("going-further-play")
     expect(bench.locator("img")).to_be_visible()
     expect(bench).to_contain_text("run the cell above it again")
-    expect(bench).not_to_contain_text("widget")
+    expect(bench.get_by_text("displaying widget")).to_be_hidden()
 
 
 def test_the_downloaded_notebook_gets_all_points_and_no_repair(notebook, window, tmp_path):

@@ -118,6 +118,13 @@ def test_parameters_without_lines_in_the_plane_are_refused_in_words(parameters):
         unit_lines(parameters)
 
 
+def test_an_unfinished_exercise_is_named_in_one_line_without_a_traceback(rings):
+    for call in (lambda: network.output_logits(rings[0], {}), lambda: next(train({}, *rings))):
+        with pytest.raises(ValueError, match="is the exercise that returns them finished") as error:
+            call()
+        assert error.value._render_traceback_() == [f"ValueError: {error.value}"]
+
+
 def test_importing_the_experiments_needs_numpy_and_matplotlib_only():
     others = ("sklearn", "IPython", "ipywidgets")
     check = f"import sys, lesson.experiments; print(set({others}) & set(sys.modules))"

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from init_utils import WrongInput
+
 HE = np.sqrt(2)
 quietly = np.errstate(over="ignore", invalid="ignore")  # numbers may grow beyond all bounds
 Parameters = Mapping[str, np.ndarray]
@@ -26,9 +28,16 @@ def with_zero_biases(*weights: np.ndarray) -> dict[str, np.ndarray]:
     return parameters
 
 
+def refuse_nothing(parameters: Parameters) -> None:
+    """Explain what is missing where an exercise has returned an empty dict."""
+    if not parameters:
+        raise WrongInput("There are no parameters yet: is the exercise that returns them finished?")
+
+
 @quietly
 def forward(X: np.ndarray, parameters: Parameters, activation: str = "ReLU") -> list[np.ndarray]:
     """Return X, the activations of each hidden layer, and the logits, of shape (1, m)."""
+    refuse_nothing(parameters)
     L = len(parameters) // 2
     A = [X]
     for l in range(1, L + 1):
@@ -71,6 +80,7 @@ def train(
     Yields iteration, parameters and logits, each `every`-th time and at the end. The next step
     changes these arrays: copy what is to be kept.
     """
+    refuse_nothing(start)
     parameters = {name: value.copy() for name, value in start.items()}
     X, Y = X.astype(start["W1"].dtype), Y.astype(start["W1"].dtype)
     for i in range(num_iterations + 1):

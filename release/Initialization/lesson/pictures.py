@@ -168,7 +168,7 @@ def as_output(words: str, page: str, png: bytes) -> dict[str, str]:
     return {"text/plain": words, "text/html": page, "image/png": data}
 
 
-_FLIPBOOK = """<div data-lm-suppress-shortcuts="true">{still}<p>{sentence}</p></div><script>
+_FLIPBOOK = """<div>{still}<p>{sentence}</p></div><script>
 (() => {{
   const box = document.currentScript.previousElementSibling, shots = {frames}, steps = {steps};
   const [image, text] = [box.querySelector("img"), box.querySelector("p")];
@@ -177,6 +177,7 @@ _FLIPBOOK = """<div data-lm-suppress-shortcuts="true">{still}<p>{sentence}</p></
   const play = add("button", {{type: "button", textContent: "Play"}});
   const slider = document.createElement("input");
   Object.assign(slider, {{type: "range", min: 0, max: steps.length - 1, value: {first}}});
+  slider.dataset.lmSuppressShortcuts = "true";  // JupyterLab would take the arrow keys
   slider.style = "width: min(30em, 60%); margin: 0 1em; vertical-align: middle";
   add("label", {{textContent: {label}, style: "margin-left: 1em"}}).append(slider);
   image.style.display = "block";

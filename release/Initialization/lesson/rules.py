@@ -17,10 +17,12 @@ import ast
 import builtins
 import hashlib
 import json
+import pkgutil
 import re
 import symtable
 import sys
 import time
+import tomllib
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
@@ -34,45 +36,8 @@ from lesson import kernel
 from lesson.kernel import EXERCISES
 from lesson.results import newest_result
 
-RULES = {
-    "damaged": "The file must be the assignment's notebook",
-    "other-notebook": "This is not the notebook that was handed out",
-    "unsaved": "Only what is saved gets submitted",
-    "syntax-error": "Graded cells must be valid Python",
-    "extra-print": "No extra print calls in graded cells",
-    "extra-cell": "No extra code cells",
-    "changed-parameters": "No changed function parameters",
-    "global-variable": "No global variables inside graded functions",
-    "changed-locked-cell": "No changes where none are asked for",
-}
-# What is said of a violation, by its code: that of the rule, unless this has several.
-SENTENCES = {
-    "damaged": "{path} cannot be read as a notebook ({reason}). Save the notebook with Ctrl+S; if "
-    "it has another name, give that name. If this does not help, copy your three functions into "
-    "a fresh copy of the notebook.",
-    "other-notebook": "None of its cells carries the marks of this assignment, so answers are "
-    "found by the names of their functions. If it was meant to be that notebook, a program has "
-    "dropped its marks: copy your three functions into a fresh copy of the notebook.",
-    "unsaved": "The saved file has this exercise as it was handed out. If you solved it, save the "
-    "notebook with Ctrl+S and check again; if you left it out, it earns no points.",
-    "syntax-error": "Python cannot read `{text}`: {reason}. "
-    "Correct this line or the one before it, run the cell, and save.",
-    "extra-print": "Found `{text}`. Delete the print; a playground cell is the place to look at "
-    "values.",
-    "extra-cell": "Found a code cell of your own that starts with `{text}`. Delete it (Esc, then D "
-    "twice), or move its code to a playground cell.",
-    "changed-parameters": "Found `{text}`, expected `def {function}(layers_dims):`. The tests call "
-    "the function by this name with one argument; other values belong in its body.",
-    "global-variable": "`{name}` in `{text}` has no value inside of the function. Use the "
-    "parameter `layers_dims`, give `{name}` a value inside of `{function}`, or check its spelling.",
-    "missing-cell": "The cell is missing. Bring it back with Edit > Undo, or copy your three "
-    "functions into a fresh copy of the notebook.",
-    "repeated-cell": "Found this cell {count} times, first as {first} and {second}. "
-    "Delete the copy; if you split the cell, merge its parts.",
-    "no-code-cell": "This is no longer a code cell. Select it, press Esc, then Y.",
-    "changed-cell": "This cell ({position}) is not as it was handed out. Take your change back "
-    "with Edit > Undo, or copy your three functions into a fresh copy of the notebook.",
-}
+_TABLE = tomllib.loads(pkgutil.get_data("lesson", "rules.toml").decode())
+RULES, SENTENCES = _TABLE["rules"], _TABLE["sentences"]
 _OF_LOCKED_CELLS = ("missing-cell", "repeated-cell", "no-code-cell", "changed-cell")
 GRADED_FUNCTIONS = {f"initialize-{one}": f"initialize_parameters_{one}" for one in EXERCISES}
 TEST_CELLS = [f"test-{one}" for one in EXERCISES]

@@ -22,7 +22,9 @@ help:
 	@echo 'make setup       install what the others need (they do it themselves)'
 	@echo 'make clean       remove what can be made again; keeps submissions and grades'
 
-setup: .venv/installed
+setup: bubblewrap .venv/installed
+
+bubblewrap:  # before a minute of installing, so that nobody waits for nothing
 	@sh tools/debian-package.sh bubblewrap bwrap 'grading (make demo)' || true
 
 # The settings keep JupyterLab from asking about news and from looking for updates.

@@ -8,8 +8,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from autograder.course.folder import CourseError, load_config
 from autograder.limits import MEGABYTE, Limits
@@ -22,28 +22,14 @@ _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ip
 _CONTAINER = "in Docker or Podman: the options that docs/containers.md names"
 
 
-@dataclass(frozen=True)
-class Check:
-    """What one look found.
-
-    Attributes
-    ----------
-    what : str
-        What was looked at.
-    good : bool
-    note : str
-        What was found.
-    remedy : str
-        How to get what is missing, on one line or several.
-    needed : bool
-        False if grading works without it.
-    """
+class Check(NamedTuple):
+    """What was looked at and found; the remedy may have several lines."""
 
     what: str
     good: bool
     note: str
     remedy: str = ""
-    needed: bool = True
+    needed: bool = True  # False if grading works without it
 
 
 def report(course: Path) -> bool:
@@ -62,76 +48,48 @@ def report(course: Path) -> bool:
 
 def _checks(course: Path) -> Iterator[Check]:
     if sys.platform != "linux":
-        yield Check(
-            *("system", False, platform.system()),
-            remedy="Grade on Linux, in WSL or in a container. Everything else works here.",
-        )
+        remedy = "Grade on Linux, in WSL or in a container. Everything else works here."
+        yield Check("system", False, platform.system(), remedy)
         return
-    yield _architecture()
+    machine, known = platform.machine(), seccomp.ARCHITECTURES
+    remedy = f"Grade on a machine of the architecture {' or '.join(known)}."
+    yield Check("filter of system calls", machine in known, machine, remedy)
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         yield Check("bubblewrap", False, "not found", HOW_TO_INSTALL)
     else:
-        told = subprocess.run([bwrap, "--version"], capture_output=True, text=True)
-        yield Check("bubblewrap", True, told.stdout.strip())
-        namespaces = bubblewrap.may(bwrap, *_NAMESPACES)
-        yield Check(
-            *("namespaces", namespaces, "allowed" if namespaces else "refused by this system"),
-            HOW_TO_ALLOW,
-        )
-        if namespaces:
-            yield from _extras(lambda *options: bubblewrap.may(bwrap, *options))
-            yield _sandbox()
-            yield _fork_server()
+        version = subprocess.run([bwrap, "--version"], capture_output=True, text=True)
+        yield Check("bubblewrap", True, version.stdout.strip())
+        allowed = bubblewrap.may(bwrap, *_NAMESPACES)
+        note = "allowed" if allowed else "refused by this system"
+        yield Check("namespaces", allowed, note, HOW_TO_ALLOW)
+        if allowed:
+            yield from _sandbox(lambda *options: bubblewrap.may(bwrap, *options))
     yield _memory()
-    yield from _exchange(course)
+    yield _exchange(course)
 
 
-def _architecture() -> Check:
-    machine = platform.machine()
-    return Check(
-        *("filter of system calls", machine in seccomp.ARCHITECTURES, machine),
-        f"Grade on a machine of the architecture {' or '.join(seccomp.ARCHITECTURES)}.",
-    )
-
-
-def _extras(may: Callable[..., bool]) -> Iterator[Check]:
-    """What makes the sandbox better where a system allows it."""
-    proc = may("--proc", "/proc")
-    yield Check(
-        *("/proc", proc, "own" if proc else "the sandbox has none; few programs miss it"),
-        "Docker: --security-opt systempaths=unconfined. Podman: --security-opt unmask=ALL",
-        needed=False,
-    )
-    name = may("--hostname", "sandbox")
-    yield Check(
-        *("host name", name, "own" if name else "student code can read that of this machine"),
-        f"{_CONTAINER} (sethostname)",
-        needed=False,
-    )
-
-
-def _sandbox() -> Check:
-    """Not only the parts: a sandbox as grading makes it, with Python and the filter inside."""
-    try:
+def _sandbox(may: Callable[..., bool]) -> Iterator[Check]:
+    """What makes the sandbox better where a system allows it, and whether one starts."""
+    own = may("--proc", "/proc")
+    note = "own" if own else "the sandbox has none; few programs miss it"
+    remedy = "Docker: --security-opt systempaths=unconfined. Podman: --security-opt unmask=ALL"
+    yield Check("/proc", own, note, remedy, needed=False)
+    own = may("--hostname", "sandbox")
+    note = "own" if own else "student code can read that of this machine"
+    yield Check("host name", own, note, f"{_CONTAINER} (sethostname)", needed=False)
+    try:  # not only the parts: a sandbox as grading makes it, with Python and the filter inside
         with StudentProcess({}, Limits()) as student:
             failed = student.run_cell("import numpy", 60).failed
     except SandboxUnavailable as error:
-        said = str(error).partition("\n")[0]
-        return Check("sandbox", False, said, HOW_TO_ALLOW)
-    if failed:
-        return Check("sandbox", False, "NumPy cannot be imported in it", "make setup")
-    return Check("sandbox", True, "Python and NumPy start in it")
-
-
-def _fork_server() -> Check:
-    """Whether sandboxes can be forked from one that has Python and packages loaded."""
+        yield Check("sandbox", False, str(error).partition("\n")[0], HOW_TO_ALLOW)
+    else:
+        note = "NumPy cannot be imported in it" if failed else "Python and NumPy start in it"
+        yield Check("sandbox", not failed, note, "make setup")
     refusal = fork_servers.refusal
-    return Check(
-        *("warm start", not refusal, COLD.format(refusal) if refusal else "allowed"),
-        f"{_CONTAINER} (unshare and mount within a sandbox)",
-        needed=False,
-    )
+    note = COLD.format(refusal) if refusal else "allowed"
+    remedy = f"{_CONTAINER} (unshare and mount within a sandbox)"
+    yield Check("warm start", not refusal, note, remedy, needed=False)
 
 
 def _memory() -> Check:
@@ -139,35 +97,24 @@ def _memory() -> Check:
     needed = Limits().memory_bytes + 500 * MEGABYTE  # and the grader itself
     free, _ = free_memory()
     at_a_time = free // needed
-    return Check(
-        "memory",
-        at_a_time >= 1,
-        f"{free / 1e9:.1f} GB, enough for {at_a_time} submissions at a time (grade --jobs)",
+    note = f"{free / 1e9:.1f} GB, enough for {at_a_time} submissions at a time (grade --jobs)"
+    remedy = (
         f"A submission may use {Limits().memory_bytes / 1e9:.1f} GB. Close other programs, or give "
-        "the container more (--memory).",
+        "the container more (--memory)."
     )
+    return Check("memory", at_a_time >= 1, note, remedy)
 
 
-def _exchange(course: Path) -> Iterator[Check]:
+def _exchange(course: Path) -> Check:
     """The exchange, if there is a course here: all users of a server write into it."""
     try:
         root = load_config(course).Exchange.root
     except CourseError:
-        yield Check(
-            *("course", False, f"{course} has no nbgrader_config.py that can be loaded"),
-            "Run this command in the course folder, or name that folder with --course.",
-            needed=False,
-        )
-        return
+        note = f"{course} has no nbgrader_config.py that can be loaded"
+        remedy = "Run this command in the course folder, or name that folder with --course."
+        return Check("course", False, note, remedy, needed=False)
     exchange = Path(root) if isinstance(root, str) else Path("/usr/local/share/nbgrader/exchange")
     open_to_all = exchange.is_dir() and exchange.stat().st_mode & 0o777 == 0o777
     writable = open_to_all and os.access(exchange, os.W_OK)
-    yield Check(
-        *(
-            "exchange",
-            writable,
-            f"{exchange}, {'open to' if writable else 'not there or shut for'} all users",
-        ),
-        f"sudo install -d -m 777 {exchange}",
-        needed=False,
-    )
+    note = f"{exchange}, {'open to' if writable else 'not there or shut for'} all users"
+    return Check("exchange", writable, note, f"sudo install -d -m 777 {exchange}", needed=False)

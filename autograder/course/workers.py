@@ -150,10 +150,15 @@ def local_workers(jobs: int) -> Workers:
     """Worker processes on this machine; they end with this process, even if it is killed."""
     # Fresh interpreters: forking would copy this process's locks, files and database handles.
     context = multiprocessing.get_context("spawn")
-    return Workers(
-        make_executor=lambda: _LocalExecutor(jobs, context, _start_worker, (os.getpid(),)),
-        count=lambda: jobs,
-    )
+
+    def make_executor() -> Executor:
+        try:
+            return _LocalExecutor(jobs, context, _start_worker, (os.getpid(),))
+        except OSError as error:  # of the semaphores
+            reason = f"Worker processes cannot be started, for which /dev/shm is needed: {error}."
+            raise UserError(reason) from error
+
+    return Workers(make_executor=make_executor, count=lambda: jobs)
 
 
 class _LocalExecutor(ProcessPoolExecutor):

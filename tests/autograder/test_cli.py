@@ -58,10 +58,10 @@ def test_a_mistake_in_the_command_line_gets_a_sentence(arguments, said):
 
 
 def test_a_module_that_cannot_be_loaded_gets_a_sentence(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "autograder.doctor", None)
-    assert cli.main(["doctor"]) == 2
+    monkeypatch.setitem(sys.modules, "autograder.report.page", None)
+    assert cli.main(["report"]) == 2
     captured = capsys.readouterr()
-    assert "package autograder.doctor is missing" in captured.err and not captured.out
+    assert "package autograder.report.page is missing" in captured.err and not captured.out
 
 
 def test_an_interrupt_at_any_time_gets_a_sentence(monkeypatch, capsys):
@@ -71,6 +71,15 @@ def test_an_interrupt_at_any_time_gets_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr(cli, "_parser", interrupted)
     assert cli.main([]) == 130
     assert "run the same command again to finish" in capsys.readouterr().err
+
+
+def test_without_semaphores_the_message_says_what_is_missing(graded, monkeypatch, capsys):
+    def refuse(*arguments, **options):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refuse)
+    assert cli.main(["grade", "--force", "--course", str(graded)]) == 2
+    assert "/dev/shm is needed" in capsys.readouterr().err
 
 
 # On Windows, as far as Linux can pretend

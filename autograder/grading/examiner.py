@@ -19,7 +19,6 @@ import io
 import json
 import multiprocessing
 import os
-import resource
 import signal
 import sys
 import time
@@ -158,12 +157,18 @@ class Examiner:
         _take_modules(self._assignment)
         sys.modules.update(public.loaded)
         sys.path.insert(0, public.path)
+        import resource  # not at the top: `modes` reads tests on Windows, too
+
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        _set_soft_limit(resource.RLIMIT_AS, size + self._limits.memory_bytes)
+        limits = {resource.RLIMIT_AS: size + self._limits.memory_bytes}
         proxies = None
         for test in tests:
             seconds = self._limits.call_seconds
-            _set_soft_limit(resource.RLIMIT_CPU, int(time.process_time() + seconds) + 1)
+            limits[resource.RLIMIT_CPU] = int(time.process_time() + seconds) + 1
+            for kind, most in limits.items():
+                hard = resource.getrlimit(kind)[1]
+                soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+                resource.setrlimit(kind, (soft, hard))
             over = False
             try:
                 if proxies is None:
@@ -173,6 +178,7 @@ class Examiner:
                 if verdict is None:
                     signal.setitimer(signal.ITIMER_REAL, _WALL_FACTOR * seconds)
                     verdict = self._run(test, proxies)
+                over = verdict is _TOO_LARGE  # it may have ended in the middle of an answer
             except ProcessDied as death:
                 verdict, over = on_death(death), True
             except SandboxLost as error:
@@ -276,13 +282,6 @@ def on_death(death: ProcessDied) -> Verdict:
     code = TIME_OUT if isinstance(death, TimeUsedUp) else DIED
     hint = _DOES_IT_END if isinstance(death, TimedOut) else ""
     return Verdict(False, code, f"While the tests ran: {death}.", hint=hint)
-
-
-def _set_soft_limit(kind: int, value: int) -> None:
-    _, hard = resource.getrlimit(kind)
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(kind, (value, hard))
 
 
 _BUILTIN_ERRORS = {

@@ -45,7 +45,6 @@ def _grade(converter: Autograde) -> None:
     NbGraderException
         If one of them was not graded, or its result not recorded; the log says why.
     """
-    _check_configuration(converter)
     pattern = converter._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True)
     failed = False
     submitted: dict[str, dict[str, list[str]]] = defaultdict(dict)
@@ -66,17 +65,6 @@ def _grade(converter: Autograde) -> None:
         raise NbGraderException("Not all submissions were graded; the log says why.")
 
 
-def _check_configuration(converter: Autograde) -> None:
-    """Stop where nbgrader has gone on after an error in a configuration."""
-    root = Path(converter.coursedir.root)
-    if (root / "nbgrader_config.py").is_file():
-        try:
-            load_config(root)
-        except UserError as error:
-            converter.log.error("%s", error)
-            raise NbGraderException(str(error)) from error
-
-
 def _grade_assignment(
     converter: Autograde, assignment: str, notebooks: dict[str, list[str]]
 ) -> bool:
@@ -91,7 +79,10 @@ def _grade_assignment(
         for repair in outcome.repairs:
             converter.log.warning("%s: %s", outcome.student, repair)
 
-    course = Course(converter.coursedir.root, assignment, converter.config)
+    root = Path(converter.coursedir.root)
+    if (root / "nbgrader_config.py").is_file():
+        load_config(root)  # nbgrader goes on after an error in that file; this raises it
+    course = Course(root, assignment, converter.config)
     course.calibrate()
     new = []
     for student, converter.notebooks in notebooks.items():

@@ -27,10 +27,10 @@ _STYLE = """<style>
 .jp-OutputArea-child:has(.test-result.error) + .jp-OutputArea-child { display: none; }
 </style>"""
 # After Run All the page stands at its end. A notebook that is opened later stays where it is.
+# The page moves while cells are drawn, so a single time is not enough.
 _SCROLL = """<script>{{
-  const boxes = document.querySelectorAll(".test-result");
-  const show = () => boxes[boxes.length - 1].scrollIntoView({{block: "center"}});
-  if (Date.now() < {until}) setTimeout(show, 500);
+  const show = () => document.getElementById("{id}")?.scrollIntoView({{block: "center"}});
+  if (Date.now() < {until}) for (const wait of [300, 1000, 2000]) setTimeout(show, wait);
 }}</script>"""
 
 
@@ -85,9 +85,12 @@ def _show(kind: str, title: str, lines: list[tuple[str, str]], code: str = "") -
         f"<p><b>{escape(label)}</b>{_with_code(text)}</p>" for label, text in lines if text
     ]
     small = f'<p class="code"><code>{escape(code)}</code></p>' if code else ""
-    box = f'<div class="test-result {kind}"><p><b>{title}</b></p>{"".join(paragraphs)}{small}</div>'
-    scroll = "" if kind == "right" else _SCROLL.format(until=round(time.time() + 30) * 1000)
-    display({"text/html": _STYLE + box + scroll, "text/plain": title}, raw=True)
+    name = f"test-result-{time.time_ns()}"
+    box = f'<div id="{name}" class="test-result {kind}"><p><b>{title}</b></p>'
+    box += f"{''.join(paragraphs)}{small}</div>"
+    if kind != "right":
+        box += _SCROLL.format(id=name, until=round(time.time() + 30) * 1000)
+    display({"text/html": _STYLE + box, "text/plain": title}, raw=True)
 
 
 def _with_code(text: str) -> str:

@@ -44,10 +44,7 @@ def free_memory() -> tuple[int, int]:
 
 
 def take_core(resources: contextlib.ExitStack) -> int:
-    """Return a core that no other sandbox has, or one of all if there is none.
-
-    The name of a Unix socket is the lock: it goes with its process.
-    """
+    """Return a core that no other sandbox has, or any; a Unix socket is the lock."""
     cores = sorted(os.sched_getaffinity(0))
     first = os.getpid() % len(cores)
     for core in cores[first:] + cores[:first]:

@@ -9,8 +9,7 @@ from autograder.limits import Limits
 
 NAME_CHARACTERS = 60
 MESSAGE_CHARACTERS = 2_000
-OUTPUTS = 500
-"""Entries kept of one cell."""
+OUTPUTS = 500  # entries kept of one cell
 _TRACEBACK_LINES = 100
 _PICTURE_PIXELS = 40_000_000
 
@@ -20,10 +19,7 @@ class Malformed(ValueError):
 
 
 def decode_outputs(content: Any, limits: Limits) -> list[dict]:
-    """Return the outputs of a cell as nbformat 4 defines them, cleaned and cut to the limits.
-
-    Streams, errors, and results or displays as text and PNG are kept; all other data is dropped.
-    """
+    """Return the outputs of a cell as nbformat 4 defines them: cleaned, text and PNG alone."""
     if type(content) is not list:
         raise Malformed("outputs that are no list")
     text = _Allowance(limits.output_bytes)

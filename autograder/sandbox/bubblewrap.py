@@ -16,8 +16,7 @@ from autograder.sandbox import seccomp
 from autograder.sandbox.sandbox import MEMORY_FOLDERS, CannotStart, Sandbox
 
 _PROGRAMS = "/run"
-STAGING = "/run/staging"
-"""Where a fork furnishes its scratch space before it moves it to its place."""
+STAGING = "/run/staging"  # where a fork makes its scratch space before it moves it to its place
 _STUDENT = 61184  # the first of the user numbers that systemd keeps for such purposes
 # No /dev/zero: shared mappings of it are memory that no process is charged for. What /dev/full
 # gives to a reader are zeros as well. No terminals: the whole machine shares their number.
@@ -62,11 +61,7 @@ def package_folders() -> list[Path]:
 
 
 class Bubblewrap(Sandbox):
-    """A sandbox in which the first of some programs runs, with the number of `channel`.
-
-    It makes `scratch_bytes` of scratch space, hides the folders in `hidden` even where they lie
-    inside the Python environment, and may let the program make further namespaces.
-    """
+    """A sandbox in which the first of some programs runs, with the number of `channel`."""
 
     def __init__(
         self,

@@ -1,8 +1,7 @@
 """The program of a fork server: it loads what submissions need, and forks for each of them.
 
-It stands beside ``program.py`` inside a sandbox of its own; `ForkServer` in ``fork_server.py``
-starts it. No student code runs in it. Each fork first makes namespaces of its own, see `confine`,
-and then does what a new process with ``program.py`` would do.
+It stands beside ``program.py`` in a sandbox in which no student code runs. Each fork first makes
+namespaces of its own, and then does what a new process with ``program.py`` would do.
 """
 
 import base64
@@ -87,10 +86,7 @@ def load(settings: dict, recorder: program.OutputRecorder) -> tuple[object, dict
 
 
 def compiled(files: dict[str, bytes], folder: str) -> dict[str, bytes]:
-    """Add to `files` what Python keeps in ``__pycache__``, as if they lay in `folder`.
-
-    The contents of the sources are compared with it, since a student may write another one.
-    """
+    """Add to `files` what Python keeps in ``__pycache__``, with hashes of the sources."""
     program.write_files(folder, files)
     checked = py_compile.PycInvalidationMode.CHECKED_HASH
     compileall.compile_dir(folder, quiet=2, invalidation_mode=checked)
@@ -120,10 +116,7 @@ def spare_autoreload() -> None:
 
 
 def serve_forks(control: socket.socket, settings: dict, environment: dict) -> socket.socket:
-    """Fork for each pair of sockets that arrives; return in each fork, with the first of them.
-
-    With them comes the size of the scratch space (bytes, as text).
-    """
+    """Fork for each pair of sockets that arrives; return in each fork, with the first of them."""
     while True:
         size, descriptors, _, _ = socket.recv_fds(control, 100, 2)
         if not size:
@@ -142,11 +135,7 @@ def serve_forks(control: socket.socket, settings: dict, environment: dict) -> so
 def enter(
     status: socket.socket, channel: socket.socket, size: str, settings: dict, environment: dict
 ) -> None:
-    """Enter namespaces of its own; return in the student's process, which is not their first.
-
-    The first one tells the grader who it is, waits for the others, and says how the student's
-    process ended. When it ends, so do all others.
-    """
+    """Enter namespaces of its own; return in the second process, whose end the first reports."""
     try:
         flags = _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS | _NEWCGROUP
         if settings["user"] is not None:
@@ -181,11 +170,7 @@ def enter(
 
 
 def confine(size: str, settings: dict, environment: dict[str, list[str]]) -> None:
-    """Leave nothing of the fork server in reach: files, processes, rights.
-
-    All mounts are made by a user namespace that is left at once for another one. That locks them:
-    what lies below cannot be uncovered.
-    """
+    """Leave nothing of the fork server in reach: files, processes, rights."""
     _mount("", "/", _REC | _PRIVATE)
     for folder, names in environment.items():  # the Python environment may lie in there
         place = settings["staging"] if names else folder
@@ -204,7 +189,7 @@ def confine(size: str, settings: dict, environment: dict[str, list[str]]) -> Non
         whole = False
     if settings["user"] is not None:
         program.become(settings["user"])
-    _unshare(_NEWUSER | _NEWNS)
+    _unshare(_NEWUSER | _NEWNS)  # which locks all mounts: what lies below cannot be uncovered
     if whole:
         _mount("", "/proc", proc | _REMOUNT | _BIND | _RDONLY)
     else:

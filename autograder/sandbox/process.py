@@ -1,12 +1,8 @@
 """Run student code in a process of its own, inside a bubblewrap sandbox.
 
-What keeps student code away from the grader: namespaces without a network; a file system that holds
-the Python environment and the system's libraries, read-only, and scratch space in memory; another
-user or, where the grader is an ordinary user, none of its files and processes; a list of the system
-calls that may be used (``seccomp.py``); limits that the kernel keeps for each process; a look at
-processor time and memory, five times a second while the grader waits (``sandbox.py``); and all that
-arrives is limited in size before it is read, and checked by ``protocol.py``. docs/design.md says
-what this does not cover, and how much memory a sandbox can take at most.
+It has namespaces without a network, a file system with the Python environment alone, no rights, a
+list of system calls, limits that the kernel keeps, and a grader that looks at its time and memory
+while it waits and checks all that arrives. docs/design.md says what this does not cover.
 """
 
 import contextlib
@@ -72,38 +68,10 @@ class CellResult(NamedTuple):
 
 
 class StudentProcess:
-    """A Python process for the code of one submission.
+    """A Python process for the code of one submission; `printed` is what the last call printed.
 
-    Parameters
-    ----------
-    files : mapping of str to bytes
-        What lies in its working directory, by path.
-    limits : Limits
-    hidden : sequence of Path
-        Folders that must not be seen even if they lie inside the Python environment.
-    modules : sequence of str
-        What it imports at its start, or finds loaded.
-    common : mapping of str to bytes
-        Those of the `files` that other submissions have as well.
-    reader : str
-        What `read` needs, see `autograder.grading.reading.reader`.
-    seconds : float
-        Time for the start.
-
-    Attributes
-    ----------
-    printed : str
-        What the last call has printed.
-    deadline : float
-        Time (of ``time.monotonic``) at which it is ended, whatever it does.
-
-    Raises
-    ------
-    SandboxUnavailable
-        If the process does not start.
-    SandboxLost
-        By every method, if something outside has ended the process, or if the machine runs out of
-        memory and no process uses more than this one.
+    All methods raise `SandboxLost` if something outside has ended the process, or if the machine
+    runs out of memory and no process uses more than this one.
     """
 
     def __init__(
@@ -118,7 +86,7 @@ class StudentProcess:
     ) -> None:
         self.limits = limits
         self.printed = ""
-        self.deadline = math.inf
+        self.deadline = math.inf  # of time.monotonic(), when it is ended, whatever it does
         self._requests = 0
         self._sandbox: Sandbox | None = None
         self._next_look = math.inf  # until then the scratch space need not exist
@@ -134,7 +102,6 @@ class StudentProcess:
                 fork = fork_server.fork_servers.fork(*ends, fork_server.Profile(*shared))
                 self._sandbox = fork or bubblewrap.Bubblewrap([fork_server.PROGRAM], *ends, hidden)
             self._resources.callback(self._sandbox.kill)
-            self._sandbox.pin()
             if isinstance(self._sandbox, fork_server.Fork):  # which has these already
                 files = {name: data for name, data in files.items() if common.get(name) != data}
             settings = {
@@ -162,14 +129,9 @@ class StudentProcess:
         self._next_look = 0.0
 
     def run_cell(self, source: str, seconds: float, interrupt_after: float = 0) -> CellResult:
-        """Run a cell as a notebook does, for some seconds of processor time at most.
+        """Run a cell as a notebook does, or raise `ProcessDied` if it passed a limit.
 
-        After `interrupt_after` seconds of the clock, if they are not 0, it is interrupted.
-
-        Raises
-        ------
-        ProcessDied
-            If it took longer, passed a limit or ended the process. The object is closed then.
+        It has `seconds` of processor time, and is interrupted after `interrupt_after` if not 0.
         """
         with self._ask(seconds, do="run", source=source, interrupt_after=interrupt_after) as answer:
             match answer:
@@ -185,18 +147,10 @@ class StudentProcess:
         seconds: float,
         keywords: Mapping[str, Any] = MappingProxyType({}),
     ) -> Any:
-        """Call a function of the student with plain data; return plain data, see `protocol`.
+        """Call a function with plain data; return plain data, or raise `StudentError`.
 
-        What the function changes in a list, dictionary or array is changed here, too.
-
-        Raises
-        ------
-        TypeError
-            If an argument is no plain data, or too large.
-        StudentError
-            If the function raised an error or does not exist.
-        ProcessDied
-            As in `run_cell`.
+        TypeError says that an argument is no plain data. What the function changes in a list,
+        dictionary or array is changed here, too.
         """
         sent = [protocol.encode(value, self.limits) for value in arguments]
         named = {name: protocol.encode(value, self.limits) for name, value in keywords.items()}
@@ -218,10 +172,7 @@ class StudentProcess:
     def read(
         self, cells: list[dict], sources: list, limits: Mapping[str, int], seconds: float
     ) -> dict:
-        """Let a process that has not run any cell read some; what it answers is not checked.
-
-        Its `limits` are ``cpu_seconds`` and ``memory_bytes``, on top of what the process has.
-        """
+        """Let a process that has not run any cell read some; what it answers is not checked."""
         with self._ask(seconds, do="read", cells=cells, sources=sources, limits=limits) as answer:
             return answer
 
@@ -323,6 +274,8 @@ class StudentProcess:
             self._die(f"this code used more than {megabytes} MB of memory and was stopped")
         if threads - 1 > self.limits.processes:  # the first process is ours
             self._die(f"this code ran more than {self.limits.processes} processes at a time")
+        if threads > 2:  # so that no neighbour has to wait for more than one of them
+            self._sandbox.pin()
         free, floor = free_memory()
         if free < floor and self._sandbox.is_largest():
             self.close()

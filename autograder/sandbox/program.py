@@ -1,13 +1,8 @@
 """The program inside the sandbox: runs a student's cells and calls the student's functions.
 
-It stands alone (standard library and IPython) because nothing else of this package exists in there.
-`StudentProcess` in ``process.py`` starts it and sends requests over an inherited socket: each
-message is a length (4 bytes, big-endian) and that many bytes of JSON. The first message holds the
-settings, every other one a request, which gets exactly one answer.
-
-From the first cell on, everything here belongs to the student: it can be patched, and can answer
-whatever the student likes. The limits that are kept here only spare honest work; the ones that
-protect the grader are kept by the kernel, and by the other end of the socket.
+Nothing else of this package exists in there. A message is a length (4 bytes, big-endian) and that
+many bytes of JSON: settings first, then requests, each with exactly one answer. From the first cell
+on, everything here belongs to the student; what protects the grader is kept by others.
 """
 
 import base64
@@ -30,16 +25,14 @@ import time
 from collections.abc import Iterable
 from traceback import walk_tb
 
-STUDENT_SCORE = 1000
-"""The ``oom_score_adj`` of student code: nobody can have more, and no student can have less."""
+STUDENT_SCORE = 1000  # oom_score_adj: nobody can have more, and no student can have less
 _CELL_FILE = "<ipython-input-"  # how IPython calls the file of a cell
 _PR_SET_THP_DISABLE = 41
 _STREAMS = {"stdout": 1, "stderr": 2}
 _DTYPES = {"|b1", "|i1", "|u1", "<c8", "<c16", ">c8", ">c16"} | {
     f"{order}{kind}{size}" for order in "<>" for kind in "iuf" for size in (2, 4, 8)
 }
-_DIMENSIONS = 32
-_INTEGER_BITS = 1_024
+_DIMENSIONS, _INTEGER_BITS = 32, 1_024
 _OUTPUTS = 501  # one more than the grader keeps, so that it sees that something is missing
 _ERROR_LINES, _LINE_CHARACTERS = 100, 2_000
 
@@ -107,14 +100,10 @@ def become(user: int) -> None:
 
 
 class OutputRecorder:
-    """The outputs of one cell, in order, cut to size; it needs `open` before it can be used.
-
-    What other programs and C code write arrives in files: they need no thread that empties them,
-    and have the limit of every file.
-    """
+    """The outputs of one cell, in order, cut to size; it needs `open` before it can be used."""
 
     def open(self, limits: dict, folder: str) -> None:
-        """Set its limits, and let descriptors 1 and 2 lead to files in `folder`."""
+        """Let descriptors 1 and 2 lead to files, which need no thread that empties them."""
         self._limits = limits
         self._files = {}
         for name, descriptor in _STREAMS.items():
@@ -145,12 +134,7 @@ class OutputRecorder:
                 wanted = min(size - self._seen[name], max(self._text_left, 0) + 4)
                 text = os.pread(descriptor, wanted, self._seen[name]).decode(errors="replace")
                 self._seen[name] = size
-                self._append(name, text)
-
-    def write(self, name: str, text: str) -> None:
-        """Record what Python code wrote to a stream, for which there may be no space in a file."""
-        self.collect()
-        self._append(name, text)
+                self.append(name, text)
 
     def add(self, output: dict) -> None:
         """Record a display, a result or an error."""
@@ -179,7 +163,7 @@ class OutputRecorder:
         self._text_left -= len(text)
         return text
 
-    def _append(self, name: str, text: str) -> None:
+    def append(self, name: str, text: str) -> None:
         text = self._cut(text)
         last = self._outputs[-1] if self._outputs else {}
         if text and last.get("name") == name:
@@ -212,7 +196,8 @@ class Stream(io.TextIOBase):
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        self._recorder.write(self.name, text)
+        self._recorder.collect()
+        self._recorder.append(self.name, text)  # there may be no space in a file
         return len(text)
 
 
@@ -272,30 +257,23 @@ def make_shell(recorder: OutputRecorder):
 
 
 class Encoder:
-    """Turn a value into JSON as described in ``protocol.py``.
-
-    It looks at ``type(value)`` only, so that no method of a student's class has a say.
-    """
+    """Turn a value into JSON, see ``protocol.py``; no method of a student's class has a say."""
 
     def __init__(self, limits: dict) -> None:
-        self._items_left = limits["result_items"] - 1
-        self._bytes_left = limits["result_bytes"]
+        self._items_left, self._bytes_left = limits["result_items"] - 1, limits["result_bytes"]
         self._depth = limits["result_depth"]
         self._open: set[int] = set()
 
     def encode(self, value: object, depth: int = 0) -> object:
         """Return `value` as JSON; its place among the items is already taken."""
         kind = type(value)
-        if value is None or kind is bool or kind is float:
-            return value
-        if kind is int:
-            return (
-                value
-                if value.bit_length() <= _INTEGER_BITS
-                else self._leave_out(value, "too large")
-            )
-        if kind is str:
+        if issubclass(kind, str):
+            value = str.__str__(value)  # such as numpy.str_
             return value if self._take(len(value)) else self._leave_out(value, "too large")
+        if kind is int and value.bit_length() > _INTEGER_BITS:
+            return self._leave_out(value, "too large")
+        if value is None or kind in (bool, int, float):
+            return value
         if kind is complex:
             return {"complex": [value.real, value.imag]}
         for base in (list, tuple, dict, set, frozenset):
@@ -307,28 +285,19 @@ class Encoder:
         return self._leave_out(value)
 
     def _encode_container(self, value: object, base: type, depth: int) -> object:
-        if id(value) in self._open:
-            return self._leave_out(value, "contains itself")
-        if depth >= self._depth:
-            return self._leave_out(value, "nested too deep")
         length = base.__len__(value) * (2 if base is dict else 1)
-        if length > self._items_left:
-            return self._leave_out(value, "too large")
+        if id(value) in self._open or depth >= self._depth or length > self._items_left:
+            deep = "contains itself" if id(value) in self._open else "nested too deep"
+            return self._leave_out(value, "too large" if length > self._items_left else deep)
         self._items_left -= length
         self._open.add(id(value))
-        content = list(dict.items(value) if base is dict else base.__iter__(value))
+        inner = functools.partial(self.encode, depth=depth + 1)
         if base is dict:
-            items = [[self._key(key, depth), self.encode(one, depth + 1)] for key, one in content]
-        elif base in (set, frozenset):
-            items = [self._key(one, depth) for one in content]
+            items = [[inner(key), inner(one)] for key, one in list(dict.items(value))]
         else:
-            items = [self.encode(one, depth + 1) for one in content]
+            items = [inner(one) for one in list(base.__iter__(value))]
         self._open.discard(id(value))
         return items if base is list else {base.__name__: items}
-
-    def _key(self, key: object, depth: int) -> object:
-        # A key may be equal to a string, such as numpy.str_.
-        return self.encode(str.__str__(key) if issubclass(type(key), str) else key, depth + 1)
 
     def _encode_array(self, numpy, value) -> object:
         dtype = value.dtype
@@ -354,15 +323,12 @@ class Encoder:
 def describe_error(error: BaseException) -> dict:
     """Return type, message and, innermost last, the lines of the student's cells."""
     places = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
-    frames = [
-        [line, linecache.getline(file, line).strip()[:200]]
-        for file, line in places
-        if file.startswith(_CELL_FILE)
-    ]
+    places = [(file, line) for file, line in places if file.startswith(_CELL_FILE)][-20:]
+    frames = [[line, linecache.getline(file, line).strip()[:200]] for file, line in places]
     return {
         "type": type(error).__name__,
         "message": _text_of(error)[:4_000],
-        "frames": frames[-20:],
+        "frames": frames,
         "undefined": undefined_name(error),
     }
 
@@ -401,9 +367,8 @@ def small_limits(cpu_seconds: int, memory_bytes: int):
         resource.RLIMIT_CPU: int(time.process_time()) + 1 + cpu_seconds,
     }
     before = {kind: resource.getrlimit(kind) for kind in limits}
-    for kind, value in limits.items():
-        soft, hard = before[kind]
-        resource.setrlimit(kind, (min(value, soft), hard))
+    for kind, (soft, hard) in before.items():
+        resource.setrlimit(kind, (min(limits[kind], soft), hard))
     try:
         yield
     finally:
@@ -616,7 +581,7 @@ def start(settings: dict, recorder: OutputRecorder, shell: object, reader: dict 
 
 
 def open_socket() -> socket.socket:
-    """The socket that leads to the grader; what bubblewrap left open is closed."""
+    """The socket that leads to the grader; all else is closed."""
     descriptor = int(sys.argv[1])
     os.closerange(3, descriptor)
     os.closerange(descriptor + 1, 256)

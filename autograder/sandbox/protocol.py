@@ -1,20 +1,8 @@
-"""Turn what a sandbox sends into plain data.
+"""Turn what a sandbox sends into plain data: no pickle, no eval, no class by name.
 
-Whoever is at the other end may send anything, so everything is checked here: size, number of items,
-depth, and that each value is one of a short list of types. Nothing that is received decides which
-code runs here: no pickle, no eval, no class by name.
-
-A value travels as JSON. None, bool, int, float, str and list are themselves; the rest is an object
-with one key that names its kind::
-
-    {"dict": [[key, value], ...]}       {"array": {"dtype": "<f8", "shape": [2, 3], "data": ...}}
-    {"tuple": [value, ...]}             {"scalar": {"dtype": "<f8", "data": ...}}
-    {"complex": [real, imaginary]}      {"set": [value, ...]}  {"frozenset": [value, ...]}
-    {"object": {"type": "module", "reason": ""}}
-
-The bytes of an array are little-endian, in C order, in base64. The last kind stands for every value
-that cannot or should not travel: it arrives as a `Placeholder`. The encoder of the other side is in
-``program.py``.
+A value travels as JSON; what JSON has not is an object with one key, such as {"tuple": [...]},
+{"dict": [[key, value], ...]} or {"array": {"dtype": "<f8", "shape": [2, 3], "data": base64}}.
+{"object": {"type": "module", "reason": ""}} stands for what cannot travel: a `Placeholder`.
 """
 
 import dataclasses
@@ -22,14 +10,9 @@ import json
 import re
 from typing import Any
 
+from autograder import outputs
 from autograder.limits import Limits
-from autograder.outputs import (
-    MESSAGE_CHARACTERS,
-    NAME_CHARACTERS,
-    OUTPUTS,
-    Malformed,
-    clean_text,
-)
+from autograder.outputs import MESSAGE_CHARACTERS, NAME_CHARACTERS, Malformed, clean_text
 from autograder.sandbox import program
 
 FRAMES = 20
@@ -60,7 +43,7 @@ def parse(message: bytes, limits: Limits) -> dict:
     """
     # Each string has two quotes, of which a backslash can stand before the second one only.
     strings = message.count(b'"') - message.count(b'\\"')
-    most = 20 * (limits.result_items + OUTPUTS)
+    most = 20 * (limits.result_items + outputs.OUTPUTS)
     if strings > most:
         raise Malformed("too many strings")
     # The last quote is optional so that each character is looked at once, whatever the message.
@@ -104,11 +87,7 @@ def encode(value: Any, limits: Limits) -> Any:
 
 
 def decode(content: Any, limits: Limits) -> Any:
-    """Return the value that `content` (parsed JSON) stands for, or raise `Malformed`.
-
-    None, a bool, number, str, list, tuple, dict, set, NumPy array or scalar, or a `Placeholder`.
-    Arrays own their memory and can be written.
-    """
+    """Return the value that `content` (parsed JSON) stands for, or raise `Malformed`."""
     try:
         return _Decoder(dataclasses.asdict(limits)).decode(content)
     except (TypeError, ValueError) as error:  # a key that is a list, what is no base64, ...

@@ -36,6 +36,7 @@ class Sandbox:
     def __init__(self) -> None:
         self._resources = contextlib.ExitStack()
         self._first: int | None = None
+        self._core: int | None = None
 
     def _found(self, pid: int) -> None:
         self.pid = pid
@@ -44,11 +45,13 @@ class Sandbox:
         self._memory_of_first = usage_of(pid).memory  # it waits for the others
 
     def pin(self) -> None:
-        """Keep all processes on one core, of its own if one is free; before student code runs."""
-        core = take_core(self._resources)
+        """Keep all threads on one core, which is their own if one is free."""
+        if self._core is None:
+            self._core = take_core(self._resources)
         for process in descent(self.pid):
-            with contextlib.suppress(OSError):  # some containers forbid it
-                os.sched_setaffinity(process, {core})
+            with contextlib.suppress(OSError):  # threads come and go
+                for thread in os.listdir(f"/proc/{process}/task"):
+                    os.sched_setaffinity(int(thread), {self._core})
 
     def usage(self) -> Usage:
         """Return what is in use now."""

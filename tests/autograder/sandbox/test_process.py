@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from autograder.limits import MEGABYTE, Limits
-from autograder.sandbox import bubblewrap, program
+from autograder.sandbox import bubblewrap
 from autograder.sandbox import process as sandbox
 from autograder.sandbox.process import ProcessDied, SandboxUnavailable, StudentError, StudentProcess
 from autograder.sandbox.protocol import Placeholder
@@ -656,8 +656,3 @@ def test_a_sandbox_that_cannot_be_furnished_says_why(cold, monkeypatch):
     with pytest.raises(SandboxUnavailable, match="/nowhere: No such file"):
         StudentProcess({}, SMALL)
     assert len(os.listdir("/proc/self/fd")) == descriptors
-
-
-def test_the_program_inside_needs_nothing_of_this_package():
-    source = Path(program.__file__).read_text()
-    assert "autograder" not in source.replace("``", "")

@@ -102,7 +102,7 @@ def test_a_container_has_the_memory_that_its_group_may_use(monkeypatch, tmp_path
 
 BUSY = """
 import time
-for _ in range(10):
+for _ in range(28):
     if os.fork() == 0:
         os.setsid()
         while True: pass
@@ -119,15 +119,22 @@ def work(seconds):
 def test_a_busy_neighbour_on_the_same_core_costs_an_answer_no_points(monkeypatch):
     core = min(os.sched_getaffinity(0))
     monkeypatch.setattr(sandbox, "take_core", lambda resources: core)
-    with StudentProcess(FILES, SMALL) as neighbour, StudentProcess(FILES, SMALL) as honest:
+    many = dataclasses.replace(SMALL, processes=32)
+    with StudentProcess(FILES, many) as neighbour, StudentProcess(FILES, SMALL) as honest:
         attack(neighbour, BUSY)
         printed(honest, WORK)
-        assert honest.call("work", [0.6], 1) == "done"
+        neighbour._sandbox.pin(), honest._sandbox.pin()
+        assert honest.call("work", [0.2], 1) == "done"
 
 
-def test_sandboxes_have_a_core_each_and_cannot_leave_it(monkeypatch):
+def test_sandboxes_of_many_processes_have_a_core_each_and_cannot_leave_it(monkeypatch):
     monkeypatch.setattr(machine, "_CORE_LOCK", f"\0test-{os.getpid()}-")  # other tests have some
     source = """
+import threading, time
+threading.Thread(target=time.sleep, args=(30,)).start()
+if os.fork() == 0:
+    time.sleep(30)
+time.sleep(0.6)
 print(*os.sched_getaffinity(0))
 try:
     os.sched_setaffinity(0, range(64))

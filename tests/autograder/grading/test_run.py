@@ -4,7 +4,6 @@ import dataclasses
 import json
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -16,14 +15,12 @@ from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.assignment import Assignment
-from autograder.config import Grading
 from autograder.grading import examiner, run, session
 from autograder.grading.run import grade_submission
 from autograder.grading.session import Session
 from autograder.limits import Limits
 from autograder.sandbox.process import CellResult, ProcessDied, StudentError
-from autograder.submission import files
-from autograder.submission.notebook import Unreadable
+from autograder.sandbox.sandbox import SandboxLost
 from autograder.text import readable
 from tests.attacks import attacks
 from tests.support import courses, hard_to_parse, small
@@ -70,22 +67,17 @@ def test_a_right_answer_gets_its_points_whatever_it_prints(assignment):
         assert (output.name, output.text) == ("stdout", "All tests passed.\n")
 
 
-def test_a_submission_whose_fork_server_was_killed_is_graded_again(assignment, monkeypatch):
-    run_cell = Session.run
-    killed = {}
+def test_a_submission_whose_fork_server_was_lost_is_graded_again(assignment, monkeypatch):
+    run_cell, lost = Session.run, [SandboxLost("killed")] * 2
 
-    def kill_the_fork_server(session, cell):
-        outputs = run_cell(session, cell)
-        server = session._process._sandbox._server.sandbox._process
-        if len(killed) < 2 and server.pid not in killed:  # its last fork may be ending still
-            os.kill(server.pid, signal.SIGKILL)
-            killed[server.pid] = server.wait()
-        return outputs
+    def lose_the_fork_server(session, cell):
+        if lost:
+            raise lost.pop()
+        return run_cell(session, cell)
 
-    monkeypatch.setattr(Session, "run", kill_the_fork_server)
+    monkeypatch.setattr(Session, "run", lose_the_fork_server)
     graded = small.grade(small.submission(assignment), assignment)
-    assert small.passed(graded) == [True, True, True]
-    assert set(killed.values()) == {-9}
+    assert small.passed(graded) == [True, True, True] and not lost
 
 
 def test_grading_again_gives_the_same(assignment, honest):
@@ -173,22 +165,6 @@ def test_a_notebook_that_uses_up_its_time_keeps_its_right_answers(assignment):
     )
 
 
-def test_all_that_is_tested_again_shares_the_time_that_is_left(assignment, monkeypatch):
-    granted = []
-
-    class Spy(session.Session):
-        def __init__(self, task, seconds):
-            granted.append(seconds)
-            super().__init__(task, seconds)
-
-    monkeypatch.setattr(session, "Session", Spy)
-    spoiled = small.submission(assignment, zeros="import os", random="import sys", he="pass")
-    limits = dataclasses.replace(small.LIMITS, cell_seconds=200, total_seconds=90)
-    assert small.passed(small.grade(spoiled, assignment, limits)) == [False, False, False]
-    assert granted[0] == limits.first_pass_seconds
-    assert len(granted) >= 2 and granted[1] <= limits.total_seconds / 3
-
-
 class Clock:
     """Time that passes when somebody spends it, also in a child."""
 
@@ -251,7 +227,7 @@ def slow_process(clock, start, cell, fails_at):
     ("start", "cell", "fails_at"),
     [(1, 0.1, 5), (0.3, 0.05, 2), (0.01, 1, 1), (0.01, 0.3, 7), (0.001, 0.02, 30)],
 )
-def test_no_mixture_of_starts_replays_and_second_passes_takes_more_than_the_time_for_all(
+def test_no_mixture_of_starts_takes_more_than_the_time_for_all(
     assignment, monkeypatch, inside, start, cell, fails_at
 ):
     if inside:
@@ -267,23 +243,11 @@ def test_no_mixture_of_starts_replays_and_second_passes_takes_more_than_the_time
     assert clock.now - 1_000 <= limits.total_seconds + 1e-6
 
 
-def test_the_limits_of_a_course_that_sets_none_are_ours():
-    assert Grading().limits() == Limits()  # what the command line and nbgrader take
-
-
-def test_an_array_of_the_other_byte_order_is_as_wrong_as_the_public_test_says(course):
+def test_an_array_of_the_other_byte_order_is_as_wrong_as_in_public(course):
     foreign = answer("zeros", "np.zeros((layers_dims[l], layers_dims[l - 1])).astype('>f8')")
     submission = courses.hand_in(course, "ada", courses.answers(zeros=foreign)).read_bytes()
     ours = Assignment.from_directory(course / "source/Initialization")
     assert grade_submission(submission, ours).facts.verdicts["test-zeros"].code == "wrong-dtype"
-
-
-def test_without_the_second_chance_one_answer_could_spoil_another(assignment, monkeypatch):
-    spoiled = "np.zeros = np.ones\n" + answer("random")
-    notebook = small.submission(assignment, random=spoiled)
-    assert small.passed(small.grade(notebook, assignment)) == [True, False, True]
-    monkeypatch.setattr(run._Run, "_subsets", lambda self, test, ran, needed: [ran, ran])
-    assert small.passed(small.grade(notebook, assignment)) == [False, False, False]
 
 
 # Cells of the student's own
@@ -372,7 +336,7 @@ def test_cells_between_the_exercises_may_give_a_name_another_value(assignment):
     assert small.passed(small.grade(notebook, assignment)) == [True, True, True]
 
 
-def test_a_helper_in_a_cell_of_its_own_works_beside_an_answer_that_spoils_numpy(assignment):
+def test_a_helper_cell_works_beside_an_answer_that_spoils_numpy(assignment):
     answers = {"random": "np.zeros = None", "he": answer("he", biases="column(layers_dims[l])")}
     notebook = small.submission(assignment, **answers)
     insert(notebook, "he", "def column(n):\n    return np.zeros((n, 1))")
@@ -386,7 +350,7 @@ def test_an_experiment_at_the_end_costs_nothing(assignment, last):
     assert small.passed(small.grade(notebook, assignment)) == [True, True, True]
 
 
-def test_a_copied_function_that_was_not_renamed_costs_its_own_exercise_only(assignment):
+def test_a_copied_function_not_renamed_costs_its_own_exercise_only(assignment):
     notebook = small.submission(
         assignment, random=answer("random", function="initialize_parameters_zeros")
     )
@@ -413,7 +377,7 @@ def test_an_answer_may_use_what_the_cells_define_that_grading_skips():
     assert small.cell_of(graded, "training").outputs == []
 
 
-def test_a_wrong_answer_with_a_name_of_a_skipped_cell_is_not_told_that_the_name_is_missing():
+def test_a_name_of_a_skipped_cell_is_not_called_missing():
     dataset = new_code_cell("ten = 1", id="dataset", metadata={"tags": ["demonstration"]})
     assignment = small.make_assignment(dataset)
     assignment = dataclasses.replace(assignment, notebook=reordered(assignment, [dataset]))
@@ -579,30 +543,6 @@ def test_the_name_of_a_file_cannot_do_harm(assignment):
     nbformat.writes(graded.notebook).encode()
 
 
-def test_a_linked_folder_is_not_read(assignment, tmp_path):
-    secret = tmp_path / "elsewhere" / "Initialization"
-    secret.mkdir(parents=True)
-    (secret / "Initialization.ipynb").write_text("{}")
-    (secret / "secret.txt").write_text("secret")
-    (secret / "timestamp.txt").write_text("2026-03-02 09:00:00 UTC")
-    submitted = tmp_path / "submitted"
-    submitted.mkdir()
-    (submitted / "bob").symlink_to(secret.parent)
-    notebook = submitted / "bob" / "Initialization" / "Initialization.ipynb"
-    with pytest.raises(Unreadable, match="links are not followed"):
-        files.read_notebook(notebook)
-    assert files.read_attachments(notebook.parent, assignment) == ({}, ["timestamp.txt"])
-    assert files.read_timestamp(notebook.parent) is None
-
-
-@pytest.mark.parametrize("secret", [b"\xff\xfe", b"two words", b"\x1b[2J", b""])
-def test_a_secret_that_nbgrader_cannot_read_is_none(tmp_path, secret):
-    (tmp_path / "submission_secret.txt").write_bytes(secret)
-    assert files.read_secret(tmp_path) is None
-    (tmp_path / "submission_secret.txt").write_bytes(b"0d91-a8\n")
-    assert files.read_secret(tmp_path) == b"0d91-a8\n"
-
-
 # What only analyzing a submission could do
 
 
@@ -615,4 +555,3 @@ def test_no_source_crashes_or_stalls_the_analysis():
         timeout=200,
     )
     assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
-    assert len(hard_to_parse.SOURCES) >= 50

@@ -146,3 +146,27 @@ def test_a_hard_link_to_the_file_of_another_user_is_not_read(assignment, tmp_pat
         files.read_notebook(folder / "Initialization.ipynb")
     attachments = files.read_attachments(folder, assignment)
     assert (set(attachments.files), attachments.skipped) == ({"own.csv"}, ["data.csv"])
+
+
+def test_a_linked_folder_is_not_read(assignment, tmp_path):
+    secret = tmp_path / "elsewhere" / "Initialization"
+    secret.mkdir(parents=True)
+    (secret / "Initialization.ipynb").write_text("{}")
+    (secret / "secret.txt").write_text("secret")
+    (secret / "timestamp.txt").write_text("2026-03-02 09:00:00 UTC")
+    submitted = tmp_path / "submitted"
+    submitted.mkdir()
+    (submitted / "bob").symlink_to(secret.parent)
+    notebook = submitted / "bob" / "Initialization" / "Initialization.ipynb"
+    with pytest.raises(Unreadable, match="links are not followed"):
+        files.read_notebook(notebook)
+    assert files.read_attachments(notebook.parent, assignment) == ({}, ["timestamp.txt"])
+    assert files.read_timestamp(notebook.parent) is None
+
+
+@pytest.mark.parametrize("secret", [b"\xff\xfe", b"two words", b"\x1b[2J", b""])
+def test_a_secret_that_nbgrader_cannot_read_is_none(tmp_path, secret):
+    (tmp_path / "submission_secret.txt").write_bytes(secret)
+    assert files.read_secret(tmp_path) is None
+    (tmp_path / "submission_secret.txt").write_bytes(b"0d91-a8\n")
+    assert files.read_secret(tmp_path) == b"0d91-a8\n"

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from string import Template
 
 import nbformat
 import pytest
@@ -30,6 +32,7 @@ def initialize_parameters_{0}(layers_dims):
     return parameters
 """
 HE = SOLVED.format("he")
+HEAD = "def initialize_parameters_he(layers_dims):"
 
 
 def code(source, **metadata):
@@ -93,165 +96,72 @@ def cell_of(built, grade_id):
     return next(cell for cell in built["cells"] if cell.get("id") == grade_id)
 
 
-def function(*lines, head="def initialize_parameters_he(layers_dims):", before=()):
+def function(*lines):
     """Return the third answer with these lines as its body."""
     body = lines or ("return {}",)
-    return "\n".join([*before, head, *(f"    {line}" for line in body)])
+    return "\n".join([HEAD, *(f"    {line}" for line in body)])
 
 
-def head(parameters, *lines):
-    """Return the solved notebook with these parameters of the third answer."""
-    return notebook(function(*lines, head=f"def initialize_parameters_he({parameters}):"))
+# ----- what breaks a rule, and what only looks like it --------------------------------------------
 
 
-# ----- what breaks a rule -------------------------------------------------------------------------
+def programs(tables):
+    """The rows of `rules.toml`: name, notebook and, of a broken rule, the line."""
+    rows = {}
+    for rule, programs in tables.items():
+        for row in programs:
+            sources = {
+                key: Template(row[key]).substitute(solved=HE.rstrip(), head=HEAD)
+                for key in ("answer", "extra")
+                if key in row
+            }
+            more = [code(sources["extra"], **row.get("metadata", {}))] if "extra" in sources else []
+            built = notebook(sources.get("answer", HE), more)
+            line = [row["line"] or None] if "line" in row else []
+            rows.setdefault(rule, []).append((row["name"], built, *line))
+    return rows
 
-BREAKS = {
-    "extra-print": [
-        ("a print in the function", notebook(function("print(layers_dims)")), 2),
-        ("a print after the function", notebook(HE + "print(3)"), 7),
-        ("a print in a nested function", notebook(function("def f():", "    print(1)")), 3),
-        ("a print in an f-string", notebook(function("return f'{print(1)}'")), 2),
-        ("a helper that prints", notebook("def helper():\n    print(1)\n" + HE), 2),
-        ("print of builtins", notebook(function("import builtins", "builtins.print(1)")), 3),
-        ("pprint as a module", notebook("import pprint\n" + function("pprint.pprint(1)")), 3),
-        ("stdout", notebook(function("import sys", "sys.stdout.write('a')")), 3),
-        ("display", notebook(function("display(layers_dims)")), 2),
-        ("a print that is timed", notebook(HE + "%time print(1)"), 7),
-        ("a print after a magic", notebook("%load_ext a\n!echo it's\n" + HE + "print(1)"), 9),
-    ],
-    "extra-cell": [
-        ("a cell of one's own", notebook(extra=[code("x = 3")]), None),
-        ("a print to look at values", notebook(extra=[code("print(train_X)")]), None),
-        ("a comment only", notebook(extra=[code("# my notes")]), None),
-        ("another tag", notebook(extra=[code("x = 3", tags=["mine"])]), None),
-        ("a magic", notebook(extra=[code("%%bash\nls")]), None),
-        (
-            "a cell that nbgrader marks as nothing",
-            notebook(extra=[code("x = 3", nbgrader={"grade": False, "grade_id": "cell-1"})]),
-            None,
-        ),
-    ],
-    "changed-parameters": [
-        ("another name", head("dims"), 1),
-        ("one more", head("layers_dims, s"), 1),
-        ("none", head(""), 1),
-        ("a default", head("layers_dims=[2]"), 1),
-        ("*args", head("*layers_dims"), 1),
-        ("one * more", head("layers_dims, *a"), 1),
-        ("position only", head("layers_dims, /"), 1),
-        ("a coroutine", notebook("async def initialize_parameters_he(n): pass"), 1),
-        ("a decorator above", notebook("@f\ndef initialize_parameters_he(n): pass"), 2),
-        ("the last of two", notebook(HE + "def initialize_parameters_he(n): pass"), 7),
-        ("a renamed function", notebook(function(head="def init_he(layers_dims):")), 1),
-        ("a deleted function", notebook("# nothing here"), None),
-        ("a method", notebook("class A:\n" + "    def initialize_parameters_he(n): pass"), 2),
-        ("a cell for the shell", notebook("%%bash\n" + HE), None),
-    ],
-    "global-variable": [
-        ("a variable of the notebook", notebook(function("return layers")), 2),
-        ("one that the cell defines", notebook("scale = 2\n" + function("return scale")), 3),
-        ("one in a nested function", notebook(function("def f():", "    return layers")), 3),
-        ("one in a comprehension", notebook(function("return [n for n in layers]")), 2),
-        ("one as a filter", notebook(function("return [n for n in [1]", " if n in layers]")), 3),
-        ("one in a class", notebook(function("class A:", "    n = layers")), 3),
-        ("one that is assigned", notebook(function("global layers", "layers = []")), 2),
-        ("an import that is replaced", notebook(function("global np", "np = 1")), 2),
-        ("globals()", notebook(function("return globals()['layers']")), 2),
-        ("the last output", notebook(function("return _")), 2),
-        ("a typing error", notebook(function("return layer_dims")), 2),
-        ("a loop variable of a cell", notebook("for k in [1]: pass\n" + function("return k")), 3),
-        (
-            "a module that is imported in another function only",
-            notebook("def f():\n    import math\n" + function("return math.pi")),
-            4,
-        ),
-    ],
-    "changed-locked-cell": [
-        ("a test that is edited", changed("test-he", source="True"), None),
-        ("a test that is deleted", without("test-he"), None),
-        ("an answer that is deleted", without("initialize-he"), None),
-        ("another locked cell", changed("dataset", source="n = 3"), None),
-        ("a test as text", changed("test-he", cell_type="markdown"), None),
-        ("an answer as text", changed("initialize-he", cell_type="markdown"), None),
-        ("other points", remarked("test-he", points=100), None),
-        ("a test that is not graded", remarked("test-he", grade=False), None),
-        ("an unlocked test", remarked("test-he", solution=True), None),
-        ("a copied test", notebook(extra=[cell_of(notebook(), "test-he")]), None),
-        ("a copied answer", notebook(extra=[cell_of(notebook(), "initialize-he")]), None),
-    ],
-}
 
-# ----- what only looks like it --------------------------------------------------------------------
-
-NEAR_MISSES = {
-    "extra-print": [
-        ("a print in a string", notebook(function("return 'print(1)'"))),
-        ("a print in a docstring", notebook(function('"""', "print(1)", '"""'))),
-        ("a print in a comment", notebook(function("return {}  # print(layers_dims)"))),
-        ("print without a call", notebook(function("return print"))),
-        ("a file that is written", notebook(function("f = open('a')", "f.write('a')"))),
-    ],
-    "extra-cell": [
-        ("an empty cell", notebook(extra=[code("")])),
-        ("a playground", notebook(extra=[code("print(1)", tags=["playground"])])),
-        ("text", notebook(extra=[{"cell_type": "markdown", "metadata": {}, "source": "x = 3"}])),
-        ("a locked cell", notebook(extra=[marked("more", "x = 3", locked=True)])),
-    ],
-    "changed-parameters": [
-        ("annotations", head("layers_dims: list[int]", "n: List = {}")),
-        ("a helper with other parameters", notebook("def helper(a, *b, c=1): pass\n" + HE)),
-        ("a nested function", notebook(function("def f(n, m=2): return n", "return f(1)"))),
-        ("two lines", head("\n    layers_dims\n")),
-        ("an older version above", notebook(HE.replace("layers_dims", "n") + HE)),
-        ("a condition", notebook("if True:\n    def initialize_parameters_he(layers_dims): pass")),
-        ("a decorator", notebook("from functools import cache\n@cache\n" + HE)),
-        ("a bound lambda", notebook("initialize_parameters_he = lambda n: {}")),
-        ("a timed cell", notebook("%%time\n" + HE)),
-        ("an escape that Python warns of", notebook(function(r"return '\d'"))),
-        ("a partial", notebook("initialize_parameters_he = make('he')")),
-    ],
-    "global-variable": [
-        ("numpy", notebook(function("return np.zeros(2)"))),
-        ("an imported function", notebook(function("return predict(1)"))),
-        ("a builtin", notebook(function("return len(list(range(3)))"))),
-        ("a helper", notebook("def helper(): return layers\n" + function("return helper()"))),
-        ("a helper as lambda", notebook("helper = lambda: 1\n" + function("return helper()"))),
-        ("itself", notebook(function("return initialize_parameters_he(layers_dims[1:])"))),
-        ("a nested function", notebook(function("n = 1", "def f(): return n", "return f()"))),
-        ("a nonlocal", notebook(function("n = 1", "def f():", "    nonlocal n", "    n = 2"))),
-        ("a comprehension", notebook(function("return [layers for layers in layers_dims]"))),
-        ("a local of that name", notebook(function("layers = layers_dims", "return layers"))),
-        ("a parameter of that name", notebook(function("return lambda layers: layers"))),
-        ("a walrus", notebook(function("return [m := n for n in layers_dims] + [m]"))),
-        ("a global outside", notebook("scale = 2\nscale += 1\n" + function())),
-        ("a decorator of one's own", notebook("d = 1\n@d([k for k in [1]])\n" + HE)),
-        ("an annotation", notebook(function("n: Dict = {}", "return n"))),
-        ("an import inside", notebook(function("import math as m", "return m.pi"))),
-        ("a star import", notebook("from numpy import *\n" + function("return zeros(2)"))),
-        ("a cell that cannot be read", notebook(function("x"), [code("for", tags=["playground"])])),
-        ("a script that is run", notebook("%run helpers.py\n" + function("return helper(2)"))),
-        ("a timed assignment", notebook("%time import math\n" + function("return math.pi"))),
-        ("get_ipython", notebook(function("return get_ipython()"))),
-    ],
-    "changed-locked-cell": [
-        ("an edited text", notebook(extra=[{"cell_type": "markdown", "source": "mine"}])),
-        (
-            "a source in lines",
-            changed("test-he", source=cell_of(notebook(), "test-he")["source"].splitlines(True)),
-        ),
-        (
-            "line ends of Windows",
-            changed(
-                "test-he", source=cell_of(notebook(), "test-he")["source"].replace("\n", "\r\n")
-            ),
-        ),
-        ("outputs", changed("test-he", outputs=[{"output_type": "stream", "text": "a"}])),
-        ("an edited answer", notebook(function("return {'W1': 2}"))),
-        ("an edited playground", notebook(extra=[code("x = 2", tags=["playground"])])),
-        ("no checksum", remarked("packages", checksum=None)),
-    ],
-}
+DATA = tomllib.loads(Path(__file__).with_name("rules.toml").read_text())
+BREAKS = programs(DATA["breaks"])
+NEAR_MISSES = programs(DATA["near_misses"])
+BREAKS["extra-cell"] += [
+    (
+        "a cell that nbgrader marks as nothing",
+        notebook(extra=[code("x = 3", nbgrader={"grade": False, "grade_id": "cell-1"})]),
+        None,
+    ),
+]
+BREAKS["changed-locked-cell"] = [
+    ("a test that is edited", changed("test-he", source="True"), None),
+    ("a test that is deleted", without("test-he"), None),
+    ("an answer that is deleted", without("initialize-he"), None),
+    ("another locked cell", changed("dataset", source="n = 3"), None),
+    ("a test as text", changed("test-he", cell_type="markdown"), None),
+    ("an answer as text", changed("initialize-he", cell_type="markdown"), None),
+    ("other points", remarked("test-he", points=100), None),
+    ("a test that is not graded", remarked("test-he", grade=False), None),
+    ("an unlocked test", remarked("test-he", solution=True), None),
+    ("a copied test", notebook(extra=[cell_of(notebook(), "test-he")]), None),
+    ("a copied answer", notebook(extra=[cell_of(notebook(), "initialize-he")]), None),
+]
+NEAR_MISSES["extra-cell"] += [
+    ("text", notebook(extra=[{"cell_type": "markdown", "metadata": {}, "source": "x = 3"}])),
+    ("a locked cell", notebook(extra=[marked("more", "x = 3", locked=True)])),
+]
+NEAR_MISSES["changed-locked-cell"] += [
+    ("an edited text", notebook(extra=[{"cell_type": "markdown", "source": "mine"}])),
+    (
+        "a source in lines",
+        changed("test-he", source=cell_of(notebook(), "test-he")["source"].splitlines(True)),
+    ),
+    (
+        "line ends of Windows",
+        changed("test-he", source=cell_of(notebook(), "test-he")["source"].replace("\n", "\r\n")),
+    ),
+    ("outputs", changed("test-he", outputs=[{"output_type": "stream", "text": "a"}])),
+    ("no checksum", remarked("packages", checksum=None)),
+]
 
 
 def table(rows):

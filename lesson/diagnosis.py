@@ -53,7 +53,8 @@ class Call:
 
     def shape(self, key: str) -> tuple | None:
         """The shape of an array that came back."""
-        return getattr(self.found.get(key), "shape", None) if self.keys is not None else None
+        value = self.found.get(key) if self.keys is not None else None
+        return value.shape if type(value) is np.ndarray else None
 
     def about(self, code: str, shown: str = "dims", **fields: object) -> Diagnosis:
         """A diagnosis that this call shows."""

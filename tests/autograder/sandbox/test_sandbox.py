@@ -119,7 +119,7 @@ def work(seconds):
 def test_a_busy_neighbour_on_the_same_core_costs_an_answer_no_points(monkeypatch):
     core = min(os.sched_getaffinity(0))
     monkeypatch.setattr(sandbox, "take_core", lambda resources: core)
-    many = dataclasses.replace(SMALL, processes=32)
+    many = dataclasses.replace(SMALL, processes=32, memory_bytes=2_000 * MEGABYTE)
     with StudentProcess(FILES, many) as neighbour, StudentProcess(FILES, SMALL) as honest:
         attack(neighbour, BUSY)
         printed(honest, WORK)

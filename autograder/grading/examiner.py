@@ -27,10 +27,9 @@ import warnings
 import weakref
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograder.assignment import (
     Assignment,
@@ -44,6 +43,9 @@ from autograder.facts import Verdict
 from autograder.sandbox.process import ProcessDied, StudentError, StudentProcess, TimedOut
 from autograder.sandbox.sandbox import SandboxLost
 from autograder.text import readable
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 DIED, TIME_OUT, TEST_ENDED = "process-died", "time-used-up", "test-ended"
 HIDDEN_FAILED = Verdict(

@@ -4,8 +4,6 @@ The hub runs all servers as one Unix user, so each student's own settings say wh
 has a Unix user, nbgrader takes its name.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import re

@@ -195,19 +195,3 @@ def test_what_another_editor_saves_keeps_all_rules_and_answers(save, tmp_path):
         for cell in solved()["cells"]
         if cell["metadata"].get("nbgrader", {}).get("solution")
     }
-
-
-def test_vs_code_keeps_the_ids_of_the_cells():
-    saved = nbformat.reads(by_vs_code(solved()), as_version=4)
-    nbformat.validate(saved)
-    given = nbformat.read(GIVEN, as_version=4)
-    assert [cell.id for cell in saved.cells] == [cell.id for cell in given.cells]
-
-
-def test_an_editor_that_drops_the_marks_would_be_noticed(tmp_path):
-    path = tmp_path / "Initialization.ipynb"
-    notebook = solved()
-    for cell in notebook["cells"]:
-        cell["metadata"] = {}
-    path.write_text(json.dumps(notebook))
-    assert [finding.rule for finding in check_notebook(path)] == ["other-notebook"]

@@ -3,8 +3,6 @@
 The tests share one window and follow each other as a learner's steps do.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import threading
@@ -90,7 +88,7 @@ def test_the_first_page_leads_to_the_notebook(notebook, window):
     expect(notebook.cell("opening").locator("h1")).to_have_text(re.compile("Initialization"))
 
 
-def test_with_empty_stubs_run_all_stops_at_the_first_exercise_and_says_what_to_do(notebook, window):
+def test_with_empty_stubs_run_all_stops_at_the_first_exercise(notebook, window):
     notebook.run_all()
     expect(notebook.outputs("test-zeros")).to_contain_text("Hint: ")
     expect(notebook.outputs("test-zeros")).not_to_contain_text("Traceback")

@@ -1,7 +1,5 @@
 """What ``python -m autograder doctor`` finds, and what it advises."""
 
-from __future__ import annotations
-
 import os
 import stat
 

@@ -4,8 +4,6 @@ The tests follow each other as the steps of a course do: they share one course f
 instructor's window and that of the student Ada, who uses JupyterLab. Bela uses the command line.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack

@@ -4,8 +4,6 @@ The tests share one window and follow each other as the student's steps do. The 
 network, and a request to another machine counts as a failure.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Callable, Iterator

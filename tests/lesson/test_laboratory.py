@@ -186,7 +186,7 @@ def test_the_scale_can_be_set_only_where_it_is_used(bench):
     assert [start for start, used in usable.items() if used] == list(laboratory.SCALED)
 
 
-def test_a_notebook_gets_the_widget_and_a_picture_for_where_it_does_not_run(rings, monkeypatch):
+def test_a_notebook_gets_the_widget_and_a_still_picture(rings, monkeypatch):
     shown = []
     monkeypatch.setattr(laboratory, "display", lambda data, raw=False: shown.append(data))
     laboratory.show_laboratory(*rings)

@@ -1,7 +1,5 @@
 """Every figure of the notebook can be read: by eye, by ear, and without telling red from green."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import re

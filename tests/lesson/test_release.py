@@ -98,7 +98,7 @@ def test_a_duplicate_grade_id_stops_the_generation(course):
     assert "Duplicate grade id: test-zeros" in result.stderr
 
 
-def test_in_a_fresh_clone_make_assignment_makes_a_gradebook_and_loses_no_file(tmp_path):
+def test_in_a_fresh_clone_make_assignment_loses_no_file(tmp_path):
     clone = courses.copy_of_project(tmp_path / "clone")
     solved = clone / "Initialization.ipynb"
     solved.write_text("a solution of hours")

@@ -4,8 +4,6 @@ People see cells, menus and buttons, so that is what these helpers use; nothing 
 JupyterLab's objects. Every wait is for something that happens, never for time to pass.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import re

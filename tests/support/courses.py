@@ -1,7 +1,5 @@
 """Course folders for tests: the project's assignment, somewhere else."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import json

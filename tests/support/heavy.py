@@ -5,8 +5,6 @@
 hands a notebook of a kind in and prints the peak memory (kB) of the processes that deal with it.
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 ``python -m benchmarks.stock`` asks nbgrader itself for these scores.
 """
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

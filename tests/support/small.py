@@ -4,8 +4,6 @@ It has the answers and the tests of the real one, hidden tests included, but no 
 training, and it imports NumPy only.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """An assignment of three small functions, which students' notebooks of any kind belong to."""
 
-from __future__ import annotations
-
 import json
 
 import nbformat

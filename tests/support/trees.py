@@ -4,14 +4,11 @@ Run as a program it makes one tree after the other, reads each, and ends with th
 peak of its memory. A tree that takes longer than `SECONDS` of processor time ends it.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import resource
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from autograder.course.folder import Course
@@ -41,21 +38,21 @@ _SECRET = "what only the instructor may read"
 def plant(folder: Path, chance: random.Random, outside: Path, depth: int = 0) -> None:
     """Fill a folder with what a seed says; `outside` is where links lead."""
     for name in chance.sample(NAMES, chance.randrange(1, 9)):
-        _PLANTS[chance.randrange(len(_PLANTS))](folder / name, chance, outside, depth)
+        kind, path = chance.choice(KINDS), folder / name
+        if kind == "folder":
+            path.mkdir()
+            if depth < 7:
+                plant(path, chance, outside, depth + 1)
+        else:
+            kind(path, chance, outside)
 
 
-def _text(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+def _text(path: Path, chance: random.Random, outside: Path) -> None:
     known = {files.TIMESTAMP: TIMES, files.SECRET: ["0d91-a8\n", "two words", "\x1b[2J"]}
     path.write_text(chance.choice(known.get(path.name, ["{}", "1,2\n", "[" * 5_000])))
 
 
-def _folder(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
-    path.mkdir()
-    if depth < 7:
-        plant(path, chance, outside, depth + 1)
-
-
-def _deep(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+def _deep(path: Path, chance: random.Random, outside: Path) -> None:
     """A path longer than the kernel takes at once, with a link at its end."""
     path.mkdir()
     here = os.open(path, os.O_RDONLY)
@@ -68,16 +65,12 @@ def _deep(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
     os.close(here)
 
 
-def _link(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+def _link(path: Path, chance: random.Random, outside: Path) -> None:
     targets = [outside, *outside.iterdir(), path, path.parent, "/dev/zero", "/proc/self/mem"]
     path.symlink_to(chance.choice([*targets, "nowhere", "x" * 4_000]))
 
 
-def _pipe(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
-    os.mkfifo(path)
-
-
-def _socket(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+def _socket(path: Path, chance: random.Random, outside: Path) -> None:
     here = os.open(path.parent, os.O_PATH)
     with socket.socket(socket.AF_UNIX) as server:
         try:
@@ -87,29 +80,26 @@ def _socket(path: Path, chance: random.Random, outside: Path, depth: int) -> Non
     os.close(here)
 
 
-def _sparse(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+def _sparse(path: Path, chance: random.Random, outside: Path) -> None:
     with path.open("wb") as file:
         file.truncate(chance.choice([files.MAX_BYTES_WITH_OUTPUTS + 1, 2**31, 2**40]))
 
 
-def _shut(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+def _shut(path: Path, chance: random.Random, outside: Path) -> None:
     path.write_text("shut")
     path.chmod(chance.choice([0, 0o200, 0o4711]))
 
 
-def _many(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
+def _many(path: Path, chance: random.Random, outside: Path) -> None:
     path.mkdir()
     for number in range(chance.choice([50, 400])):
         (path / f"{number}.txt").touch()
 
 
-def _linked_twice(path: Path, chance: random.Random, outside: Path, depth: int) -> None:
-    os.link(next(outside.glob("own.txt")), path)
-
-
-_PLANTS: list[Callable[[Path, random.Random, Path, int], None]] = [
-    *(_text, _text, _text, _folder, _folder, _deep, _link, _link, _pipe, _socket, _sparse, _shut),
-    *(_many, _linked_twice),
+KINDS = [
+    *(_text, _text, _text, "folder", "folder", _deep, _link, _link, _socket, _sparse, _shut, _many),
+    lambda path, chance, outside: os.mkfifo(path),
+    lambda path, chance, outside: os.link(outside / "own.txt", path),
 ]
 
 

@@ -12,7 +12,6 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import notebook_hash
 
 from autograder.course.folder import Course
-from autograder.nbgrader_plugin.feedback import _shown
 from autograder.report.data import read_report
 from examples.demo import make_course
 from tests.support import browser, courses
@@ -124,13 +123,6 @@ def test_the_diagnosis_stands_beside_the_students_own_code(graded):
 def test_a_line_of_code_is_an_element_so_that_lines_can_be_counted(graded):
     section = page(graded, "xavier").find(id="test-he")
     assert len(section(class_="line")) == len(XAVIER.strip().split("\n"))
-
-
-def test_code_that_grading_marks_as_long_is_shown_without_colors():
-    cell = new_code_cell("x = 1 < 2\n", metadata={"magics_language": "text"})
-    assert _shown(cell)["source"] == '<span class="line">x = 1 &lt; 2</span>'
-    del cell.metadata["magics_language"]
-    assert 'class="mi"' in _shown(cell)["source"]
 
 
 def test_rule_findings_stand_with_their_exercise_and_cost_nothing(graded):

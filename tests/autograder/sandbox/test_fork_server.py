@@ -194,7 +194,7 @@ def test_the_hash_seed_is_renewed_from_time_to_time(servers, monkeypatch):
     assert seeds[0] != seeds[1]
 
 
-def test_modules_are_loaded_before_the_fork_and_those_of_the_assignment_are_not():
+def test_modules_not_of_the_assignment_are_loaded_before_the_fork():
     files = {"helper.py": b"import decimal\n"}
     with StudentProcess(files, SMALL) as process:
         printed(process, "import numpy, helper")

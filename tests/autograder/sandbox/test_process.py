@@ -288,7 +288,7 @@ except OSError as error:
 """
 
 
-def test_a_container_that_masks_parts_of_proc_and_the_host_name_is_good_enough(cold, monkeypatch):
+def test_a_container_that_masks_proc_and_the_host_name_is_good_enough(cold, monkeypatch):
     monkeypatch.setattr(bubblewrap, "may", lambda bwrap, *options: False)
     with StudentProcess({}, SMALL) as process:
         source = (

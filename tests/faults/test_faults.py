@@ -213,11 +213,10 @@ class OneAtATime(courses.Canned):
 INSIDE_A_WORKER = {
     "reading the notebook": (run, "read_submission"),
     "rebuilding it": (run, "rebuild"),
-    "checking the rules": (run, "check_rules"),
-    "starting a sandbox": (run, "StudentProcess"),
+    "checking the rules": (session.Session, "read"),
+    "starting a sandbox": (session, "StudentProcess"),
     "running a cell": (StudentProcess, "run_cell"),
-    "examining": (session, "examine"),
-    "calling a function": (StudentProcess, "call"),
+    "examining": (session.Session, "examine"),
     "closing the sandbox": (StudentProcess, "close"),
     "telling what was found": (run, "_finished"),
 }

@@ -172,6 +172,7 @@ class Recorder:
         row = gradebook.update_or_create_submission(assignment, student, **times)
         for name, comment in comments.items():
             self._save.of_notebook(gradebook, (name, assignment, student), comment)
+        gradebook.db.flush()
         gradebook.db.expire_all()  # its sums are those of before
         for notebook in row.notebooks:
             if notebook.name in comments:

@@ -67,3 +67,15 @@ def test_the_tests_that_the_documentation_names_exist():
     sources = "".join(path.read_text() for path in courses.PROJECT.glob("tests/**/test_*.py"))
     assert len(names) > 15
     assert [name for name in names if f"def {name}(" not in sources] == []
+
+
+OF_A_WHOLE_FOLDER = {"test_release", "test_report", "test_postgresql"}
+
+
+def test_each_test_file_of_a_product_is_named_after_its_module():
+    tests = courses.PROJECT / "tests"
+    for path in [*tests.glob("autograder/**/test_*.py"), *tests.glob("lesson/test_*.py")]:
+        name = f"{path.stem.removeprefix('test_')}.py"
+        beside = courses.PROJECT / path.parent.relative_to(tests) / name
+        known = beside.exists() or path.stem in OF_A_WHOLE_FOLDER
+        assert known or (courses.PROJECT / name).exists(), f"no module of {path}"

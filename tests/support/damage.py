@@ -171,15 +171,8 @@ NOTEBOOK_FIELDS = {
             "language_info": {"name": "julia"},
         }
     },
-    "kernelspec_of_another_type": {
-        "metadata": {
-            "kernelspec": {"name": {"python3": 3}, "language": None},
-            "language_info": {"name": "python"},
-        }
-    },
     "format_as_text": {"nbformat": "4"},
     "unknown_minor_format": {"nbformat_minor": "many"},
-    "not_a_number": {"metadata": {"numbers": [float("nan"), float("inf"), -float("inf")]}},
 }
 for _name, _fields in NOTEBOOK_FIELDS.items():
     DAMAGES[_name] = partial(changed, **_fields)
@@ -261,6 +254,26 @@ CELLS = {
         for number, cell in enumerate(cells)
         for entry in (cell, {**code_cell(""), "id": f"empty-{number}"})
     ],
+    "entries_that_are_no_cells": lambda cells: [
+        *(*cells[:2], {}, ["cell"], "text", 3, None),
+        *cells[2:],
+    ],
+    "metadata_of_an_answer_for_all_cells": lambda cells: [
+        {**cell, "metadata": next(filter(is_answer, cells))["metadata"]} for cell in cells
+    ],
+    "metadata_of_a_test_for_all_cells": lambda cells: [
+        {**cell, "metadata": next(filter(is_test, cells))["metadata"]} for cell in cells
+    ],
+    "cell_id_of_an_answer_for_all_cells": lambda cells: [
+        {**cell, "metadata": {}, "id": next(filter(is_answer, cells))["id"]} for cell in cells
+    ],
+    "neither_metadata_nor_ids": lambda cells: [
+        {**{key: cell[key] for key in cell if key != "id"}, "metadata": {}} for cell in cells
+    ],
+    "no_nbgrader_metadata": lambda cells: [
+        {**cell, "metadata": {k: v for k, v in cell["metadata"].items() if k != "nbgrader"}}
+        for cell in cells
+    ],
     "copies_of_the_tests_among_the_own_cells": lambda cells: [
         *cells,
         *(code_cell(text(cell)) for cell in cells if is_test(cell)),
@@ -316,6 +329,16 @@ def no_metadata(notebook: Notebook) -> None:
 
 
 @of_notebook
+def kernelspec_of_another_type(notebook: Notebook) -> None:
+    notebook["metadata"]["kernelspec"] = {"name": {"python3": 3}, "language": None}
+
+
+@of_notebook
+def not_a_number(notebook: Notebook) -> None:
+    notebook["metadata"]["numbers"] = [float("nan"), float("inf"), -float("inf")]
+
+
+@of_notebook
 def widget_state(notebook: Notebook) -> None:
     state = {f"model-{n}": {"state": {"value": "x" * 1000}} for n in range(5000)}
     notebook["metadata"]["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
@@ -326,19 +349,7 @@ def no_format(notebook: Notebook) -> None:
     del notebook["nbformat"], notebook["nbformat_minor"]
 
 
-@of_notebook
-def entries_that_are_no_cells(notebook: Notebook) -> None:
-    for entry in (None, 3, "text", ["cell"], {}):
-        notebook["cells"].insert(2, entry)
-
-
 # Metadata of cells
-
-
-@of_each_cell
-def neither_metadata_nor_ids(cell: Cell) -> None:
-    cell["metadata"] = {}
-    cell.pop("id", None)
 
 
 @of_each_cell
@@ -366,36 +377,11 @@ def grade_ids_of_the_answers_swapped(notebook: Notebook) -> None:
     first["id"], last["id"] = last["id"], first["id"]
 
 
-@of_notebook
-def metadata_of_an_answer_for_all_cells(notebook: Notebook) -> None:
-    metadata = answers(notebook)[0]["metadata"]
-    for cell in notebook["cells"]:
-        cell["metadata"] = metadata
-
-
-@of_notebook
-def metadata_of_a_test_for_all_cells(notebook: Notebook) -> None:
-    metadata = next(cell["metadata"] for cell in notebook["cells"] if is_test(cell))
-    for cell in notebook["cells"]:
-        cell["metadata"] = metadata
-
-
 @of_each_cell
 def roles_inverted(cell: Cell) -> None:
     for key in ("grade", "solution", "locked"):
         if key in settings(cell):
             settings(cell)[key] = not settings(cell)[key]
-
-
-# Cell ids
-
-
-@of_notebook
-def cell_id_of_an_answer_for_all_cells(notebook: Notebook) -> None:
-    first = answers(notebook)[0]["id"]
-    for cell in notebook["cells"]:
-        cell["id"] = first
-        cell["metadata"] = {}
 
 
 # Missing, repeated, edited and moved cells
@@ -430,8 +416,3 @@ def huge_outputs(notebook: Notebook) -> None:
     for cell in answers(notebook):
         cell["outputs"] = [flood, lines]
         flood = lines
-
-
-@of_each_cell
-def no_nbgrader_metadata(cell: Cell) -> None:
-    cell["metadata"].pop("nbgrader", None)

@@ -35,7 +35,7 @@ def test_a_python_without_venv_gets_the_package_that_it_lacks(monkeypatch):
 def test_a_missing_package_is_named_with_the_command_that_brings_it():
     # -S leaves out site-packages, so that all but the standard library is missing.
     result = run(sys.executable, "-S", "-m", "autograder", "grade")
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "Traceback" not in result.stderr
     assert "is missing. Run 'make setup'" in result.stderr
 

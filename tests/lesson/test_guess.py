@@ -37,5 +37,5 @@ def test_a_reply_is_hidden_until_its_option_is_chosen(name, shown):
         )
         assert f"#guess-{name}-{number}:checked" in replied
         assert text.startswith("Right") == (option == question.right)
-    assert f"<legend>{question.text}</legend>" in asked
+    assert f"<legend>Guess first (no points): {question.text}</legend>" in asked
     assert question.replies[question.right] not in asked

@@ -88,8 +88,8 @@ def ask(name: str) -> None:
         for number, option in enumerate(question.replies)
     )
     page = (
-        f'<fieldset style="max-width: 60em"><legend>Guess first (no points): {escape(question.text)}</legend>{options}'
-        "</fieldset>"
+        '<fieldset style="max-width: 60em"><legend>Guess first (no points): '
+        f"{escape(question.text)}</legend>{options}</fieldset>"
     )
     display({"text/plain": question.text, "text/html": page}, raw=True)
 

@@ -19,6 +19,7 @@ import io
 import json
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import time
@@ -78,6 +79,9 @@ class Examiner:
         Takes a number of seconds and returns how many of them are left; raises `TimeUsedUp`.
     failures : mapping of str to str
         How the cells of answers failed, by grade id.
+    sources : sequence of str
+        The cells that have run. A proxy has the one that defines it as `__source__`: tests may
+        read it, within the limits of their fork, to choose a hint.
     """
 
     def __init__(
@@ -86,12 +90,14 @@ class Examiner:
         student: StudentProcess,
         time_for: Callable[[float], float],
         failures: Mapping[str, str],
+        sources: Sequence[str],
     ) -> None:
         self._assignment = assignment
         self._student = student
         self._limits = student.limits
         self._time_for = time_for
         self._failures = failures
+        self._sources = sources
         self._undefined: set[str] = set()
 
     def examine(self, tests: Sequence[str], deadline: float) -> Iterator[tuple[Verdict, list[str]]]:
@@ -225,6 +231,9 @@ class Examiner:
             return value
 
         call.__name__ = call.__qualname__ = name
+        defines = re.compile(rf"^def +{name}\b", re.MULTILINE)
+        found = (source for source in reversed(self._sources) if defines.search(source))
+        call.__source__ = next(found, "")
         return call
 
     def _run(self, test: str, proxies: Mapping[str, Callable]) -> Verdict:

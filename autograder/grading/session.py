@@ -137,8 +137,10 @@ class Session:
         while len(verdicts) < len(tests):
             left = tests[len(verdicts) :]
             try:
+                process = self._start()
+                sources = [cell.source for cell in self._completed]
                 examiner = Examiner(
-                    self._task.assignment, self._start(), self._time_for, self._failures
+                    self._task.assignment, process, self._time_for, self._failures, sources
                 )
                 with self._task.clock("tests"):
                     for verdict, undefined in examiner.examine(left, self._deadline):

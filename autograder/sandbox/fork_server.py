@@ -90,12 +90,12 @@ class ForkServer:
     def __init__(self, profile: Profile) -> None:
         self.forks = 0
         self.control, far_end = socket.socketpair()
+        weakref.finalize(self, self.control.close)
         with far_end:
             self.sandbox = bubblewrap.Bubblewrap(
                 [_FORK_SERVER, PROGRAM], far_end.fileno(), _SCRATCH_BYTES, profile.hidden, True
             )
         weakref.finalize(self, self.sandbox.kill)
-        weakref.finalize(self, self.control.close)
         self.control.settimeout(_START_SECONDS)
         channel = program.Channel(self.control)
         settings = {

@@ -34,21 +34,11 @@ CASES = {
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong, as data; the words are made when they are asked for.
+    """What is wrong, as data; the words are made when they are asked for."""
 
-    Attributes
-    ----------
-    code : str
-        The row of the table.
-    fields : dict
-        Values for the braces of its sentences.
-    shown : str
-        The row of `CASES` that says what was found and expected, with its numbers.
-    """
-
-    code: str
-    fields: dict = field(default_factory=dict)
-    shown: str = "dims"
+    code: str  # the row of the table
+    fields: dict = field(default_factory=dict)  # values for the braces of its sentences
+    shown: str = "dims"  # the row of `CASES` that says what was found, with its numbers
 
     @property
     def message(self) -> str:

@@ -43,14 +43,7 @@ def later_cells(name: str, function: object) -> list[str]:
 
 
 def report_tests(cells: Mapping[str, str]) -> bool:
-    """Run the public tests of saved answers, print how they end, and say whether all are right.
-
-    Parameters
-    ----------
-    cells : mapping of str to str
-        For each function the saved cell. It is not run: a function that comes from another cell is
-        not tested.
-    """
+    """Run the public tests of saved answers, print how they end, and say whether all are right."""
     from IPython.utils.capture import capture_output
 
     import public_tests  # which needs this module

@@ -10,13 +10,7 @@ _HEAD_CHARACTERS = 50_000  # what is read of a page; the result stands before th
 
 
 def newest_result(notebook: Path) -> str:
-    """What the newest page says that was fetched, in a few lines; empty if there is none.
-
-    Parameters
-    ----------
-    notebook : Path
-        The notebook file. Pages of other submissions to it lie in ``feedback/TIME/`` beside it.
-    """
+    """What the newest page says that was fetched, in a few lines; empty if there is none."""
     pages = notebook.parent.glob(f"feedback/*/{notebook.stem}.html")
     for page in sorted(pages, key=lambda page: page.parent.name, reverse=True):
         try:

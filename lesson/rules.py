@@ -56,24 +56,12 @@ _TIMING = re.compile(r"\A(\s*)%%(?:capture|prun|time|timeit)\b.*|^([ \t]*)%time[
 
 @dataclass(frozen=True)
 class RuleViolation:
-    """One thing to change before the notebook is submitted.
+    """One thing to change before the notebook is submitted."""
 
-    Attributes
-    ----------
-    code : str
-        A key of `SENTENCES`.
-    cell : str
-        How a person finds the cell: its grade id, ``code cell 7``, or ``notebook``.
-    line : int or None
-        Line within the cell, counted from 1; None if the violation has no single line.
-    fields : dict
-        Values for the braces of the sentence.
-    """
-
-    code: str
-    cell: str = "notebook"
-    line: int | None = None
-    fields: dict[str, object] = field(default_factory=dict)
+    code: str  # a key of `SENTENCES`
+    cell: str = "notebook"  # grade id, or words such as "code cell 7"
+    line: int | None = None  # within the cell, from 1; None if there is no single one
+    fields: dict[str, object] = field(default_factory=dict)  # values for the sentence
 
     @property
     def rule(self) -> str:
@@ -133,18 +121,7 @@ def report(path: str | Path = "Initialization.ipynb") -> list[RuleViolation]:
 
 
 def check_notebook(path: str | Path) -> list[RuleViolation]:
-    """Check a saved notebook file.
-
-    Parameters
-    ----------
-    path : str or Path
-        The notebook file.
-
-    Returns
-    -------
-    list of RuleViolation
-        Empty if the notebook is ready to submit. A file that is no notebook gives one violation.
-    """
+    """Check a saved notebook file."""
     try:
         notebook = _read(path)
         answers = _answers(_cells(notebook))

@@ -40,19 +40,6 @@ def cluster_workers(scheduler: str, warn: Callable[[str], None]) -> Iterator[Wor
 
     A worker gets submissions only after it has shown that it has the same code and versions as
     this machine, and a sandbox. That goes for workers which join later as well.
-
-    Parameters
-    ----------
-    scheduler : str
-        Its address, ``tcp://HOST:8786`` or ``tls://HOST:8786``. Certificates come from Dask's own
-        configuration.
-    warn : callable
-        Called with a sentence about each worker that cannot be used.
-
-    Raises
-    ------
-    CourseError
-        If there is no such scheduler, or no worker that can be used.
     """
     if _anyone_can_listen(scheduler):
         warn(

@@ -76,31 +76,7 @@ class Submitted:
 
 
 class Course:
-    """A course folder with its nbgrader configuration.
-
-    Parameters
-    ----------
-    root : str or Path
-        The folder with nbgrader_config.py.
-    assignment_id : str
-    config : Config or None
-        What nbgrader has read already; None reads nbgrader_config.py.
-
-    Attributes
-    ----------
-    notebooks : dict of str to Assignment
-        The notebooks of the assignment, by name.
-    limits : Limits
-    executes : bool
-        See `Grading`.
-    reasons : dict of str to dict of str to Reason
-        Why tests run inside the sandbox, by notebook and grade id; known after `calibrate`.
-
-    Raises
-    ------
-    CourseError
-        If the folder is not a course or the assignment does not exist.
-    """
+    """A course folder with its nbgrader configuration."""
 
     def __init__(self, root: str | Path, assignment_id: str, config: Config | None = None) -> None:
         self.root = Path(root).resolve()

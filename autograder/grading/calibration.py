@@ -106,29 +106,7 @@ def calibrated(
     course: Path | None = None,
     executor: Executor | None = None,
 ) -> tuple[Assignment, dict[str, Reason]]:
-    """Say of each test where it runs.
-
-    Parameters
-    ----------
-    assignment : Assignment
-    limits : Limits
-    course : Path or None
-        Course folder; results are kept there, by content, and the sandbox does not show it.
-    executor : Executor or None
-        Where the instructor's notebooks run; None runs them in this process's sandboxes.
-
-    Returns
-    -------
-    assignment : Assignment
-        With the tests that run inside.
-    reasons : dict of str to Reason
-        For each test that runs inside, by grade id.
-
-    Raises
-    ------
-    SandboxUnavailable
-        If this machine cannot make the sandbox.
-    """
+    """Say of each test where it runs."""
     kept = _kept(assignment, limits, course) if course else None
     found = _read(kept) if kept else None
     if found is None:
@@ -273,13 +251,7 @@ def _may_import(module: str, assignment: Assignment) -> bool:
 
 
 def where_tests_run(modes: Mapping[str, Reason | None]) -> list[str]:
-    """Lines that say where tests run.
-
-    Parameters
-    ----------
-    modes : mapping of str to Reason or None
-        Why each test runs inside, by its name; None for those that run outside.
-    """
+    """Lines that say where tests run."""
     outside = [test for test, reason in modes.items() if not reason]
     inside = {test: reason for test, reason in modes.items() if reason}
     lines = []

@@ -68,21 +68,7 @@ class TimeUsedUp(ProcessDied):
 
 
 class Examiner:
-    """Tests the functions of one student's process.
-
-    Parameters
-    ----------
-    assignment : Assignment
-    student : StudentProcess
-        Where the student's cells have run.
-    time_for : callable
-        Takes a number of seconds and returns how many of them are left; raises `TimeUsedUp`.
-    failures : mapping of str to str
-        How the cells of answers failed, by grade id.
-    sources : sequence of str
-        The cells that have run. A proxy has the one that defines it as `__source__`: tests may
-        read it, within the limits of their fork, to choose a hint.
-    """
+    """Tests the functions of one student's process."""
 
     def __init__(
         self,
@@ -101,21 +87,7 @@ class Examiner:
         self._undefined: set[str] = set()
 
     def examine(self, tests: Sequence[str], deadline: float) -> Iterator[tuple[Verdict, list[str]]]:
-        """Run test cells, hidden tests included; the process cannot be asked afterwards.
-
-        Yields
-        ------
-        verdict : Verdict
-            Of each test, in order; none of those after one that has ended the student's process or
-            was ended itself.
-        undefined : list of str
-            Names that code of the student used without a value.
-
-        Raises
-        ------
-        SandboxLost
-            If something outside has ended the student's process.
-        """
+        """Run test cells, hidden tests included; the process cannot be asked afterwards."""
         _public_modules(self._assignment)
         receiver, sender = multiprocessing.Pipe(duplex=False)
         with warnings.catch_warnings():

@@ -31,24 +31,7 @@ PARTIAL = "partial-credit"
 def grade_inside(
     cells: list[NotebookNode], assignment: Assignment, session: Callable[[], Session]
 ) -> tuple[list[list[NotebookNode]], dict[str, Verdict]]:
-    """Run cells with their tests.
-
-    Parameters
-    ----------
-    cells : list of NotebookNode
-        Code cells of the rebuilt notebook, test cells in the form in which students have them.
-    assignment : Assignment
-        Its `inside` names the tests to judge.
-    session : callable
-        Makes a session with a fresh sandbox.
-
-    Returns
-    -------
-    outputs : list of list of NotebookNode
-        What each cell has shown, without hidden tests.
-    verdicts : dict of str to Verdict
-        By grade id of the test.
-    """
+    """Run cells with their tests."""
     with session() as shown:
         outputs = [shown.run(cell, mark_failure=True) for cell in cells]
     complete = [_complete(cell, assignment) for cell in cells]

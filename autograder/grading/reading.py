@@ -31,17 +31,10 @@ _PROGRAM = Path(__file__).with_name("reading_program.py")
 
 @dataclass(frozen=True)
 class Reading:
-    """What a notebook says without being run.
-
-    Attributes
-    ----------
-    violations : list of RuleViolation
-    inert : set of int
-        The cells (by identity) that have no say in other exercises.
-    """
+    """What a notebook says without being run."""
 
     violations: list[RuleViolation]
-    inert: frozenset[int] = frozenset()
+    inert: frozenset[int] = frozenset()  # cells (by identity) without a say in other exercises
 
 
 def _not_checked(reason: str) -> Reading:
@@ -74,15 +67,7 @@ def read(
     cells: Sequence[NotebookNode],
     seconds: float,
 ) -> Reading:
-    """Read what was handed in, and the cells that will run.
-
-    Raises
-    ------
-    ProcessDied
-        If the limits were exceeded.
-    AssignmentError
-        If the module with the rules cannot be loaded.
-    """
+    """Read what was handed in, and the cells that will run."""
     functions = {grade_id(one): function_names(one) for one in assignment.cells}
     sources = [(cell.source, functions.get(grade_id(cell), [])) for cell in cells]
     limits = {"cpu_seconds": _CPU_SECONDS, "memory_bytes": _MEMORY_BYTES}

@@ -73,15 +73,7 @@ def prepare(folder: str, rules: str, cells: list[dict]) -> None:
 
 
 def read(cells: list[dict], sources: list[tuple[str, list[str]]]) -> dict:
-    """Find broken rules, and the cells that are inert.
-
-    Parameters
-    ----------
-    cells : list of dict
-        Of the notebook that was handed in.
-    sources : list of (str, list of str)
-        Of each cell that will run, with the functions that it is to define.
-    """
+    """Find broken rules, and the cells that are inert."""
     if _failure:
         return {"cannot_load": _failure}
     found = []

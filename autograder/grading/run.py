@@ -36,21 +36,11 @@ from autograder.text import readable
 
 @dataclass(frozen=True)
 class Graded:
-    """What grading found out about one submission.
+    """What grading found out about one submission."""
 
-    Attributes
-    ----------
-    notebook : NotebookNode
-        The executed notebook. It holds no hidden tests, and of the student's display outputs only
-        text and PNG images. The facts stand in its metadata, too.
-    facts : Facts
-    seconds : dict of str to float
-        Wall-clock time by activity: intake, start, cells, tests.
-    """
-
-    notebook: NotebookNode
+    notebook: NotebookNode  # executed, without hidden tests; its metadata hold the facts, too
     facts: Facts
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)  # of the clock, by activity
 
 
 def grade_submission(

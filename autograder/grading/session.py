@@ -70,13 +70,7 @@ class Task:
 
 
 class Session:
-    """A student's process that starts again where it was after it has died.
-
-    Attributes
-    ----------
-    undefined : set of str
-        Names that code of the student used without a value, in a cell or in a call.
-    """
+    """A student's process that starts again where it was after it has died."""
 
     def __init__(self, task: Task, seconds: float) -> None:
         self._task = task

@@ -38,13 +38,7 @@ class SubmissionExporter(NotebookExporter):
 
 
 def _grade(converter: Autograde) -> None:
-    """Grade the submissions that a converter has found, in this process.
-
-    Raises
-    ------
-    NbGraderException
-        If one of them was not graded, or its result not recorded; the log says why.
-    """
+    """Grade the submissions that a converter has found, in this process."""
     pattern = converter._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True)
     failed = False
     submitted: dict[str, dict[str, list[str]]] = defaultdict(dict)

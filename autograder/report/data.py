@@ -158,13 +158,7 @@ class Report:
 
 
 def read_report(course: Course) -> Report:
-    """Read from the gradebook what there is to report on an assignment.
-
-    Raises
-    ------
-    CourseError
-        If there is no gradebook, or nothing of this assignment has been graded.
-    """
+    """Read from the gradebook what there is to report on an assignment."""
     url = make_url(course.directory.db_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database).is_file():
         raise CourseError(

@@ -24,13 +24,7 @@ _SHOWN = 5  # mistakes, and names of students, on the terminal
 
 
 def make_report(course: Course, output: Path, lms: str = "moodle") -> list[Path]:
-    """Write the page and the table, print the summary, and return the files' paths.
-
-    Raises
-    ------
-    CourseError
-        If there is nothing to report, or the files cannot be written.
-    """
+    """Write the page and the table, print the summary, and return the files' paths."""
     report = read_report(course)
     page, table = (output / f"{report.assignment}.{suffix}" for suffix in ("html", "csv"))
     try:

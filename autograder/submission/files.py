@@ -45,13 +45,7 @@ _MAX_ENTRIES = 1_000  # of which the type is looked up, folders included
 
 
 def read_notebook(path: Path) -> bytes:
-    """Content of a submitted notebook; of one above `MAX_FILE_BYTES`, without its saved outputs.
-
-    Raises
-    ------
-    Unreadable
-        If it is missing, a link, not a regular file, or too large.
-    """
+    """Content of a submitted notebook; of one above `MAX_FILE_BYTES`, without its saved outputs."""
     with _open_regular_file(path, MAX_BYTES_WITH_OUTPUTS) as file:
         if os.fstat(file.fileno()).st_size <= MAX_FILE_BYTES:
             return file.read(MAX_FILE_BYTES)
@@ -59,15 +53,7 @@ def read_notebook(path: Path) -> bytes:
 
 
 class Attachments(NamedTuple):
-    """Files that a student submitted with the notebooks.
-
-    Attributes
-    ----------
-    files : dict of str to bytes
-        Content of what can be used, by path.
-    skipped : list of str
-        Paths of all else, in the order of the alphabet, in a form that a terminal can show.
-    """
+    """Files that a student submitted with the notebooks."""
 
     files: dict[str, bytes]
     skipped: list[str]

@@ -61,18 +61,6 @@ def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
     """Read a submitted notebook, however damaged.
 
     The saved outputs are kept, text and pictures, only for grading without execution.
-
-    Returns
-    -------
-    NotebookNode
-        The cells in the form of nbformat 4.5 without attachments (and outputs). Of the metadata
-        there are only the tags and nbgrader's settings of each cell, the names of ``kernel`` and
-        ``language``, and ``repairs``, the list of what was repaired while reading.
-
-    Raises
-    ------
-    Unreadable
-        If there is no way to read it, or if it exceeds the limits of this module.
     """
     document = _parse(data, keep_outputs)
     entries = _cell_entries(document)
@@ -148,11 +136,6 @@ def without_bulk(file: BinaryIO) -> bytes:
     They are cut out while the file is read, before anything is decoded or parsed: the memory needed
     does not grow with them, and nothing in them can make a notebook unreadable. (Parsers that read
     a stream, such as ijson, hold each string as a whole and refuse NaN and what is not UTF-8.)
-
-    Raises
-    ------
-    Unreadable
-        If what is left exceeds the limits of this module.
     """
     kept = bytearray()
     rest = b""  # what the end of a chunk may have cut off

@@ -12,20 +12,11 @@ from IPython.display import display
 
 @dataclass(frozen=True)
 class Question:
-    """A question about the cost, and the answer.
-
-    Attributes
-    ----------
-    text : str
-    replies : dict
-        For each option what to say to those who chose it.
-    right : str
-        The option that comes true.
-    """
+    """A question about the cost, and the answer."""
 
     text: str
-    replies: dict[str, str]
-    right: str
+    replies: dict[str, str]  # by option, what to say to those who chose it
+    right: str  # the option that comes true
 
 
 QUESTIONS = {
@@ -73,13 +64,7 @@ QUESTIONS = {
 
 
 def ask(name: str) -> None:
-    """Show a question with its options.
-
-    Parameters
-    ----------
-    name : str
-        A key of `QUESTIONS`.
-    """
+    """Show a question with its options."""
     question = QUESTIONS[name]
     # With the attribute JupyterLab leaves the arrow keys to the options.
     options = "".join(
@@ -98,11 +83,6 @@ def reply(name: str) -> None:
     """Say what became of the guess; it changes when the choice does.
 
     Where outputs do not see each other (on Colab) the answer stays folded away.
-
-    Parameters
-    ----------
-    name : str
-        A key of `QUESTIONS`.
     """
     question = QUESTIONS[name]
     style = f":root:has([name=guess-{name}]:checked) .reply-{name} {{ display: none }}"

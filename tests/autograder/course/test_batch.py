@@ -149,7 +149,7 @@ def test_the_table_shows_points_mistakes_and_repairs(graded):
     _, result = graded
     table = {row.split("│")[1].strip(): row for row in result.stdout.splitlines() if "│" in row}
     assert [cell.strip() for cell in table["wrong"].split("│")[2:6]] == ["10", "10", "0", "20"]
-    assert "nothing-stored" in table["wrong"]
+    assert "never-stored" in table["wrong"]
     assert [cell.strip() for cell in table["garbage"].split("│")[2:6]] == ["0", "0", "0", "0"]
     assert set(table) >= set(courses.scores(graded[0]))
 

@@ -37,7 +37,7 @@ class FailingStudent:
 @pytest.mark.parametrize("name", [EVIL, "KeyError", "x" * 10**6, "WrongAnswer", ""])
 def test_an_error_of_a_student_makes_a_short_harmless_message(name):
     error = StudentError(name, EVIL * 30_000, [(1, EVIL * 30_000), (10**9, "")])
-    examiner = Examiner(small.make_assignment(), FailingStudent(error), lambda most: most, {})
+    examiner = Examiner(small.make_assignment(), FailingStudent(error), lambda most: most, {}, [])
     ((verdict, _),) = examiner.examine(["test-he"], time.monotonic() + 10)
     assert not verdict.passed
     assert verdict.code in ("missing-key", "raises")

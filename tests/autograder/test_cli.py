@@ -1,6 +1,6 @@
 """The command line: mistakes, and output that nobody reads."""
 
-import os
+import shlex
 import subprocess
 import sys
 
@@ -11,10 +11,10 @@ from tests.support import courses
 
 
 def in_shell(line, **options):
-    """Run a line of a shell, in which $GRADER is the command."""
+    """Run a line of a shell, in which `grader` is the command."""
+    command = f'grader() {{ {shlex.quote(sys.executable)} -m autograder "$@"; }}'
     return subprocess.run(
-        ["bash", "-c", line],
-        env={**os.environ, "GRADER": f"{sys.executable} -m autograder"},
+        ["bash", "-c", f"{command}; {line}"],
         cwd=courses.PROJECT,
         capture_output=True,
         text=True,
@@ -36,7 +36,7 @@ def graded(course_template, tmp_path_factory):
     ["| true; exit ${PIPESTATUS[0]}", ">&-", "2>&-", ">&- 2>&- <&-", ">/dev/full 2>/dev/full"],
 )
 def test_output_that_is_lost_ends_nothing(graded, output):
-    result = in_shell(f"$GRADER grade --force --course '{graded}' {output}")
+    result = in_shell(f"grader grade --force --course '{graded}' {output}")
     assert result.returncode == 1  # of the submission that cannot be read
     assert "Traceback" not in result.stderr and "Exception ignored" not in result.stderr
     assert courses.scores(graded)["broken"] == [0, 0, 0]
@@ -52,7 +52,7 @@ def test_output_that_is_lost_ends_nothing(graded, output):
     ],
 )
 def test_a_mistake_in_the_command_line_gets_a_sentence(arguments, said):
-    result = in_shell(f"$GRADER {arguments}")
+    result = in_shell(f"grader {arguments}")
     assert result.returncode == 2
     assert said in result.stderr and "Traceback" not in result.stderr
 

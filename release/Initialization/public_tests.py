@@ -188,7 +188,7 @@ def _green(text: str) -> str:
     """The text in green, where the output shows color; readable on white and on black."""
     if os.environ.get("NO_COLOR") or not (kernel.shell() or sys.stdout.isatty()):
         return text
-    return f"\033[38;2;0;140;60m{text}\033[0m"
+    return f"\033[38;2;0;134;56m{text}\033[0m"
 
 
 # ------------------------------------------------------------------------------- expected numbers

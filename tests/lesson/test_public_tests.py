@@ -263,5 +263,5 @@ def test_success_is_green_where_the_output_shows_color(
     monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
     PUBLIC_TESTS["he"](lambda dims: reference("he", dims))
-    expected = "\033[38;2;0;140;60mAll tests passed.\033[0m\n" if green else "All tests passed.\n"
+    expected = "\033[38;2;0;134;56mAll tests passed.\033[0m\n" if green else "All tests passed.\n"
     assert capsys.readouterr().out == expected

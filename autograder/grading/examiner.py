@@ -27,6 +27,7 @@ import traceback
 import warnings
 import weakref
 import zipfile
+import zipimport
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -311,8 +312,10 @@ class _PublicModules:
             for path, content in assignment.files.items():
                 files.writestr(path, content)
         aside = _take_modules(assignment)
-        sys.path.insert(0, self.path)
         sys.path_importer_cache.pop(self.path, None)
+        # An earlier archive may have had the same number, and Python remembers its files.
+        zipimport.zipimporter(self.path).invalidate_caches()
+        sys.path.insert(0, self.path)
         try:
             for test in assignment.points().keys() - assignment.inside:
                 for name in _imports_of(assignment, test):

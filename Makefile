@@ -4,13 +4,14 @@ BIN := .venv/bin
 # OWNER/REPOSITORY of the public copy, for `make public`: the one place where it is written down.
 PUBLIC ?=
 
-.PHONY: public help setup demo test site test-site test-container test-hub lab assignment screenshots lint lock clean
+.PHONY: public help setup demo test site test-site test-container test-hub lab assignment catalogues screenshots lint lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make lab         open the student notebook in JupyterLab'
 	@echo 'make demo        grade example submissions and show what each of them gets'
 	@echo 'make assignment  make release/ and Initialization.ipynb from source/'
+	@echo 'make catalogues  collect the words for translators; check and compile what they wrote'
 	@echo 'make test        run all tests'
 	@echo 'make site        build the site to learn from in a browser (OFFLINE=1: with Python inside)'
 	@echo 'make public PUBLIC=OWNER/REPOSITORY   link README to Colab, Binder and Codespaces'
@@ -83,6 +84,9 @@ lab: .venv/installed
 assignment: .venv/installed
 	$(BIN)/nbgrader generate_assignment Initialization --force
 	@sh tools/replace.sh release/Initialization/Initialization.ipynb Initialization.ipynb
+
+catalogues: .venv/installed-dev
+	$(BIN)/python -m tools.catalogues
 
 screenshots: setup .venv/installed-dev
 	@sh tools/debian-package.sh chromium chromium 'screenshots'

@@ -1,7 +1,7 @@
 """Public tests of the three exercises: what you run to see whether your function is right.
 
 Each test calls your function for three architectures and compares what comes back with the
-numbers at the end of this file. The first thing that is wrong is reported, in the words of
+numbers in `lesson/expected.toml`. The first thing that is wrong is reported, in the words of
 `lesson/causes.toml`: dictionary, keys, types, shapes, values, and the argument.
 """
 
@@ -20,6 +20,7 @@ from lesson import kernel
 from lesson.box import WrongAnswer, show_success
 from lesson.causes import Diagnosis, type_name
 from lesson.diagnosis import Call, diagnose
+from lesson.files import read_table
 from lesson.kernel import EXERCISES, FUNCTIONS
 from lesson.source import why_missing
 
@@ -192,55 +193,9 @@ def _green(text: str) -> str:
 
 
 # ------------------------------------------------------------------------------- expected numbers
-# Unequal layers, deeper and shallower; no layer follows one of 2 units, whose He factor would be 1.
-# The weights of all layers in their order, row by row; the biases are zeros.
 
-ARCHITECTURES = [[4, 3, 5, 1], [3, 4, 3, 4, 1], [5, 3]]
-
-# fmt: off
-RANDOM_WEIGHTS = [  # as many as each architecture has, from the first on
-    17.886284734303185, 4.365098505119894, 0.9649746807200863, -18.634927033644907,
-    -2.7738820251439904, -3.5475897926898674, -0.8274148148245977, -6.270006768238473,
-    -0.4381816897592824, -4.772180303595027, -13.138647533626822, 8.846223804995846,
-    8.813180422075298, 17.095730636529485, 0.5003364217686022, -4.046774146008908,
-    -5.453599476195304, -15.464773155829683, 9.8236743425816, -11.010676301114756,
-    -11.85046527020173, -2.056498994225411, 14.861483550745902, 2.3671626722691235,
-    -10.237851399264681, -7.129932001120494, 6.252449661628293, -1.605133631869239,
-    -7.6883635031923, -2.3003072227793906, 7.450562664053708, 19.761107831263026,
-    -12.44123328955937, -6.2641691118836915, -8.037660945765765, -24.190831731786698,
-    -9.237920216957885, -10.238757608428378, 11.239779589574683, -1.3191423280090089,
-]
-HE_WEIGHTS = [
-    [
-        1.2647513225859208, 0.3086590753517539, 0.06823401404104966, -1.317688327240683,
-        -0.1961430790190789, -0.25085247992791837, -0.05850706264166846, -0.44335643039069744,
-        -0.030984124422056857, -0.33744410537169206, -0.9290426766647434, 0.6255224840406426,
-        0.7195931681723655, 1.3958605613187702, 0.04085229776876763, -0.33041772540029923,
-        -0.4452845326062704, -1.2626934406557815, 0.8020996512865304, -0.899017955356214,
-        -0.9675864375522473, -0.16791243974663553, 1.213435050669767, 0.19327802284074785,
-        -0.8359170663545749, -0.5821565101162063, 0.5105103771142219, -0.1015175645129006,
-        -0.48625480298797824, -0.1454842028423847, 0.471214957364433, 1.2498021966996296,
-    ],
-    [
-        1.4604090331058333, 0.35640880048431217, 0.07878985274897744, -1.521535420880872,
-        -0.22648651894269448, -0.2896594936265377, -0.06755813673132316, -0.5119439088660415,
-        -0.03577738515135877, -0.38964689014559767, -1.07276607892208, 0.7222911490900568,
-        0.6231859640269963, 1.2088507062428613, 0.03537912767071911, -0.2861501440573299,
-        -0.3856277171493104, -1.0935245967998855, 0.694638674380775, -0.7785723877968257,
-        -0.8379544352775316, -0.14541643843201027, 1.050865579722476, 0.1673836777733166,
-        -0.8359170663545749, -0.5821565101162063, 0.5105103771142219, -0.1310586122353337,
-        -0.6277522513286027, -0.18781929824827254, 0.6083358941187622, 1.6134876979570372,
-        -1.015822444344943, -0.5114672662206105, -0.6562722680874059, -1.975173139880178,
-        -0.6532196029471223, -0.7239894935845064, 0.7947724366830409, -0.09327744854853792,
-    ],
-    [
-        1.1312279727739536, 0.2760730697435006, 0.06103035750938487, -1.1785762691472619,
-        -0.1754357032011093, -0.2243692789772908, -0.05233030769224364, -0.3965500466461012,
-        -0.027713043372412205, -0.3018191832870821, -0.8309610316082895, 0.5594843183077617,
-        0.5573944712752409, 1.0812289415230667, 0.03164405378254869,
-    ],
-]
-# fmt: on
+_EXPECTED = read_table("expected.toml")
+ARCHITECTURES = _EXPECTED["architectures"]
 
 
 def _parameters(layers_dims: list[int], weights: Iterable[float]) -> dict[str, np.ndarray]:
@@ -253,8 +208,8 @@ def _parameters(layers_dims: list[int], weights: Iterable[float]) -> dict[str, n
 
 
 EXPECTED_ZEROS = [(dims, _parameters(dims, repeat(0.0))) for dims in ARCHITECTURES]
-EXPECTED_RANDOM = [(dims, _parameters(dims, RANDOM_WEIGHTS)) for dims in ARCHITECTURES]
+EXPECTED_RANDOM = [(dims, _parameters(dims, _EXPECTED["random"])) for dims in ARCHITECTURES]
 EXPECTED_HE = [
     (dims, _parameters(dims, weights))
-    for dims, weights in zip(ARCHITECTURES, HE_WEIGHTS, strict=True)
+    for dims, weights in zip(ARCHITECTURES, _EXPECTED["he"], strict=True)
 ]

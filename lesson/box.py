@@ -4,34 +4,12 @@ The box is HTML with plain text beside it. A mark and a word say what happened, 
 needs to tell colors apart; all other colors are those of the reader's theme.
 """
 
-from __future__ import annotations
-
 import time
 from html import escape
 
 from lesson import kernel
-from lesson.causes import HIDDEN, TABLE, Diagnosis, translate
-
-# Where the box is shown, the same words in red below it would only repeat it.
-_STYLE = """<style>
-.test-result { border: 1px solid var(--jp-border-color1, #888); border-left: 6px solid;
-  border-radius: 3px; padding: 0.4em 0.8em; max-width: 60em; overflow-wrap: anywhere;
-  font-family: var(--jp-content-font-family, sans-serif);
-  color: var(--jp-content-font-color1, inherit); }
-.test-result.right { border-left-color: #1b8a4b; }
-.test-result.wrong { border-left-color: #c77700; }
-.test-result.error { border-left-color: #c9302c; }
-.test-result p { margin: 0.3em 0; }
-.test-result .code { font-size: 85%; }
-.jp-OutputArea-child:has(.test-result.wrong) + .jp-OutputArea-child,
-.jp-OutputArea-child:has(.test-result.error) + .jp-OutputArea-child { display: none; }
-</style>"""
-# After Run All the page stands at its end. A notebook that is opened later stays where it is.
-# The page moves while cells are drawn, so a single time is not enough.
-_SCROLL = """<script>{{
-  const show = () => document.getElementById("{id}")?.scrollIntoView({{block: "center"}});
-  if (Date.now() < {until}) for (const wait of [300, 1000, 2000]) setTimeout(show, wait);
-}}</script>"""
+from lesson.causes import HIDDEN, TABLE, Diagnosis
+from lesson.files import page
 
 
 class WrongAnswer(AssertionError):
@@ -55,7 +33,7 @@ class WrongAnswer(AssertionError):
         self.code, self.message, self.hint = wrong.code, wrong.message, wrong.hint
         self.case, self.fields = wrong.case, wrong.fields
         if hidden:  # no expected value, no layer size
-            self.message = translate("hidden", HIDDEN).format(message=wrong.message)
+            self.message = HIDDEN.format(message=wrong.message)
             self.case, self.fields = "", wrong.fields_in_words
         super().__init__(
             f"{self.message}{self.case and ' '}{self.case}\nHint: {self.hint}\n[{self.code}]"
@@ -84,13 +62,17 @@ def _show(kind: str, title: str, lines: list[tuple[str, str]], code: str = "") -
     paragraphs = [
         f"<p><b>{escape(label)}</b>{_with_code(text)}</p>" for label, text in lines if text
     ]
-    small = f'<p class="code"><code>{escape(code)}</code></p>' if code else ""
-    name = f"test-result-{time.time_ns()}"
-    box = f'<div id="{name}" class="test-result {kind}"><p><b>{title}</b></p>'
-    box += f"{''.join(paragraphs)}{small}</div>"
-    if kind != "right":
-        box += _SCROLL.format(id=name, until=round(time.time() + 30) * 1000)
-    display({"text/html": _STYLE + box, "text/plain": title}, raw=True)
+    if code:
+        paragraphs.append(f'<p class="code"><code>{escape(code)}</code></p>')
+    shown = page(
+        "box",
+        id=f"test-result-{time.time_ns()}",
+        kind=kind,
+        title=title,
+        lines="".join(paragraphs),
+        until=0 if kind == "right" else round(time.time() + 30) * 1000,
+    )
+    display({"text/html": shown, "text/plain": title}, raw=True)
 
 
 def _with_code(text: str) -> str:

@@ -1,7 +1,5 @@
 """What the kernel of the notebook knows: which cells were run, and what they left behind."""
 
-from __future__ import annotations
-
 import inspect
 import linecache
 import re

@@ -19,6 +19,7 @@ from matplotlib.path import Path
 from PIL import Image
 
 from init_utils import BLUE, PALE_BLUE, PALE_RED, RED, VIOLET, plot_decision_boundary, predict_dec
+from lesson.files import page
 from lesson.network import Parameters, cost_of, lines_in_words, output_logits, unit_lines
 
 EDGE = 1.5  # the planes run from -EDGE to EDGE
@@ -168,42 +169,6 @@ def as_output(words: str, page: str, png: bytes) -> dict[str, str]:
     return {"text/plain": words, "text/html": page, "image/png": data}
 
 
-_FLIPBOOK = """<div>{still}<p>{sentence}</p></div><script>
-(() => {{
-  const box = document.currentScript.previousElementSibling, shots = {frames}, steps = {steps};
-  const [image, text] = [box.querySelector("img"), box.querySelector("p")];
-  const add = (tag, properties) => box.insertBefore(
-    Object.assign(document.createElement(tag), properties), image);
-  const play = add("button", {{type: "button", textContent: "Play"}});
-  const slider = document.createElement("input");
-  Object.assign(slider, {{type: "range", min: 0, max: steps.length - 1, value: {first}}});
-  slider.dataset.lmSuppressShortcuts = "true";  // JupyterLab would take the arrow keys
-  slider.style = "width: min(30em, 60%); margin: 0 1em; vertical-align: middle";
-  add("label", {{textContent: {label}, style: "margin-left: 1em"}}).append(slider);
-  image.style.display = "block";
-  const show = () => {{
-    image.src = "data:image/png;base64," + shots[slider.value];
-    image.alt = text.textContent = steps[slider.value];
-    slider.setAttribute("aria-valuetext", steps[slider.value]);
-  }};
-  let timer = null;
-  const stop = () => {{ clearInterval(timer); timer = null; play.textContent = "Play"; }};
-  play.onclick = () => {{
-    if (timer !== null) return stop();
-    if (slider.value === slider.max) slider.value = 0;
-    play.textContent = "Pause";
-    timer = setInterval(() => {{
-      slider.value++;
-      show();
-      if (slider.value === slider.max) stop();
-    }}, 250);
-  }};
-  slider.oninput = () => {{ stop(); show(); }};
-  show();
-}})();
-</script>"""
-
-
 def show_flipbook(
     still: bytes, words: str, frames: Sequence[bytes], steps: Sequence[str], label: str, first: int
 ) -> None:
@@ -213,7 +178,8 @@ def show_flipbook(
     for where scripts do not run.
     """
     shots = [base64.b64encode(frame).decode() for frame in frames]
-    script = _FLIPBOOK.format(
+    script = page(
+        "flipbook",
         still=img(still, words),
         sentence="This picture stands still. To get the slider, run the cell above it again.",
         frames=json.dumps(shots),

@@ -1,7 +1,5 @@
 """Read the newest result that was fetched: the pages lie beside the notebook, in ``feedback/``."""
 
-from __future__ import annotations
-
 import json
 from html.parser import HTMLParser
 from pathlib import Path

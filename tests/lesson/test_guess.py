@@ -22,11 +22,11 @@ def shown(monkeypatch):
 
 @pytest.mark.parametrize("name", guess.QUESTIONS)
 def test_a_reply_is_hidden_until_its_option_is_chosen(name, shown):
-    question = guess.QUESTIONS[name]
+    question, replies = guess.QUESTIONS[name].values()
     guess.ask(name)
     guess.reply(name)
     asked, replied = shown
-    for number, (option, text) in enumerate(question.replies.items()):
+    for number, (option, text) in enumerate(replies.items()):
         label = re.search(
             f'<label[^>]*><input [^>]*type="radio"[^>]*id="guess-{name}-{number}"> (.*?)<', asked
         )
@@ -36,6 +36,6 @@ def test_a_reply_is_hidden_until_its_option_is_chosen(name, shown):
             in replied
         )
         assert f"#guess-{name}-{number}:checked" in replied
-        assert text.startswith("Right") == (option == question.right)
-    assert f"<legend>Guess first (no points): {question.text}</legend>" in asked
-    assert question.replies[question.right] not in asked
+    assert f"<legend>Guess first (no points): {question}</legend>" in asked
+    (right,) = (text for text in replies.values() if text.startswith("Right"))
+    assert right not in asked and right in replied.partition("<details>")[2]

@@ -1,13 +1,13 @@
 """The table of causes in `causes.toml`, and what is said of a wrong answer."""
 
-import pkgutil
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-TABLE = tomllib.loads(pkgutil.get_data("lesson", "causes.toml").decode())
+from lesson.files import read_table
+
+TABLE = read_table("causes.toml")
 ROWS = {code: row for group in TABLE.values() for code, row in group.items() if "meaning" in row}
 
 HIDDEN = "A hidden check with other layer sizes failed: {message}"
@@ -64,12 +64,7 @@ class Diagnosis:
         return {k: v for k, v in self.fields.items() if f"{{{k}" in words or k == "place"}
 
     def _fill(self, template: str) -> str:
-        return translate(self.code, template).format(**self.fields)
-
-
-def translate(context: str, text: str) -> str:
-    """The place for a catalogue of another language."""
-    return text
+        return template.format(**self.fields)
 
 
 class Evidence:

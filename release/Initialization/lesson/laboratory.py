@@ -15,6 +15,7 @@ from IPython.display import display
 from matplotlib.figure import Figure
 
 from lesson import network
+from lesson.files import page
 from lesson.network import Parameters, backward, forward, loss_from_logits
 from lesson.pictures import Plane, Stage, as_output, img
 
@@ -233,36 +234,11 @@ class Laboratory:
             self.stop_button.disabled, self.task = True, None
 
 
-# Beside a widget that works, its still picture is hidden. A widget whose kernel has ended is hidden
-# itself, with the words that JupyterLab shows in its place.
-_BESIDE_A_WIDGET = """<style>
-.jp-OutputArea-child:has(.still):has(+ * .widget-vbox:not(.jupyter-widgets-disconnected)),
-.jp-OutputArea-child:has(.still) + :not(:has(.widget-vbox:not(.jupyter-widgets-disconnected)))
-{{ display: none; }}
-</style><div class="still">{still}<p>This picture stands still.
-For the laboratory (it needs ipywidgets), run the cell above it again.</p></div><script>
-(() => {{  // say what ipywidgets only shows
-  const area = document.currentScript.closest(".jp-OutputArea");
-  const all = (inside, selector, act) => inside.querySelectorAll(selector).forEach(act);
-  const name = () => {{
-    all(area, ".widget-image", image => image.alt = "What the sentence above says, as a picture");
-    all(area, ".widget-toggle-buttons", group => {{
-      group.setAttribute("role", "group");
-      group.setAttribute("aria-label", group.querySelector("label").textContent);
-      all(group, "button", button =>
-        button.setAttribute("aria-pressed", button.classList.contains("mod-active")));
-    }});
-  }};
-  const what = {{subtree: true, childList: true, attributeFilter: ["class"]}};
-  if (area) new MutationObserver(name).observe(area, what);
-}})();
-</script>"""
-
-
 def show_laboratory(X: np.ndarray, Y: np.ndarray) -> None:
     """Show the laboratory, or a picture of its first start where widgets do not run."""
     bench, start = Bench(X, Y), draw_start(Choices())
     png, words = bench.show(Choices(), start, {}), describe(Choices(), 0, start, X, Y)
-    display(as_output(words, _BESIDE_A_WIDGET.format(still=img(png, words)), png), raw=True)
+    below = page("laboratory", still=img(png, words))
+    display(as_output(words, below, png), raw=True)
     with suppress(ImportError):
         display(Laboratory(bench).box)

@@ -10,19 +10,15 @@
 for a file, and `check_cells` for a notebook in memory. Nothing in the notebook is run.
 """
 
-from __future__ import annotations
-
 import argparse
 import ast
 import builtins
 import hashlib
 import json
-import pkgutil
 import re
 import symtable
 import sys
 import time
-import tomllib
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
@@ -33,10 +29,11 @@ from pathlib import Path
 from IPython.core.inputtransformer2 import TransformerManager
 
 from lesson import kernel
+from lesson.files import read_table
 from lesson.kernel import EXERCISES
 from lesson.results import newest_result
 
-_TABLE = tomllib.loads(pkgutil.get_data("lesson", "rules.toml").decode())
+_TABLE = read_table("rules.toml")
 RULES, SENTENCES = _TABLE["rules"], _TABLE["sentences"]
 _OF_LOCKED_CELLS = ("missing-cell", "repeated-cell", "no-code-cell", "changed-cell")
 GRADED_FUNCTIONS = {f"initialize-{one}": f"initialize_parameters_{one}" for one in EXERCISES}

@@ -171,18 +171,13 @@ def load_dataset():
     train_X, train_Y, test_X, test_Y : ndarrays of shape (2, 300), (1, 300), (2, 100), (1, 100)
         Coordinates, and labels: 0 for the outer ring, 1 for the inner one, half of each.
     """
-    try:
-        from sklearn.datasets import make_circles  # only here, because it is slow to import
-    except ModuleNotFoundError:  # in the browser, where it would double the download
-        make_circles = _make_circles
-
     train_X, train_Y = make_circles(n_samples=300, noise=0.05, random_state=1)
     test_X, test_Y = make_circles(n_samples=100, noise=0.05, random_state=2)
     return train_X.T, train_Y.reshape(1, -1), test_X.T, test_Y.reshape(1, -1)
 
 
-def _make_circles(n_samples, noise, random_state):
-    """Make the same points as scikit-learn's function, to the last bit."""
+def make_circles(n_samples, noise, random_state):
+    """Make the points and labels of scikit-learn's function of this name, to the last bit."""
     generator = np.random.RandomState(random_state)
     n_outer = n_samples // 2
     circles = []

@@ -1,27 +1,23 @@
 """The commands of ``autograder``; each imports what it needs when it runs."""
 
-from __future__ import annotations
-
 import argparse
-import contextlib
 import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autograder import __version__, terminal
 from autograder.text import UserError, in_line
 
 if TYPE_CHECKING:
-    from autograder.course.batch import Outcome
-    from autograder.course.folder import Course, Submission
+    from autograder.course.folder import Course
     from autograder.course.workers import Workers
 
-_WHAT_IT_DOES = "Grade the submissions of an nbgrader course in a sandbox."
 ALL_GRADED, SOME_UNREADABLE, NOT_STARTED, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -39,7 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         except ModuleNotFoundError as error:
             terminal.warn(
                 f"the Python package {error.name} is missing. Run 'make setup' and use "
-                ".venv/bin/python, or run 'pip install -r requirements.txt'."
+                ".venv/bin/python, or run 'pip install -r requirements.txt'; --scheduler needs "
+                "'pip install -r requirements-cluster.txt'."
             )
         except ImportError as error:  # its file may not be executed, for example
             terminal.warn(f"a Python package cannot be loaded: {error}.")
@@ -55,15 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     course.add_argument("--course", default=".", help="course folder (default: this folder)")
     work = argparse.ArgumentParser(add_help=False, parents=[course])
     work.add_argument("--assignment", metavar="NAME", help="only this one (default: all)")
-    work.add_argument(
-        "--jobs", type=_positive, help="submissions at a time (default: one for each processor)"
-    )
-    work.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        type=_address,
-        help="grade on the Dask cluster with this scheduler, such as tls://HOST:8786",
-    )
+    jobs = "submissions at a time (default: one for each processor)"
+    work.add_argument("--jobs", type=_positive, help=jobs)
+    scheduler = "grade on the Dask cluster with this scheduler, such as tls://HOST:8786"
+    work.add_argument("--scheduler", metavar="ADDRESS", type=_address, help=scheduler)
 
     parser = argparse.ArgumentParser(
         prog="autograder", description="Grade the submissions of an nbgrader course in a sandbox."
@@ -71,39 +63,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name, command, text, parent):
-        added = commands.add_parser(name, help=text, parents=[parent])
+    def add(command, text, parent):
+        added = commands.add_parser(command.__name__[1:], help=text, parents=[parent])
         added.set_defaults(command=command)
         return added
 
-    grade = add("grade", _grade, "grade everything in submitted/ that is new", work)
+    grade = add(_grade, "grade everything in submitted/ that is new", work)
     grade.add_argument("students", nargs="*", metavar="STUDENT", help="only these (default: all)")
     grade.add_argument("--force", action="store_true", help="grade again what has been graded")
-    grade.add_argument(
-        "--full",
-        action="store_true",
-        help="also run the cells tagged 'demonstration' (training and plots)",
-    )
-    watch_help = "grade what arrives in the exchange, and let students fetch the result"
-    watch = add("watch", _watch, watch_help, work)
-    watch.add_argument(
-        "--log-format",
-        choices=("text", "json"),
-        default="text",
-        help="a line of text for each event, or a JSON object (default: %(default)s)",
-    )
-    modes = add("modes", _modes, "show where each test runs, and why", course)
+    full = "also run the cells tagged 'demonstration' (training and plots)"
+    grade.add_argument("--full", action="store_true", help=full)
+    watch = add(_watch, "grade what arrives in the exchange, let students fetch the result", work)
+    form = "a line of text for each event, or a JSON object (default: %(default)s)"
+    watch.add_argument("--log-format", choices=("text", "json"), default="text", help=form)
+    modes = add(_modes, "show where each test runs, and why", course)
     modes.add_argument("assignment", nargs="?", help="(default: all)")
-    report = add("report", _report, "summarize an assignment for the instructor", course)
+    report = add(_report, "summarize an assignment for the instructor", course)
     report.add_argument("assignment", nargs="?", help="(default: each that has been graded)")
     report.add_argument("--output", help="folder for the files (default: report/ of the course)")
-    report.add_argument(
-        "--lms",
-        choices=("moodle", "canvas", "blackboard"),
-        default="moodle",
-        help="whose column names the table has (default: %(default)s)",
-    )
-    add("doctor", _doctor, "see whether this machine has what grading needs", course)
+    systems = ("moodle", "canvas", "blackboard")
+    columns = "whose column names the table has (default: %(default)s)"
+    report.add_argument("--lms", choices=systems, default="moodle", help=columns)
+    add(_doctor, "see whether this machine has what grading needs", course)
     return parser
 
 
@@ -119,6 +100,36 @@ def _address(text: str) -> str:
     return text
 
 
+def _assignments(options: argparse.Namespace) -> list[str]:
+    from autograder.course.folder import assignments_of
+
+    names = [options.assignment] if options.assignment else assignments_of(options.course)
+    if not names:
+        raise UserError("The course has no assignments: there is no notebook in source/.")
+    return names
+
+
+def _each(names: Iterable[str], work: Callable[[str], Any]) -> dict[str, Any]:
+    """What `work` returns for each assignment; one that cannot be used is named, others go on.
+
+    If none of them can be used, nothing was done.
+    """
+    from autograder.assignment import AssignmentError
+    from autograder.course.folder import CourseError
+
+    results, errors = {}, {}
+    for name in names:
+        try:
+            results[name] = work(name)
+        except (AssignmentError, CourseError) as error:
+            errors[name] = error
+    if not results:
+        raise next(iter(errors.values()))
+    for name, error in errors.items():
+        terminal.warn(f"{name}: {error}")
+    return results
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from autograder import doctor
 
@@ -126,83 +137,92 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from autograder.course.folder import Course
     from autograder.report.page import make_report
 
-    written = 0
-    failed: dict[str, UserError] = {}
-    for course in _courses(options, failed):
+    def report(name):
+        course = Course(options.course, name)
         output = Path(options.output) if options.output else course.root / "report"
-        with _others_go_on(failed, course.assignment_id):
-            for path in make_report(course, output, options.lms):
-                print(f"Written: {path}")
-                written += 1
-    _report_failed(failed, options)
-    return ALL_GRADED if written else NOT_STARTED
+        for path in make_report(course, output, options.lms):
+            print(f"Written: {path}")
+
+    _each(_assignments(options), report)
+    return ALL_GRADED
 
 
 def _modes(options: argparse.Namespace) -> int:
+    from autograder.course.folder import Course
     from autograder.grading.calibration import where_tests_run
 
-    failed: dict[str, UserError] = {}
-    for course in _courses(options, failed):
-        print(course.assignment_id)
-        with _others_go_on(failed, course.assignment_id):
-            if sys.platform == "linux":
-                course.calibrate()
-            else:
-                print("  Found by reading the tests; on Linux they are run as well.")
-                course.recall_modes(read_tests=True)
-            lines = where_tests_run(course.modes)
-            print(
-                *(f"  {line}" for line in lines or ["It has no test cells: people grade it."]),
-                sep="\n",
-            )
-    _report_failed(failed, options)
-    return SOME_UNREADABLE if failed else ALL_GRADED
+    def show(name):
+        course = Course(options.course, name)
+        print(name)
+        if sys.platform == "linux":
+            course.calibrate()
+        else:
+            print("  Found by reading the tests; on Linux they are run as well.")
+            course.recall_modes(read_tests=True)
+        for line in where_tests_run(course.modes) or ["It has no test cells: people grade it."]:
+            print(f"  {line}")
+
+    names = _assignments(options)
+    return ALL_GRADED if len(_each(names, show)) == len(names) else SOME_UNREADABLE
 
 
 def _grade(options: argparse.Namespace) -> int:
     _require_linux()
-    from autograder.course.batch import only_grader
+    from autograder.course.batch import grade_course, new_submissions, only_grader
+    from autograder.course.folder import Course
 
-    failed: dict[str, UserError] = {}
-    courses = _courses(options, failed)
+    names = _assignments(options)
+    unknown = set(options.students)
+
+    def find(name):
+        course = Course(options.course, name)
+        unknown.difference_update(one.student for one in course.submissions())
+        return course, new_submissions(course, options.students, options.force)
+
+    def grade(name):
+        course, submissions = found[name]
+        if not submissions:
+            return False
+        _calibrate(course, options)
+        jobs = min(options.jobs or len(os.sched_getaffinity(0)), len(submissions))
+        show = terminal.progress(len(submissions))
+        with _workers(options, jobs) as workers:
+            outcomes = grade_course(
+                course, submissions, workers, full=options.full, on_outcome=show
+            )
+        terminal.print_table(course, outcomes)
+        return course.has_failing_tests or any(outcome.problem for outcome in outcomes)
+
     with only_grader(Path(options.course).resolve()):
-        new = _new_submissions(courses, options, failed)
-        misplaced = [] if options.students else _misplaced(courses)
-        if new:
+        found = _each(names, find)
+        if unknown:
+            raise UserError(f"No submission of {', '.join(sorted(unknown))} in submitted/.")
+        courses = [course for course, _ in found.values()]
+        misplaced = not options.students and _name_misplaced(courses)
+        if any(submissions for _, submissions in found.values()):
             _require_sandbox(options)
-        outcomes = []
-        for course, submissions in new:
-            with _others_go_on(failed, course.assignment_id):
-                _calibrate(course, options)
-                outcomes += _grade_assignment(course, submissions, options)
-    _report_failed(failed, options)
-    if not new:
-        print("Nothing to grade: all submissions have been graded (--force grades them again).")
-    problems = failed or misplaced or any(outcome.problem for outcome in outcomes)
-    problems = problems or any(course.has_failing_tests for course, _ in new)
-    return SOME_UNREADABLE if problems else ALL_GRADED
+        else:
+            print("Nothing to grade: all submissions have been graded (--force grades them again).")
+        problems = _each(found, grade)
+    complete = len(problems) == len(names) and not any(problems.values())
+    return ALL_GRADED if complete and not misplaced else SOME_UNREADABLE
 
 
-@contextlib.contextmanager
-def _others_go_on(failed: dict[str, UserError], assignment: str) -> Iterator[None]:
-    """Note why an assignment cannot be used; no sandbox and no workers are another matter."""
-    from autograder.assignment import AssignmentError
-    from autograder.course.folder import CourseError
+def _name_misplaced(courses: "list[Course]") -> bool:
+    """Name what looks like a submission and stands elsewhere; whether there is any."""
+    from autograder.submission.names import passes
 
-    try:
-        yield
-    except (AssignmentError, CourseError) as error:
-        failed[assignment] = error
-
-
-def _report_failed(failed: dict[str, UserError], options: argparse.Namespace) -> None:
-    """Name assignments that could not be used; if these are all, nothing was done."""
-    if failed and len(failed) == len(_assignments(options)):
-        raise next(iter(failed.values()))
-    for name, error in failed.items():
-        terminal.warn(f"{name}: {error}")
+    found = {path: course for course in reversed(courses) for path in course.misplaced()}
+    for path, course in sorted(found.items()):
+        where = course.assignment_id if len(courses) == 1 else "ASSIGNMENT"
+        advice = f"is not where a submission belongs. Move it to submitted/STUDENT/{where}/."
+        if not passes(path.name):
+            advice = "has a name that no submission may have. Rename it."
+        terminal.warn(f"{in_line(os.path.relpath(path, course.root))} {advice}")
+    return bool(found)
 
 
 def _watch(options: argparse.Namespace) -> int:
@@ -212,19 +232,17 @@ def _watch(options: argparse.Namespace) -> int:
     from autograder.course.watch import Watcher
 
     root = Path(options.course).resolve()
-    _assignments(options)
+    assignments = partial(_assignments, options)
+    assignments()
     log_to_stdout(options.log_format)
     # Twice as many workers as processors: those that work on slow submissions are not missed.
     jobs = options.jobs or 2 * len(os.sched_getaffinity(0))
     with ExitStack() as stack:
         stack.enter_context(only_grader(root))
         _require_sandbox(options)
-        watcher = Watcher(
-            root,
-            lambda: _assignments(options),
-            stack.enter_context(_workers(options, jobs)),
-            calibrate=lambda course: _calibrate(course, options),
-        )
+        workers = stack.enter_context(_workers(options, jobs))
+        calibrate = partial(_calibrate, options=options)
+        watcher = Watcher(root, assignments, workers, calibrate=calibrate)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: watcher.stop())
         watcher.run()
@@ -238,25 +256,6 @@ def _require_linux() -> None:
         )
 
 
-def _assignments(options: argparse.Namespace) -> list[str]:
-    from autograder.course.folder import assignments_of
-
-    names = [options.assignment] if options.assignment else assignments_of(options.course)
-    if not names:
-        raise UserError("The course has no assignments: there is no notebook in source/.")
-    return names
-
-
-def _courses(options: argparse.Namespace, failed: dict[str, UserError]) -> list[Course]:
-    from autograder.course.folder import Course
-
-    courses = []
-    for name in _assignments(options):
-        with _others_go_on(failed, name):
-            courses.append(Course(options.course, name))
-    return courses
-
-
 def _require_sandbox(options: argparse.Namespace) -> None:
     from autograder.sandbox.fork_server import COLD, fork_servers
     from autograder.sandbox.process import check_sandbox
@@ -267,42 +266,7 @@ def _require_sandbox(options: argparse.Namespace) -> None:
             terminal.warn(COLD.format(fork_servers.refusal))
 
 
-def _new_submissions(
-    courses: list[Course], options: argparse.Namespace, failed: dict[str, UserError]
-) -> list[tuple[Course, list[Submission]]]:
-    """The assignments with new submissions; students need not have submitted to each."""
-    from autograder.course.batch import new_submissions
-    from autograder.course.folder import CourseError
-
-    new, errors = [], []
-    for course in courses:
-        with _others_go_on(failed, course.assignment_id):
-            try:
-                submissions = new_submissions(course, options.students, options.force)
-            except CourseError as error:
-                errors.append(error)
-            else:
-                new += [(course, submissions)] if submissions else []
-    if errors and len(errors) == len(courses):
-        raise errors[0]
-    return new
-
-
-def _misplaced(courses: list[Course]) -> list[Path]:
-    """Name what looks like a submission and stands elsewhere."""
-    from autograder.submission.names import passes
-
-    found = {path: course for course in reversed(courses) for path in course.misplaced()}
-    for path, course in sorted(found.items()):
-        where = course.assignment_id if len(courses) == 1 else "ASSIGNMENT"
-        advice = f"is not where a submission belongs. Move it to submitted/STUDENT/{where}/."
-        if not passes(path.name):
-            advice = "has a name that no submission may have. Rename it."
-        terminal.warn(f"{in_line(os.path.relpath(path, course.root))} {advice}")
-    return list(found)
-
-
-def _calibrate(course: Course, options: argparse.Namespace) -> None:
+def _calibrate(course: "Course", options: argparse.Namespace) -> None:
     from autograder.sandbox.process import SandboxUnavailable
 
     try:
@@ -314,28 +278,11 @@ def _calibrate(course: Course, options: argparse.Namespace) -> None:
             course.calibrate(executor)
 
 
-def _grade_assignment(
-    course: Course, submissions: list[Submission], options: argparse.Namespace
-) -> list[Outcome]:
-    from autograder.course.batch import grade_course
+def _workers(options: argparse.Namespace, jobs: int) -> "AbstractContextManager[Workers]":
+    if options.scheduler:
+        from autograder.course.cluster import cluster_workers
 
-    jobs = min(options.jobs or len(os.sched_getaffinity(0)), len(submissions))
-    with _workers(options, jobs) as workers, terminal.progress(len(submissions)) as report:
-        outcomes = grade_course(course, submissions, workers, full=options.full, on_outcome=report)
-    terminal.print_table(course, outcomes)
-    return outcomes
-
-
-def _workers(options: argparse.Namespace, jobs: int) -> AbstractContextManager[Workers]:
+        return cluster_workers(options.scheduler, warn=terminal.warn)
     from autograder.course.workers import local_workers
 
-    if not options.scheduler:
-        return nullcontext(local_workers(jobs))
-    try:
-        from autograder.course.cluster import cluster_workers
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"--scheduler needs a package that is not installed ({error.name}). Run: "
-            "pip install -r requirements-cluster.txt"
-        ) from error
-    return cluster_workers(options.scheduler, warn=terminal.warn)
+    return nullcontext(local_workers(jobs))

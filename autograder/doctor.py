@@ -1,15 +1,16 @@
 """Look whether this machine has what grading needs, and say how to get what is missing."""
 
-from __future__ import annotations
-
 import os
 import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from nbgrader.exchange.default import Exchange
+from traitlets import TraitError
 
 from autograder.course.folder import CourseError, load_config
 from autograder.limits import MEGABYTE, Limits
@@ -17,6 +18,7 @@ from autograder.machine import HOW_TO_ALLOW, HOW_TO_INSTALL, free_memory
 from autograder.sandbox import bubblewrap, seccomp
 from autograder.sandbox.fork_server import COLD, fork_servers
 from autograder.sandbox.process import SandboxUnavailable, StudentProcess
+from autograder.text import counted
 
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc")
 _CONTAINER = "in Docker or Podman: the options that docs/containers.md names"
@@ -64,18 +66,22 @@ def _checks(course: Path) -> Iterator[Check]:
         note = "allowed" if allowed else "refused by this system"
         yield Check("namespaces", allowed, note, HOW_TO_ALLOW)
         if allowed:
-            yield from _sandbox(lambda *options: bubblewrap.may(bwrap, *options))
-    yield _memory()
+            yield from _sandbox(bwrap)
+    # For one submission at a time, and the grader itself.
+    at_a_time = free_memory()[0] // (Limits().memory_bytes + 500 * MEGABYTE)
+    note = f"enough for {counted(at_a_time, 'submission')} at a time (grade --jobs)"
+    remedy = "Close other programs, or give the container more (--memory): 1.5 GB a submission."
+    yield Check("memory", at_a_time >= 1, note, remedy)
     yield _exchange(course)
 
 
-def _sandbox(may: Callable[..., bool]) -> Iterator[Check]:
+def _sandbox(bwrap: str) -> Iterator[Check]:
     """What makes the sandbox better where a system allows it, and whether one starts."""
-    own = may("--proc", "/proc")
+    own = bubblewrap.may(bwrap, "--proc", "/proc")
     note = "own" if own else "the sandbox has none; few programs miss it"
     remedy = "Docker: --security-opt systempaths=unconfined. Podman: --security-opt unmask=ALL"
     yield Check("/proc", own, note, remedy, needed=False)
-    own = may("--hostname", "sandbox")
+    own = bubblewrap.may(bwrap, "--hostname", "sandbox")
     note = "own" if own else "student code can read that of this machine"
     yield Check("host name", own, note, f"{_CONTAINER} (sethostname)", needed=False)
     try:  # not only the parts: a sandbox as grading makes it, with Python and the filter inside
@@ -92,28 +98,14 @@ def _sandbox(may: Callable[..., bool]) -> Iterator[Check]:
     yield Check("warm start", not refusal, note, remedy, needed=False)
 
 
-def _memory() -> Check:
-    """Memory that is free here and that a container leaves us, for one submission at a time."""
-    needed = Limits().memory_bytes + 500 * MEGABYTE  # and the grader itself
-    free, _ = free_memory()
-    at_a_time = free // needed
-    note = f"{free / 1e9:.1f} GB, enough for {at_a_time} submissions at a time (grade --jobs)"
-    remedy = (
-        f"A submission may use {Limits().memory_bytes / 1e9:.1f} GB. Close other programs, or give "
-        "the container more (--memory)."
-    )
-    return Check("memory", at_a_time >= 1, note, remedy)
-
-
 def _exchange(course: Path) -> Check:
     """The exchange, if there is a course here: all users of a server write into it."""
     try:
-        root = load_config(course).Exchange.root
-    except CourseError:
+        exchange = Path(Exchange(config=load_config(course)).root)
+    except (CourseError, TraitError):
         note = f"{course} has no nbgrader_config.py that can be loaded"
         remedy = "Run this command in the course folder, or name that folder with --course."
         return Check("course", False, note, remedy, needed=False)
-    exchange = Path(root) if isinstance(root, str) else Path("/usr/local/share/nbgrader/exchange")
     open_to_all = exchange.is_dir() and exchange.stat().st_mode & 0o777 == 0o777
     writable = open_to_all and os.access(exchange, os.W_OK)
     note = f"{exchange}, {'open to' if writable else 'not there or shut for'} all users"

@@ -1,7 +1,5 @@
 """What instructors see on the terminal: messages, progress, and the table of a batch."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import os
@@ -64,30 +62,18 @@ def lasting_output() -> Iterator[None]:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-@contextlib.contextmanager
-def progress(total: int) -> Iterator[Callable[[Outcome], None]]:
-    """A progress bar on a terminal, a plain line for each submission elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = "grading", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
+def progress(total: int) -> "Callable[[Outcome], None]":
+    """Print a line for each submission that has been graded."""
     numbers = itertools.count(1)
-    with Progress(
-        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
-    ) as bar:
-        task = bar.add_task("grading", total=total)
 
-        def report(outcome: Outcome) -> None:
-            bar.advance(task)
-            if bar.disable:
-                student, words = in_line(outcome.student), in_line(outcome.in_words)
-                print(f"[{next(numbers)}/{total}] {student}: {words}", flush=True)
+    def report(outcome: "Outcome") -> None:
+        student, words = in_line(outcome.student), in_line(outcome.in_words)
+        print(f"[{next(numbers)}/{total}] {student}: {words}", flush=True)
 
-        yield report
+    return report
 
 
-def print_table(course: Course, outcomes: list[Outcome]) -> None:
+def print_table(course: "Course", outcomes: "list[Outcome]") -> None:
     """Print points and remarks of each student, and what the remarks mean."""
     from rich.console import Console
     from rich.table import Table
@@ -102,9 +88,9 @@ def print_table(course: Course, outcomes: list[Outcome]) -> None:
         in_gradebook = course.scores()  # broken rules and manual scores count there
     except UserError:  # somebody else has it now; what was recorded is recorded
         in_gradebook = {}
+    columns = _columns(course)
     table = Table(title=f"{course.assignment_id}: {counted(len(outcomes), 'submission')}")
     table.add_column("student")
-    columns = _columns(course)
     for heading in (*columns, "sum"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("remarks")
@@ -117,32 +103,29 @@ def print_table(course: Course, outcomes: list[Outcome]) -> None:
         for code, sentence in remarks.items():
             sentences[code].append(sentence)
         table.add_row(cut_off(outcome.student), *points, cut_off(", ".join(remarks)))
-    console = Console(markup=False, emoji=False, highlight=False)
-    console.print(table)
+    Console(markup=False, emoji=False).print(table)
     for code, some in sorted(sentences.items(), key=lambda item: -len(item[1])):
         example = " For example:" if len(set(some)) > 1 else ""
-        console.print(f"{len(some):5} x {code}:{example} {some[0]}", soft_wrap=True)
+        print(f"{len(some):5} x {code}:{example} {some[0]}")
     for outcome in outcomes:
         if outcome.problem:
-            console.print(f"{in_line(outcome.student)}: {outcome.problem}", soft_wrap=True)
+            print(f"{in_line(outcome.student)}: {outcome.problem}")
     for line in where_tests_run(course.modes):
         print(line)
 
 
-def _columns(course: Course) -> dict[str, list[tuple[str, str]]]:
+def _columns(course: "Course") -> dict[str, list[tuple[str, str]]]:
     """The tests under each heading: one, or all of a notebook where a line has no room for each."""
-    columns: dict[str, list[tuple[str, str]]] = {}
-    for notebook, test in course.tests:
-        columns[course.label(notebook, test).removeprefix("test-")] = [(notebook, test)]
-    if sum(map(len, columns)) <= _HEADING_CHARACTERS:
-        return columns
-    columns = {}
-    for notebook, test in course.tests:
-        columns.setdefault(notebook, []).append((notebook, test))
+    names = {test: course.label(*test).removeprefix("test-") for test in course.tests}
+    if sum(map(len, names.values())) > _HEADING_CHARACTERS:
+        names = {test: test[0] for test in course.tests}
+    columns: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for test, name in names.items():
+        columns[name].append(test)
     return columns
 
 
-def _remarks(outcome: Outcome) -> dict[str, str]:
+def _remarks(outcome: "Outcome") -> dict[str, str]:
     """Each code, and a sentence that says what it means."""
     if outcome.problem:
         return {"problem": "It needs manual grading, see below."}

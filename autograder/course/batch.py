@@ -46,16 +46,11 @@ def new_submissions(
 ) -> list[Submission]:
     """Submissions, of all students or of some, that have not been graded and recorded yet.
 
-    With `force` those that have been graded, too. Raises `CourseError` where one of the `students`
-    has not submitted anything.
+    With `force` those that have been graded, too.
     """
     found = {submission.student: submission for submission in course.submissions()}
-    wanted = list(dict.fromkeys(students)) or list(found)
-    if unknown := [student for student in wanted if student not in found]:
-        raise CourseError(
-            f"No submission of {', '.join(unknown)} in {course.directory.submitted_directory}/."
-        )
-    recorded = set() if force else course.recorded(found.values())
+    wanted = [name for name in dict.fromkeys(students) if name in found] if students else found
+    recorded = set() if force else course.recorded(found[name] for name in wanted)
     return [found[name] for name in wanted if name not in recorded]
 
 

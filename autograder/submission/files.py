@@ -1,7 +1,5 @@
 """Read what students submitted, without following links or trusting names."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import functools
@@ -39,6 +37,9 @@ _TIMESTAMP_FORM = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
     r"( ?(Z|[A-Z]{3,5}|[+-][0-9]{2}:?[0-9]{2}|(?P<zone>[A-Z][A-Za-z]+(/[A-Z][A-Za-z_]+){1,2})))?"
 )
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+_PLAIN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _MAX_DEPTH = 4  # folders within folders
 _MAX_ATTACHMENTS, _MAX_ATTACHED_BYTES = 100, 8 * 2**20
 _MAX_ENTRIES = 1_000  # of which the type is looked up, folders included
@@ -46,7 +47,7 @@ _MAX_ENTRIES = 1_000  # of which the type is looked up, folders included
 
 def read_notebook(path: Path) -> bytes:
     """Content of a submitted notebook; of one above `MAX_FILE_BYTES`, without its saved outputs."""
-    with _open_regular_file(path, MAX_BYTES_WITH_OUTPUTS) as file:
+    with _open_file(path, MAX_BYTES_WITH_OUTPUTS) as file:
         if os.fstat(file.fileno()).st_size <= MAX_FILE_BYTES:
             return file.read(MAX_FILE_BYTES)
         return without_bulk(file)
@@ -70,23 +71,19 @@ def read_attachments(directory: Path, assignment: Assignment) -> Attachments:
     skipped: list[str] = []
     room = _MAX_ATTACHED_BYTES
     entries = 0
-    with contextlib.suppress(OSError, Unreadable), contextlib.ExitStack() as opened:
-        top = _open_folder(directory)
-        opened.callback(os.close, top)
+    with contextlib.suppress(OSError, Unreadable), _open_folder(directory) as top:
         for path, folder in itertools.islice(_paths_in(top, ".", ""), _MAX_ENTRIES):
             entries += 1
             ours = path in assignment.files and path not in assignment.declared
             if ours or Path(path).suffix == ".ipynb" or path in (TIMESTAMP, SECRET):
                 continue
-            content = None
             fits = len(files) < _MAX_ATTACHMENTS and assignment.has_room_for(path)
             if fits and folder is not None:
-                content = _read_plain(Path(path).name, folder, room)
-            if content is None:
+                with contextlib.suppress(Unreadable), _open_file(Path(path), room, folder) as file:
+                    files[path] = file.read(room)
+                    room -= len(files[path])
+            if path not in files:
                 skipped.append(in_line(path))
-            else:
-                files[path] = content
-                room -= len(content)
     skipped.sort()
     if entries == _MAX_ENTRIES:
         skipped.append(f"whatever comes after {_MAX_ENTRIES} files")
@@ -101,7 +98,7 @@ def _paths_in(above: int, name: str, prefix: str) -> Iterator[tuple[str, int | N
     Of what is no file with an ordinary name of a common kind, there is None instead.
     """
     try:
-        folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+        folder = os.open(name, _FOLDER | _NOFOLLOW, dir_fd=above)
     except OSError:  # it may not be read, or has become something else
         yield prefix.rstrip("/"), None
         return
@@ -121,20 +118,6 @@ def _paths_in(above: int, name: str, prefix: str) -> Iterator[tuple[str, int | N
         os.close(folder)
 
 
-def _read_plain(name: str, folder: int, largest: int) -> bytes | None:
-    """Content of a regular file in an open folder; None if it is something else, or larger."""
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    except OSError:
-        return None
-    with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or _is_of_others(status, os.fstat(folder)):
-            return None
-        content = file.read(largest + 1)
-        return content if len(content) <= largest else None
-
-
 def read_timestamp(directory: Path) -> datetime | None:
     """Time of submission (UTC, without time zone) that nbgrader's collect wrote, if any."""
     return timestamp_in(timestamp_text(directory) or "")
@@ -143,7 +126,7 @@ def read_timestamp(directory: Path) -> datetime | None:
 def timestamp_text(directory: Path) -> str | None:
     """What a time stamp says: "" if nobody knows the time, None if it cannot be read."""
     try:
-        text = _read_regular_file(directory / TIMESTAMP, 100).decode("ascii")
+        text = _read_file(directory / TIMESTAMP, 100).decode("ascii")
     except (Unreadable, ValueError):
         return None
     if not text.strip():
@@ -174,7 +157,7 @@ def timestamp_is_odd(directory: Path) -> bool:
 def read_secret(directory: Path) -> bytes | None:
     """What nbgrader's submit made up, so that only this student can fetch the feedback."""
     try:
-        secret = _read_regular_file(directory / SECRET, 1000)
+        secret = _read_file(directory / SECRET, 1_000)
     except Unreadable:
         return None
     return secret if re.fullmatch(rb"[!-~]+\s*", secret) else None  # nbgrader reads it as text
@@ -201,57 +184,51 @@ def stage(
         (folder / f"{name}.ipynb").touch()
 
 
-def _open(path: Path) -> int:
-    """Open a file; neither it nor the two folders above it, which students make, may be links."""
-    if os.path.islink(path.parent) or os.path.islink(path.parent.parent):
-        raise Unreadable("the folder of the submission is a link, and links are not followed.")
-    if sys.platform != "linux":  # there is no grading there, only reading of what was graded
-        return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    folder = _open_folder(path.parent)
-    try:
-        return os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    finally:
-        os.close(folder)
-
-
-def _open_folder(path: Path) -> int:
-    """Open a folder; neither it nor the one above may be a link, whoever puts one there when."""
-    folder = os.open(path.parent.parent, os.O_PATH | os.O_DIRECTORY)
-    for name in (path.parent.name, path.name):
-        above = folder
-        try:
-            folder = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
-        finally:
-            os.close(above)
-    return folder
-
-
-def _read_regular_file(path: Path, largest: int) -> bytes:
-    with _open_regular_file(path, largest) as file:
+def _read_file(path: Path, largest: int) -> bytes:
+    with _open_file(path, largest) as file:
         return file.read(largest)
 
 
-def _is_of_others(file: os.stat_result, folder: os.stat_result) -> bool:
-    """Whether it is a hard link to a file of another user, which some kernels allow."""
-    return file.st_nlink > 1 and file.st_uid != folder.st_uid
+@contextlib.contextmanager
+def _open_folder(path: Path) -> Iterator[int | None]:
+    """Open a folder; neither it nor the one above, which students make, may be a link.
+
+    There is none outside Linux, where nothing is graded but what was graded is read.
+    """
+    if os.path.islink(path) or os.path.islink(path.parent):  # says it better than an error
+        raise Unreadable("the folder of the submission is a link, and links are not followed.")
+    folder = None
+    with contextlib.ExitStack() as opened:
+        if sys.platform == "linux":
+            folder = os.open(path.parent.parent, _FOLDER | os.O_PATH)
+            opened.callback(os.close, folder)
+            for name in (path.parent.name, path.name):
+                folder = os.open(name, _FOLDER | os.O_PATH | _NOFOLLOW, dir_fd=folder)
+                opened.callback(os.close, folder)
+        yield folder
 
 
 @contextlib.contextmanager
-def _open_regular_file(path: Path, largest: int) -> Iterator[BinaryIO]:
-    try:
-        descriptor = _open(path)
-    except FileNotFoundError:
-        raise Unreadable(f"there is no file {path.name}.") from None
-    except OSError as error:
-        is_link = error.errno == errno.ELOOP
-        reason = "it is a link, and links are not followed" if is_link else error.strerror
-        raise Unreadable(f"{path.name} cannot be opened: {reason}.") from None
+def _open_file(path: Path, largest: int, folder: int | None = None) -> Iterator[BinaryIO]:
+    """Open a regular file that is no link, in an open folder or by `_open_folder`."""
     with contextlib.ExitStack() as opened:
+        try:
+            if folder is None:
+                folder = opened.enter_context(_open_folder(path.parent))
+            place = path if folder is None else path.name
+            descriptor = os.open(place, _PLAIN | _NOFOLLOW, dir_fd=folder)
+        except FileNotFoundError:
+            raise Unreadable(f"there is no file {path.name}.") from None
+        except OSError as error:
+            is_link = error.errno == errno.ELOOP
+            reason = "it is a link, and links are not followed" if is_link else error.strerror
+            raise Unreadable(f"{path.name} cannot be opened: {reason}.") from None
         opened.callback(os.close, descriptor)
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable(f"{path.name} is not a regular file.")
-        if _is_of_others(status, path.parent.stat()):
+        owner = status.st_uid if folder is None else os.fstat(folder).st_uid
+        if status.st_nlink > 1 and status.st_uid != owner:  # some kernels allow such hard links
             raise Unreadable(f"{path.name} is a second name of another user's file.")
         if status.st_size > largest:
             raise Unreadable(f"{path.name} has {status.st_size:,} bytes, more than {largest:,}.")

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 
-from autograder.assignment import Assignment, AssignmentError, function_names, grade_id
+from autograder.assignment import Assignment, AssignmentError
 from autograder.facts import RuleViolation
 from autograder.limits import MEGABYTE
 from autograder.sandbox.process import StudentProcess
@@ -29,18 +28,10 @@ _MOST_VIOLATIONS = 1_000
 _PROGRAM = Path(__file__).with_name("reading_program.py")
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What a notebook says without being run."""
-
-    violations: list[RuleViolation]
-    inert: frozenset[int] = frozenset()  # cells (by identity) without a say in other exercises
-
-
-def _not_checked(reason: str) -> Reading:
+def _not_checked(reason: str) -> list[RuleViolation]:
     title = "The code must be readable within the limits of the check"
     message = f"The rules were not checked: {reason}. Hand in plain and short code."
-    return Reading([RuleViolation("not-checked", title, "notebook", None, message)])
+    return [RuleViolation("not-checked", title, "notebook", None, message)]
 
 
 TOO_MUCH = _not_checked(
@@ -50,29 +41,20 @@ TOO_MUCH = _not_checked(
 
 @lru_cache(maxsize=4)
 def reader(assignment: Assignment) -> str:
-    """What a sandbox needs to read submissions of an assignment, as JSON."""
-    return json.dumps(
-        {
-            "program": _PROGRAM.read_text(),
-            "rules": assignment.rules,
-            "cells": _plain(assignment.released_cells()),
-        }
-    )
+    """What a sandbox needs to check the rules of an assignment, as JSON; empty without rules."""
+    if not assignment.rules:
+        return ""
+    cells = _plain(assignment.released_cells())
+    return json.dumps({"program": _PROGRAM.read_text(), "rules": assignment.rules, "cells": cells})
 
 
 def read(
-    process: StudentProcess,
-    assignment: Assignment,
-    submitted: NotebookNode,
-    cells: Sequence[NotebookNode],
-    seconds: float,
-) -> Reading:
-    """Read what was handed in, and the cells that will run."""
-    functions = {grade_id(one): function_names(one) for one in assignment.cells}
-    sources = [(cell.source, functions.get(grade_id(cell), [])) for cell in cells]
+    process: StudentProcess, assignment: Assignment, submitted: NotebookNode, seconds: float
+) -> list[RuleViolation]:
+    """Check the rules on what was handed in."""
     limits = {"cpu_seconds": _CPU_SECONDS, "memory_bytes": _MEMORY_BYTES}
     try:
-        answer = process.read(_plain(submitted.cells), sources, limits, seconds)
+        answer = process.read(_plain(submitted.cells), limits, seconds)
     except (ValueError, RecursionError):
         return _not_checked("its metadata are nested too deeply")
     match answer:
@@ -84,11 +66,10 @@ def read(
             return TOO_MUCH
         case {"failed": str(name)}:
             return _not_checked(f"its check failed ({readable(name)})")
-        case {"found": list(found), "inert": list(inert)} if len(found) <= _MOST_VIOLATIONS:
+        case {"found": list(found)} if len(found) <= _MOST_VIOLATIONS:
             violations = [_violation(one) for one in found]
-            if None not in violations and len(inert) == len(cells):
-                promised = (id(c) for c, is_inert in zip(cells, inert, strict=True) if is_inert)
-                return Reading(violations, frozenset(promised))
+            if None not in violations:
+                return violations
     return _not_checked("its check gave an answer that is none")
 
 

@@ -13,7 +13,7 @@ import hashlib
 import math
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -25,7 +25,6 @@ from autograder.facts import Facts, RuleViolation, Verdict
 from autograder.grading.examiner import DIED, TIME_OUT
 from autograder.grading.inside import grade_inside, judge_saved
 from autograder.grading.outputs import error_output, keep_outputs, leave_long_code_plain
-from autograder.grading.reading import Reading
 from autograder.grading.session import Session, Task
 from autograder.limits import Limits
 from autograder.sandbox.sandbox import SandboxLost
@@ -97,7 +96,7 @@ def grade_submission(
         code = [cell for cell in rebuilt.notebook.cells if cell.cell_type == "code"]
         keep_outputs(code, [cell.outputs for cell in code], limits)
         with task.session(limits.total_seconds) as session:
-            violations = session.read(submitted, []).violations
+            violations = session.read(submitted)
     for test in assignment.failing:
         if not verdicts[test].passed:
             verdicts[test] = replace(verdicts[test], hint=_SOLUTION_FAILS)
@@ -154,26 +153,24 @@ def _finished(
 ) -> Graded:
     """Write into the notebook what nbgrader, Formgrader and our pages need to know."""
     facts.store(notebook)
-    tests_of: dict[str, list[str]] = {}
-    for test, verdict in facts.verdicts.items():
-        for answer in answers_tested_by(assignment, test):
-            tests_of.setdefault(answer, []).append(test)
-        for cell in notebook.cells:
-            if grade_id(cell) != test:
-                continue
-            cell.metadata.autograder.inside = test in assignment.inside
-            cell.metadata.autograder.by_hand = test in assignment.failing
-            if not keep_outputs:  # nbgrader scores a cell by its outputs
-                said = str(verdict)
-                cell.outputs = [new_output("stream", name="stdout", text=said + "\n")]
-                if verdict.score is not None:  # nbgrader reads the number
-                    data = {"text/plain": repr(verdict.score)}
-                    cell.outputs.append(new_output("execute_result", data))
-                elif not verdict.passed:
-                    cell.outputs = [error_output("WrongAnswer", said)]
+    cells = {grade_id(cell): cell for cell in notebook.cells}
     for cell in notebook.cells:
         if _role(cell) is Role.ANSWER:
-            cell.metadata.autograder.tests = tests_of.get(grade_id(cell), [])
+            cell.metadata.autograder.tests = []
+    for test, verdict in facts.verdicts.items():
+        for answer in answers_tested_by(assignment, test):
+            cells[answer].metadata.autograder.tests.append(test)
+        cell = cells[test]
+        cell.metadata.autograder.inside = test in assignment.inside
+        cell.metadata.autograder.by_hand = test in assignment.failing
+        if not keep_outputs:  # nbgrader scores a cell by its outputs
+            said = str(verdict)
+            cell.outputs = [new_output("stream", name="stdout", text=said + "\n")]
+            if verdict.score is not None:  # nbgrader reads the number
+                data = {"text/plain": repr(verdict.score)}
+                cell.outputs.append(new_output("execute_result", data))
+            elif not verdict.passed:
+                cell.outputs = [error_output("WrongAnswer", said)]
     leave_long_code_plain(notebook)
     return Graded(notebook, facts, seconds)
 
@@ -192,7 +189,7 @@ def _run(
 
 
 class _Run:
-    """One submission on its way through its sandboxes."""
+    """One submission on its way through its sandboxes; cells are known by their positions."""
 
     def __init__(
         self, task: Task, notebook: NotebookNode, submitted: NotebookNode | None, full: bool
@@ -201,65 +198,72 @@ class _Run:
         self._submitted = submitted
         self._full = full
         self._code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-        self._not_run = [cell for cell in self._code if not full and _role(cell) in _SKIPPED]
-        self._reading = None if submitted else Reading([])
+        self._ids = [grade_id(cell) for cell in self._code]
+        self._violations: list[RuleViolation] | None = None if submitted else []
 
     def grade(self) -> tuple[dict[str, Verdict], list[RuleViolation]]:
-        tests = [cell for cell in self._code if _role(cell) is Role.TEST]
-        inside = [cell for cell in tests if grade_id(cell) in self._task.assignment.inside]
-        cells = _without(self._not_run, self._code)
+        tests = self._with_role(Role.TEST)
+        inside = {one for one in tests if self._ids[one] in self._task.assignment.inside}
+        skipped = set() if self._full else self._with_role(Role.DEMONSTRATION, Role.PLAYGROUND)
+        cells = {*range(len(self._code))} - skipped
         verdicts = {}
-        if not tests or len(inside) < len(tests):
+        if inside != tests or not tests:
             # Where tests run inside, all cells run a second time.
             hurried = not inside and not self._full
-            verdicts = self._grade_outside(_without(inside, tests), _without(tests, cells), hurried)
+            verdicts = self._grade_outside(sorted(tests - inside), cells - tests, hurried)
         if inside:
-            outputs, found = grade_inside(cells, self._task.assignment, self._session)
-            keep_outputs(cells, outputs, self._task.limits)
+            run = [self._code[one] for one in sorted(cells)]
+            outputs, found = grade_inside(run, self._task.assignment, self._session)
+            keep_outputs(run, outputs, self._task.limits)
             verdicts |= found
-        in_order = {grade_id(test): verdicts[grade_id(test)] for test in tests}
-        return in_order, self._reading.violations
+        return {self._ids[one]: verdicts[self._ids[one]] for one in sorted(tests)}, self._violations
+
+    def _with_role(self, *roles: Role) -> set[int]:
+        return {number for number, cell in enumerate(self._code) if _role(cell) in roles}
 
     @contextlib.contextmanager
     def _session(self, seconds: float = math.inf) -> Iterator[Session]:
-        """A session; the first one reads the notebook before any cell runs."""
+        """A session; the first one checks the rules before any cell runs."""
         with self._task.session(seconds) as session:
-            if self._reading is None:
-                self._reading = session.read(self._submitted, self._code)
+            if self._violations is None:
+                self._violations = session.read(self._submitted)
             yield session
 
     def _grade_outside(
-        self, tests: list[NotebookNode], cells: list[NotebookNode], hurried: bool
+        self, tests: list[int], cells: set[int], hurried: bool
     ) -> dict[str, Verdict]:
         """Run the cells without any test, and ask their process."""
-        with self._session(self._task.limits.first_pass_seconds) as session:
-            seconds = self._task.limits.own_cells_seconds if hurried else math.inf
-            keep_outputs(cells, self._outputs(session, cells, seconds), self._task.limits)
+        limits = self._task.limits
+        interrupted: set[int] = set()
+        with self._session(limits.first_pass_seconds) as session:
+            seconds = limits.own_cells_seconds if hurried else math.inf
+            outputs = self._outputs(session, sorted(cells), seconds, interrupted)
+            keep_outputs([self._code[one] for one in sorted(cells)], outputs, limits)
             # The tests come last, so that no cell can print a hidden test's arguments.
-            verdicts = session.examine([grade_id(test) for test in tests])
-        if self._submitted is None:
+            verdicts = session.examine([self._ids[test] for test in tests])
+        failed = [test for test in tests if not verdicts[self._ids[test]].passed]
+        if self._submitted is None or not failed:
             return verdicts
-        has_time = self._task.seconds_left > self._task.limits.total_seconds / 2
-        not_run = _without(_without(self._not_run, self._code), self._code)
-        needed = _cells_that_use(session.undefined, not_run) if has_time else []
-        ran = _without(self._not_run, cells)
-        failed = [test for test in tests if not verdicts[grade_id(test)].passed]
+        ran = cells - interrupted
+        needed = set()
+        if self._task.seconds_left > limits.total_seconds / 2:
+            not_run = {*range(len(self._code))} - ran - self._with_role(Role.TEST)
+            needed = self._that_use(session.undefined, sorted(not_run))
         for position, test in enumerate(failed):
-            subsets = self._subsets(test, ran, needed)
+            subsets = self._subsets(test, ran)
+            if needed:  # they define a name which was missing: the dataset, say
+                subsets += self._subsets(test, ran | needed)
             until = time.monotonic() + self._task.seconds_left / (len(failed) - position)
-            verdicts[grade_id(test)] = self._test_again(
-                grade_id(test), subsets, verdicts[grade_id(test)], until
-            )
+            name = self._ids[test]
+            verdicts[name] = self._test_again(name, subsets, verdicts[name], until)
         return verdicts
 
     def _outputs(
-        self, session: Session, cells: list[NotebookNode], seconds: float
+        self, session: Session, cells: list[int], seconds: float, interrupted: set[int]
     ) -> Iterator[list[NotebookNode]]:
-        """Run the cells; those of the student's own share some seconds.
-
-        What is interrupted, or not begun, counts as a cell that is not run.
-        """
-        for cell in cells:
+        """Run the cells; those of the student's own share some seconds."""
+        for number in cells:
+            cell = self._code[number]
             if _role(cell) is not Role.STUDENT or seconds == math.inf:
                 yield session.run(cell)
                 continue
@@ -270,55 +274,52 @@ class _Run:
             else:
                 outputs = [new_output("stream", name="stderr", text=_NO_TIME)]
             if seconds <= 0:
-                self._not_run.append(cell)
+                interrupted.add(number)
             yield outputs
 
-    def _subsets(
-        self, test: NotebookNode, ran: list[NotebookNode], needed: list[NotebookNode]
-    ) -> list[list[NotebookNode]]:
-        """What ran, and the parts of the notebook in which an exercise may be right after all."""
-        own = answers_tested_by(self._task.assignment, grade_id(test))
-        others = [cell for cell in ran if _role(cell) is Role.ANSWER and grade_id(cell) not in own]
-        extra = [cell for cell in ran if _role(cell) not in (Role.ANSWER, Role.GIVEN)]
-        above = _without(self._code[self._code.index(test) :], ran)
-        alone = _without(others + extra, ran)  # the given cells and its own answer
-        subsets = [ran, alone, above, _without(others, above)]  # `above` as in JupyterLab
-        if needed:  # cells that were not run define a name which was missing: the dataset, say
-            everything = _without(_without(ran + needed, self._code), self._code)
-            subsets += [everything, _without(others + extra, everything)]
-        return subsets
+    def _that_use(self, names: set[str], cells: list[int]) -> set[int]:
+        """The cells up to those in which each of the names occurs first.
+
+        Python has many ways to give a name a value, and an earlier cell may be needed for it.
+        """
+        needed = 0
+        for position, number in enumerate(cells, start=1):
+            if found := names.intersection(re.findall(r"\w+", self._code[number].source)):
+                names = names - found
+                needed = position
+        return set(cells[:needed])
+
+    def _subsets(self, test: int, cells: set[int]) -> list[set[int]]:
+        """The cells, and the parts of them in which an exercise may be right after all."""
+        own = answers_tested_by(self._task.assignment, self._ids[test])
+        others = {one for one in self._with_role(Role.ANSWER) if self._ids[one] not in own}
+        alone = cells & self._with_role(Role.ANSWER, Role.GIVEN) - others
+        above = cells & {*range(test)}  # as in JupyterLab
+        return [cells, alone, above, above - others]
 
     def _test_again(
-        self, test: str, subsets: list[list[NotebookNode]], verdict: Verdict, until: float
+        self, test: str, subsets: list[set[int]], verdict: Verdict, until: float
     ) -> Verdict:
         """Test an exercise with parts of the notebook, until it passes or its time is over.
 
         The first failure explains, unless the sandbox failed there, or another subset has more
-        cells. A subset is skipped when the cells that it omits cannot matter. If the given cells
-        and its own answer alone fail in the same way and miss no name, the answer is wrong.
+        cells. If the given cells and its own answer alone fail in the same way and miss no name,
+        the answer is wrong.
         """
         ran, alone, *_ = subsets
-        tried = [ran]
-        for cells in subsets[1:]:
-            sandbox_failed = verdict.code in (DIED, TIME_OUT)
-            more = not _without(cells, ran)
-            omitted = {id(cell) for cell in _without(cells, ran)}
-            cannot_matter = not more and omitted <= self._reading.inert and not sandbox_failed
-            if cells in tried or cannot_matter:
+        longest = self._task.limits.cell_seconds + self._task.limits.call_seconds
+        for position, cells in enumerate(subsets[1:], start=1):
+            seconds = min(longest, until - time.monotonic())
+            if cells in subsets[:position] or seconds <= 0:
                 continue
-            tried.append(cells)
-            seconds = until - time.monotonic()
-            if seconds <= 0:
-                break
-            longest = self._task.limits.cell_seconds + self._task.limits.call_seconds
-            with self._session(min(longest, seconds)) as session:
-                for cell in cells:
-                    session.run(cell)
+            with self._session(seconds) as session:
+                for number in sorted(cells):
+                    session.run(self._code[number])
                 second = session.examine([test])[test]
-            alone_as_well = cells is alone and second == verdict and not session.undefined
-            if second.passed or more or sandbox_failed:
+            is_wrong = cells is alone and second == verdict and not session.undefined
+            if second.passed or cells > ran or verdict.code in (DIED, TIME_OUT):
                 verdict = second
-            if second.passed or alone_as_well or second.code in (DIED, TIME_OUT):
+            if second.passed or is_wrong or second.code in (DIED, TIME_OUT):
                 break
         return verdict
 
@@ -326,26 +327,6 @@ class _Run:
 _SOLUTION_FAILS = "The instructor's own solution fails here as well; a person looks at your answer."
 _ATTEMPTS = 3  # whoever ends a template, it is not the submission
 _NO_TIME = "Not run: the time for your own cells is used up, and no test seems to need this one.\n"
-_SKIPPED = (Role.DEMONSTRATION, Role.PLAYGROUND)
-
-
-def _without(left_out: Sequence[NotebookNode], cells: list[NotebookNode]) -> list[NotebookNode]:
-    """The other cells. Two cells may be equal, so they are told apart by identity."""
-    left = {id(cell) for cell in left_out}
-    return [cell for cell in cells if id(cell) not in left]
-
-
-def _cells_that_use(names: set[str], cells: list[NotebookNode]) -> list[NotebookNode]:
-    """The cells up to those in which each of the names occurs first.
-
-    Python has many ways to give a name a value, and an earlier cell may be needed for it.
-    """
-    needed = 0
-    for position, cell in enumerate(cells, start=1):
-        if found := names.intersection(re.findall(r"\w+", cell.source)):
-            names = names - found
-            needed = position
-    return cells[:needed]
 
 
 def _role(cell: NotebookNode) -> Role:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 
 from autograder.assignment import Assignment, grade_id
-from autograder.facts import Verdict
+from autograder.facts import RuleViolation, Verdict
 from autograder.grading.examiner import Examiner, TimeUsedUp, on_death
 from autograder.grading.outputs import error_output
-from autograder.grading.reading import SECONDS, TOO_MUCH, Reading, read, reader
+from autograder.grading.reading import SECONDS, TOO_MUCH, read, reader
 from autograder.limits import Limits
 from autograder.sandbox.process import (
     START_SECONDS,
@@ -86,11 +86,12 @@ class Session:
     def __exit__(self, *exc_info: object) -> None:
         self._stop()
 
-    def read(self, submitted: NotebookNode, cells: list[NotebookNode]) -> Reading:
-        """Read what was handed in, and the cells that will run; before any of them does."""
+    def read(self, submitted: NotebookNode) -> list[RuleViolation]:
+        """Check the rules on what was handed in, before any cell of it runs."""
+        if not self._task.assignment.rules:
+            return []
         try:
-            process, seconds = self._start(), self._time_for(SECONDS)
-            return read(process, self._task.assignment, submitted, cells, seconds)
+            return read(self._start(), self._task.assignment, submitted, self._time_for(SECONDS))
         except ProcessDied:
             self._stop()
             return TOO_MUCH
@@ -157,17 +158,15 @@ class Session:
                 self._time_for(0)  # it may have had too little time
                 raise
             replay, self._completed = self._completed, []
-            for cell in replay:
-                try:
+            try:
+                for cell in replay:
                     with self._task.clock("cells"):
                         seconds = self._time_for(self._task.limits.cell_seconds)
                         self._process.run_cell(cell.source, seconds)
-                except ProcessDied:  # it ran the first time, but not again: do without it
-                    replay.remove(cell)
-                    self._completed = replay
-                    self._stop()
-                    break
-                self._completed.append(cell)
+                    self._completed.append(cell)
+            except ProcessDied:  # this cell ran the first time, but not again: do without it
+                self._completed += replay[len(self._completed) + 1 :]
+                self._stop()
         return self._process
 
     def _stop(self) -> None:

@@ -169,11 +169,9 @@ class StudentProcess:
             _mirror(argument, new)
         return value
 
-    def read(
-        self, cells: list[dict], sources: list, limits: Mapping[str, int], seconds: float
-    ) -> dict:
+    def read(self, cells: list[dict], limits: Mapping[str, int], seconds: float) -> dict:
         """Let a process that has not run any cell read some; what it answers is not checked."""
-        with self._ask(seconds, do="read", cells=cells, sources=sources, limits=limits) as answer:
+        with self._ask(seconds, do="read", cells=cells, limits=limits) as answer:
             return answer
 
     def defines(self, name: str, seconds: float) -> bool:

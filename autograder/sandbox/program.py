@@ -474,11 +474,11 @@ class Server:
             "undefined": undefined_name(error),
         }
 
-    def read(self, cells: list, sources: list, limits: dict) -> dict:
+    def read(self, cells: list, limits: dict) -> dict:
         """Read what was handed in, see ``grading/reading_program.py``; before any cell runs."""
         with small_limits(**limits):
             try:
-                return self._reader["read"](cells, sources)
+                return self._reader["read"](cells)
             except BaseException as error:
                 return {"failed": type(error).__name__}
 

@@ -204,9 +204,9 @@ def slow_process(clock, start, cell, fails_at):
             self._spend(seconds)
             return CellResult([], False)
 
-        def read(self, cells, sources, limits, seconds):
+        def read(self, cells, limits, seconds):
             self._spend(seconds)
-            return {"found": [], "inert": [False] * len(sources)}
+            return {"found": []}
 
         def defines(self, name, seconds):
             self._spend(seconds)

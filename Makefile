@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # OWNER/REPOSITORY of the public copy, for `make public`: the one place where it is written down.
 PUBLIC ?=
+# Of another edition. Only from the command line: systems have a variable of this name, too.
+EDITION := $(if $(filter command,$(origin LANGUAGE)),$(LANGUAGE))
 
 .PHONY: public help setup demo test site test-site test-container test-hub lab assignment catalogues screenshots lint lock clean
 .DEFAULT_GOAL := help
@@ -11,6 +13,7 @@ help:
 	@echo 'make lab         open the student notebook in JupyterLab'
 	@echo 'make demo        grade example submissions and show what each of them gets'
 	@echo 'make assignment  make release/ and Initialization.ipynb from source/'
+	@echo '                 (LANGUAGE=vi: the Vietnamese course, in build/vi/)'
 	@echo 'make catalogues  collect the words for translators; check and compile what they wrote'
 	@echo 'make test        run all tests'
 	@echo 'make site        build the site to learn from in a browser (OFFLINE=1: with Python inside)'
@@ -82,8 +85,12 @@ lab: .venv/installed
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) Initialization.ipynb
 
 assignment: .venv/installed
+ifneq ($(EDITION),)
+	$(BIN)/python -m tools.edition $(EDITION)
+else
 	$(BIN)/nbgrader generate_assignment Initialization --force
 	@sh tools/replace.sh release/Initialization/Initialization.ipynb Initialization.ipynb
+endif
 
 catalogues: .venv/installed-dev
 	$(BIN)/python -m tools.catalogues
@@ -106,5 +113,5 @@ lock: .venv/installed-dev
 	done
 
 clean:
-	rm -rf .venv .venv-site .venv-hub site demo .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-site .venv-hub build site demo .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

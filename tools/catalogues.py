@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -22,10 +23,8 @@ from babel.messages.pofile import read_po, write_po
 
 from autograder import facts
 from lesson import causes, guess, kernel, rules
-from tools.edition import KEPT, translated
+from tools.edition import KEPT, NOTEBOOK, PROJECT, SOURCE, STUB, translated
 
-PROJECT = Path(__file__).resolve().parents[1]
-NOTEBOOK = "source/Initialization/Initialization.ipynb"
 NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)  # so that the same words give the same files
 HEADER = """# All words of one product; docs/translating.md says how they are translated.
 # A message has the context of its place: a cell, a diagnosis, a rule, or a module."""
@@ -36,12 +35,13 @@ Found = Iterator[tuple[str, str, str]]  # file, context, text
 
 
 def words_of_lesson() -> Found:
-    for cell in json.loads((PROJECT / NOTEBOOK).read_text())["cells"]:
+    notebook = SOURCE / NOTEBOOK
+    for cell in json.loads((PROJECT / notebook).read_text(encoding="utf-8"))["cells"]:
         texts: list[str] = []
         translated(cell, lambda text, texts=texts: texts.append(text) or text)
-        yield from ((NOTEBOOK, cell["id"], text) for text in texts)
-    stub = re.search(r"pass  # (.+?)\\n", (PROJECT / "nbgrader_config.py").read_text())
-    yield "nbgrader_config.py", "stub", stub[1]
+        yield from ((notebook.as_posix(), cell["id"], text) for text in texts)
+    stub = STUB.search((PROJECT / "nbgrader_config.py").read_text(encoding="utf-8"))
+    yield "nbgrader_config.py", "stub", stub[0]
     for code, row in causes.ROWS.items():
         yield from (("lesson/causes.toml", code, row[one]) for one in ("meaning", "hint"))
     for context, table in (("place", causes.PLACES), ("case", causes.CASES)):
@@ -50,9 +50,8 @@ def words_of_lesson() -> Found:
     for code, text in (*rules.RULES.items(), *rules.SENTENCES.items()):
         yield "lesson/rules.toml", code, text
     for question in guess.QUESTIONS.values():
-        for option, reply in question.replies.items():
-            yield from (("lesson/guess.py", "guess", text) for text in (option, reply))
-        yield "lesson/guess.py", "guess", question.text
+        texts = [question["question"], *chain(*question["replies"].items())]
+        yield from (("lesson/guess.toml", "guess", text) for text in texts)
     yield from (("lesson/kernel.py", "kernel", text) for text in kernel.ENDS.values())
     paths = [*sorted(PROJECT.glob("lesson/*.py")), *PROJECT.glob("init_utils.py")]
     yield from _words_in_python([*paths, PROJECT / "public_tests.py"])

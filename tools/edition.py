@@ -1,20 +1,33 @@
-"""The notebook in another language: which pieces of a cell are words, and their translation.
+"""Make the course in another language, in build/: ``make assignment LANGUAGE=vi``.
 
-A cell is translated piece by piece: each block of a text cell, and in code each comment and each
-text that a learner reads. All else, formulas and statements first of all, stays as it is.
+A cell of the notebook is translated piece by piece: each block of a text cell, and in code each
+comment and each text that a learner reads. All else, formulas and statements first of all, stays
+as it is.
 """
 
 from __future__ import annotations
 
 import ast
+import gettext
 import io
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 import textwrap
 import tokenize
 from collections.abc import Callable, Iterator
 from itertools import groupby
+from pathlib import Path
 
 Translate = Callable[[str], str]
+
+PROJECT = Path(__file__).resolve().parents[1]
+SOURCE = Path("source", "Initialization")
+NOTEBOOK = "Initialization.ipynb"
+STUB = re.compile(r"(?<=pass  # ).+?(?=\\n)")  # the comment in a cell that waits for an answer
 
 # What a translation keeps as it is.
 KEPT = {
@@ -27,6 +40,7 @@ KEPT = {
 _WORD = re.compile(r"(?<![\w.\\])[^\W\d_]{3,}(?!\w|\.\w|\()")
 _LABELS = {"constant"}  # a single word that labels a row, and is no value for the program
 _UNSEEN = re.compile(r"### BEGIN (HIDDEN TESTS|SOLUTION).*?### END \1", re.DOTALL)
+_HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 _STRING = re.compile(r"([A-Za-z]*)(\"\"\"|'''|\"|')(.*)\2", re.DOTALL)
 
 
@@ -146,3 +160,64 @@ def _statements(source: str) -> str:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             node.value = ""
     return ast.dump(tree)
+
+
+# The course ---------------------------------------------------------------------------------------
+
+
+def make_course(language: str, catalogue: Path, folder: Path) -> None:
+    """Write source/ and nbgrader_config.py of a course whose words come from a catalogue."""
+    with open(catalogue, "rb") as file:
+        words = gettext.GNUTranslations(file)
+    ours, source = PROJECT / SOURCE, folder / SOURCE
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(ours, source, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_*"))
+    shutil.copy(catalogue, source / "lesson" / "edition.mo")
+    notebook = json.loads((ours / NOTEBOOK).read_text(encoding="utf-8"))
+    anchors: dict[str, str] = {}
+    for cell in notebook["cells"]:
+        english = "".join(cell["source"])
+        cell["source"] = translated(cell, lambda text, cell=cell: words.pgettext(cell["id"], text))
+        if cell["cell_type"] == "markdown":
+            headings = map(_HEADING.findall, (english, cell["source"]))
+            anchors |= {_anchor(one): _anchor(other) for one, other in zip(*headings, strict=True)}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = re.sub(
+                r"(?<=\]\(#)[^)\s]+", lambda link: anchors[link[0]], cell["source"]
+            )
+        cell["source"] = cell["source"].splitlines(keepends=True)
+    text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    (source / NOTEBOOK).write_text(text, encoding="utf-8")
+    settings = (PROJECT / "nbgrader_config.py").read_text(encoding="utf-8")
+    settings = STUB.sub(lambda stub: words.pgettext("stub", stub[0]), settings)
+    settings, count = re.subn(
+        r"^(configure\(c, .*)\)$", rf'\1, language="{language}")', settings, flags=re.MULTILINE
+    )
+    assert count == 1, "nbgrader_config.py calls configure in another way"
+    (folder / "nbgrader_config.py").write_text(settings, encoding="utf-8")
+
+
+def _anchor(heading: str) -> str:
+    """What JupyterLab makes of a heading, for links."""
+    return heading.replace(" ", "-")
+
+
+def main(language: str) -> None:
+    """Make the course in a language, and generate its release."""
+    catalogue = PROJECT / "lesson" / "locale" / f"{language}.mo"
+    if not catalogue.is_file():
+        there = ", ".join(sorted(path.stem for path in catalogue.parent.glob("*.mo")))
+        sys.exit(f"There is no catalogue for the language {language!r}; there are: {there}.")
+    folder = PROJECT / "build" / language
+    make_course(language, catalogue, folder)
+    command = [sys.executable, "-m", "nbgrader", "generate_assignment", SOURCE.name, "--force"]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}  # where the autograder is
+    done = subprocess.run(command, cwd=folder, env=environment)
+    if done.returncode:
+        sys.exit(done.returncode)
+    print(f"The course is in {folder.relative_to(PROJECT)}/.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -23,11 +23,12 @@ from pathlib import Path
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute
-from traitlets import Dict, Float, Integer, TraitError, Unicode
+from traitlets import Dict, Enum, Float, Integer, TraitError, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.utils.importstring import import_item
 
 from autograder.assignment import refuse_unmade_links
+from autograder.language import LANGUAGES
 from autograder.limits import FIRST_PASS, MEGABYTE, Limits
 from autograder.submission.files import read_timestamp
 
@@ -48,6 +49,11 @@ class Grading(Configurable):
         min=0,
         help="""Points taken off an exercise for each place where its answer breaks a rule. No
         exercise falls below 0, and what is found outside the answers never costs points.""",
+    ).tag(config=True)
+    language = Enum(
+        LANGUAGES,
+        default_value="en",
+        help="Language of the pages for students; what is not translated stays English.",
     ).tag(config=True)
     cell_seconds = Float(
         None,
@@ -123,6 +129,7 @@ def configure(
     *,
     rules: Mapping[str, str] | None = None,
     points_per_violation: float | None = None,
+    language: str | None = None,
     **unknown: object,
 ) -> None:
     """Let nbgrader grade in the sandbox and write our feedback pages.
@@ -133,7 +140,7 @@ def configure(
     ----------
     c : Config
         What ``get_config()`` gives in nbgrader_config.py.
-    rules, points_per_violation
+    rules, points_per_violation, language
         See `Grading`.
 
     Raises
@@ -150,6 +157,8 @@ def configure(
             c.Grading.rules = dict(rules)
         if points_per_violation is not None:
             c.Grading.points_per_violation = points_per_violation
+        if language is not None:
+            c.Grading.language = language
         Grading.of(c)
         _configure(c)
     except Exception as error:

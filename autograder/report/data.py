@@ -1,7 +1,5 @@
 """What the report says about an assignment: the gradebook, and the facts of each submission."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,34 +7,43 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from statistics import mean
+from typing import NamedTuple
 
 from nbgrader import api
 from nbgrader.utils import is_grade, is_task
-from sqlalchemy import Select, create_engine, select
+from sqlalchemy import create_engine, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from autograder.assignment import Role, answers_tested_by, grade_id, role
 from autograder.course.folder import Course, CourseError
-from autograder.facts import Facts
+from autograder.facts import Facts, Repair, RuleViolation, Verdict
 from autograder.grading.calibration import Reason
 from autograder.nbgrader_plugin.feedback import headings
 from autograder.text import readable
 
 _WHY_SET_BY_HAND = "A score set by hand was kept when it was graded again: is it still right?"
 _WHY_MARKED = "nbgrader has marked it for manual grading."
-_OTHER_NOTEBOOK = "other-notebook"
+_BARS = 10  # of the distribution of scores
 
 
-@dataclass(frozen=True)
+@dataclass
 class Student:
-    """A student as the gradebook knows them."""
+    """What gradebook and facts say about a student; exercises go by the grade id of their test."""
 
     id: str
     first_name: str = ""
     last_name: str = ""
     email: str = ""
+    scores: dict[str, float] = field(default_factory=dict)  # with corrections; empty: no submission
+    passed: set[str] = field(default_factory=set)  # the exercises whose tests passed
+    penalties: dict[str, float] = field(default_factory=dict)  # for being late, by notebook
+    late_by: timedelta = timedelta(0)
+    for_grader: str = ""  # why a person has to look at the submission
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    repairs: list[Repair] = field(default_factory=list)
+    violations: list[RuleViolation] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -44,56 +51,32 @@ class Student:
         name = f"{self.first_name} {self.last_name}".strip()
         return readable(f"{name} ({self.id})" if name else self.id)
 
-
-@dataclass
-class Result:
-    """What gradebook and facts say about one submission."""
-
-    student: Student
-    scores: dict[str, float] = field(default_factory=dict)  # by exercise, with corrections
-    passed: set[str] = field(default_factory=set)  # the exercises whose tests passed
-    facts: Facts = field(default_factory=Facts)  # of all notebooks
-    for_grader: str = ""  # why a person has to look at it
-    late_by: timedelta = timedelta(0)
-    penalty: float = 0  # points taken off for being late
-
     @property
     def score(self) -> float:
         """Points for the assignment."""
-        return max(0, sum(self.scores.values()) - self.penalty)
+        return max(0, sum(self.scores.values()) - sum(self.penalties.values()))
 
 
-@dataclass(frozen=True)
-class Mistake:
+class Mistake(NamedTuple):
     """A code of verdicts, the message of one of them, and who made it where."""
 
     code: str
     example: str
-    exercises: Counter[str] = field(default_factory=Counter)
-    students: list[str] = field(default_factory=list)
-
-    @property
-    def where(self) -> list[str]:
-        """The exercises, with the number of answers where there are several."""
-        return [
-            exercise if answers == 1 else f"{exercise} ({answers})"
-            for exercise, answers in sorted(self.exercises.items())
-        ]
+    where: list[str]  # exercises, with the number of answers where there are several
+    students: list[str]
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the report says; exercises go by the grade id of their test."""
+    """Everything that the report says."""
 
     assignment: str
     titles: dict[str, str]  # by exercise, in the notebook's order
     points: dict[str, float]  # what each exercise can earn
-    results: list[Result]  # of those who submitted something, in the order of their ids
+    results: list[Student]  # those who submitted something, in the order of their ids
     absent: list[Student]
     tests: set[str]  # the exercises with a test; people grade the others
-    modes: dict[
-        str, Reason | None
-    ]  # why a test runs inside, None if outside; none before the first grading
+    modes: dict[str, Reason | None]  # as of `Course`
 
     @cached_property
     def max_score(self) -> float:
@@ -103,7 +86,15 @@ class Report:
     @cached_property
     def scores(self) -> list[float]:
         """The score of each submission."""
-        return [result.score for result in self.results]
+        return [student.score for student in self.results]
+
+    @cached_property
+    def distribution(self) -> dict[str, int]:
+        """How many students have a score in each part of the range, by the part in words."""
+        largest = max(self.max_score, *self.scores) or 1
+        counts = Counter(min(int(_BARS * score / largest), _BARS - 1) for score in self.scores)
+        edges = [f"{largest * edge / _BARS:g}" for edge in range(_BARS + 1)]
+        return {f"{edges[bar]} to {edges[bar + 1]}": counts[bar] for bar in range(_BARS)}
 
     @cached_property
     def passed(self) -> dict[str, int]:
@@ -119,31 +110,29 @@ class Report:
     @cached_property
     def mistakes(self) -> list[Mistake]:
         """The mistakes, those of most students first."""
-        found: dict[str, Mistake] = {}
-        for result in self.results:
-            for test, verdict in result.facts.verdicts.items():
-                if verdict.code:
-                    new = Mistake(verdict.code, verdict.message)
-                    mistake = found.setdefault(verdict.code, new)
-                    mistake.exercises[self.titles.get(test, test).partition(":")[0]] += 1
-                    if result.student.name not in mistake.students:
-                        mistake.students.append(result.student.name)
-        return sorted(found.values(), key=lambda one: (-len(one.students), one.code))
+        made: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+        for student in self.results:
+            for test, verdict in student.verdicts.items():
+                exercise = self.titles.get(test, test).partition(":")[0]
+                made[verdict.code].append((verdict.message, exercise, student.name))
+        made.pop("", None)
+        mistakes = []
+        for code, places in made.items():
+            messages, exercises, names = zip(*places, strict=True)
+            counts = sorted(Counter(exercises).items())
+            where = [name if number == 1 else f"{name} ({number})" for name, number in counts]
+            mistakes.append(Mistake(code, messages[0], where, list(dict.fromkeys(names))))
+        return sorted(mistakes, key=lambda one: (-len(one.students), one.code))
 
     @cached_property
     def repairs(self) -> dict[str, list[str]]:
         """What was repaired, and in whose notebooks, the most frequent first."""
-        return _by_frequency(
-            (str(repair), result)
-            for result in self.results
-            for repair in result.facts.repairs
-            if repair.code != _OTHER_NOTEBOOK  # it stands in `for_grader`
-        )
+        return _by_frequency((str(repair), r) for r in self.results for repair in r.repairs)
 
     @cached_property
     def broken_rules(self) -> dict[str, list[str]]:
         """Which of the rules were broken, and by whom, the most frequent first."""
-        return _by_frequency((v.title, r) for r in self.results for v in r.facts.violations)
+        return _by_frequency((v.title, r) for r in self.results for v in r.violations)
 
     @cached_property
     def for_grader(self) -> dict[str, list[str]]:
@@ -151,10 +140,10 @@ class Report:
         return _by_frequency((r.for_grader, r) for r in self.results if r.for_grader)
 
     @cached_property
-    def late(self) -> list[Result]:
-        """The late submissions, the latest first."""
-        late = [result for result in self.results if result.late_by]
-        return sorted(late, key=lambda result: result.late_by, reverse=True)
+    def late(self) -> list[Student]:
+        """Those who were late, the latest first."""
+        late = [student for student in self.results if student.late_by]
+        return sorted(late, key=lambda student: student.late_by, reverse=True)
 
 
 def read_report(course: Course) -> Report:
@@ -168,8 +157,7 @@ def read_report(course: Course) -> Report:
     engine = create_engine(url)
     try:
         with Session(engine) as session:
-            students = _students(session)
-            results = _results(session, course, students)
+            students = _students(session, course)
     except SQLAlchemyError as error:
         reason = str(error).splitlines()[0]
         raise CourseError(
@@ -178,103 +166,82 @@ def read_report(course: Course) -> Report:
         ) from error
     finally:
         engine.dispose()
+    results = [student for student in students if student.scores]
     if not results:
         raise CourseError(
             f"Nothing to report: no submission of {course.assignment_id} has been graded yet."
         )
-    for student, result in results.items():
-        _add_facts(course, student, result)
+    for student in results:
+        _add_facts(course, student)
     return Report(
         course.assignment_id,
         *_exercises(course),
-        [results[student] for student in sorted(results)],
-        [students[student] for student in sorted(students) if student not in results],
+        results,
+        [student for student in students if not student.scores],
         {course.label(*test) for test in course.tests},
         course.modes,
     )
 
 
-def _students(session: Session) -> dict[str, Student]:
-    """All students of the course, by id."""
-    columns = api.Student.id, api.Student.first_name, api.Student.last_name, api.Student.email
-    rows = session.execute(select(*columns))
-    return {row.id: Student(*(value or "" for value in row)) for row in rows}
-
-
-def _results(session: Session, course: Course, students: dict[str, Student]) -> dict[str, Result]:
-    """What the gradebook says about those who submitted something, by student id."""
-    results: dict[str, Result] = {}
-    submitted = _submitted(course)
-    for row in session.execute(
-        submitted.add_columns(
+def _students(session: Session, course: Course) -> list[Student]:
+    """All students of the course in the order of their ids, as the gradebook knows them."""
+    names = api.Student.id, api.Student.first_name, api.Student.last_name, api.Student.email
+    rows = session.execute(select(*names).order_by(api.Student.id))
+    students = {row.id: Student(*(value or "" for value in row)) for row in rows}
+    grades = (
+        select(
+            api.SubmittedAssignment.student_id,
             api.SubmittedAssignment.timestamp,
             api.SubmittedAssignment.extension,
             api.Assignment.duedate,
-        )
-    ):
-        result = results[row.student] = Result(students[row.student])
-        if row.timestamp and row.duedate:
-            due = row.duedate + (row.extension or timedelta(0))
-            result.late_by = max(timedelta(0), row.timestamp - due)
-    notebooks = submitted.join(api.SubmittedNotebook).join(api.Notebook)
-    notebooks = notebooks.where(api.Notebook.name.in_(course.notebooks))
-    for row in session.execute(
-        notebooks.add_columns(api.SubmittedNotebook.late_submission_penalty.label("penalty"))
-    ):
-        results[row.student].penalty += row.penalty or 0
-    grades = notebooks.join(api.Grade).join(api.BaseCell, api.Grade.cell_id == api.BaseCell.id)
-    for row in session.execute(
-        grades.add_columns(
+            api.SubmittedNotebook.late_submission_penalty,
             api.Notebook.name.label("notebook"),
-            api.BaseCell.name,
+            api.BaseCell.name.label("cell"),
             api.Grade.auto_score,
             api.Grade.manual_score,
             api.Grade.score,
             api.Grade.needs_manual_grade,
         )
-    ):
-        result = results[row.student]
-        name = course.label(row.notebook, row.name)
-        result.scores[name] = row.score
-        if row.auto_score:
-            result.passed.add(name)
-        if row.needs_manual_grade:
-            result.for_grader = _WHY_MARKED if row.manual_score is None else _WHY_SET_BY_HAND
-    return results
-
-
-def _submitted(course: Course) -> Select:
-    return (
-        select(api.SubmittedAssignment.student_id.label("student"))
         .select_from(api.SubmittedAssignment)
         .join(api.Assignment)
+        .join(api.SubmittedNotebook)
+        .join(api.Notebook)
+        .join(api.Grade)
+        .join(api.BaseCell, api.Grade.cell_id == api.BaseCell.id)
         .where(api.Assignment.name == course.assignment_id)
+        .where(api.Notebook.name.in_(course.notebooks))
     )
+    for row in session.execute(grades):
+        student = students[row.student_id]
+        if row.timestamp and row.duedate:
+            late_by = row.timestamp - row.duedate - (row.extension or timedelta(0))
+            student.late_by = max(timedelta(0), timedelta(seconds=int(late_by.total_seconds())))
+        student.penalties[row.notebook] = row.late_submission_penalty or 0
+        exercise = course.label(row.notebook, row.cell)
+        student.scores[exercise] = row.score
+        if row.auto_score:
+            student.passed.add(exercise)
+        if row.needs_manual_grade:
+            student.for_grader = _WHY_MARKED if row.manual_score is None else _WHY_SET_BY_HAND
+    return list(students.values())
 
 
-def _add_facts(course: Course, student: str, result: Result) -> None:
+def _add_facts(course: Course, student: Student) -> None:
     """Add what grading found out, if it was done here: else points are all that is known."""
-    executed = course.folder(course.directory.autograded_directory, student)
-    found = {name: Facts.read(executed / f"{name}.ipynb") for name in course.notebooks}
-    facts = {name: one for name, one in found.items() if one is not None}
-    if not facts:
-        return
-    result.facts = Facts(
-        failure=" ".join(dict.fromkeys(one.failure for one in facts.values() if one.failure)),
-        repairs=[repair for one in facts.values() for repair in one.repairs],
-        violations=[violation for one in facts.values() for violation in one.violations],
-        verdicts={
-            course.label(name, test): verdict
-            for name, one in facts.items()
-            for test, verdict in one.verdicts.items()
-        },
-    )
-    result.passed = {test for test, verdict in result.facts.verdicts.items() if verdict.passed}
-    others = [repair for repair in result.facts.repairs if repair.code == _OTHER_NOTEBOOK]
-    if others and not result.for_grader:
-        result.for_grader = str(others[0])
-    if result.for_grader and result.facts.failure:
-        result.for_grader = f"The submission could not be read: {result.facts.failure}"
+    executed = course.folder(course.directory.autograded_directory, student.id)
+    for name in course.notebooks:
+        facts = Facts.read(executed / f"{name}.ipynb") or Facts()
+        student.verdicts |= {course.label(name, t): v for t, v in facts.verdicts.items()}
+        student.violations += facts.violations
+        for repair in facts.repairs:
+            if repair.code == "other-notebook":
+                student.for_grader = student.for_grader or str(repair)
+            else:
+                student.repairs.append(repair)
+        if student.for_grader and facts.failure:
+            student.for_grader = f"The submission could not be read: {facts.failure}"
+    if student.verdicts:
+        student.passed = {test for test, verdict in student.verdicts.items() if verdict.passed}
 
 
 def _exercises(course: Course) -> tuple[dict[str, str], dict[str, float]]:
@@ -298,10 +265,12 @@ def _exercises(course: Course) -> tuple[dict[str, str], dict[str, float]]:
     return titles, points
 
 
-def _by_frequency(found: Iterable[tuple[str, Result]]) -> dict[str, list[str]]:
+def _by_frequency(found: Iterable[tuple[str, Student]]) -> dict[str, list[str]]:
     """The names of those for whom something was found, by what it was."""
-    students: dict[str, list[str]] = defaultdict(list)
-    for what, result in found:
-        if result.student.name not in students[what]:
-            students[what].append(result.student.name)
-    return dict(sorted(students.items(), key=lambda item: (-len(item[1]), item[0])))
+    students: dict[str, dict[str, None]] = defaultdict(dict)
+    for what, student in found:
+        students[what][student.name] = None
+    return {
+        what: list(names)
+        for what, names in sorted(students.items(), key=lambda item: (-len(item[1]), item[0]))
+    }

@@ -4,8 +4,6 @@ A student's id in nbgrader is the login name in the LMS. Moodle asks which colum
 finds students by "SIS Login ID" and makes an assignment of each further column, so there is none.
 """
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 
@@ -37,18 +35,18 @@ def write_csv(report: Report, path: Path, lms: str = "moodle") -> None:
     """Write the scores in the form that an LMS imports."""
     columns = LMS_COLUMNS[lms]
     exercises = report.titles if lms == "moodle" else {}
-    students = [(result.student, result) for result in report.results]
-    students += [(student, None) for student in report.absent]
+    students = sorted([*report.results, *report.absent], key=lambda student: student.id)
     # The byte order mark tells Excel that names are UTF-8.
     with open(path, "w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*columns, report.assignment, *exercises.values()])
-        for student, result in sorted(students, key=lambda entry: entry[0].id):
-            scores = [result.score, *map(result.scores.get, exercises)] if result else []
+        for student in students:
+            scores = [student.score, *(student.scores.get(test) for test in exercises)]
+            if not student.scores:  # nothing handed in
+                scores = [None] * len(scores)
             writer.writerow(
                 [_harmless(value(student)) for value in columns.values()]
                 + ["" if score is None else f"{score:g}" for score in scores]
-                + [""] * (1 + len(exercises) - len(scores))
             )
 
 

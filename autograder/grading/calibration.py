@@ -16,11 +16,12 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+import tomllib
+from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograder.assignment import (
     Assignment,
@@ -31,7 +32,7 @@ from autograder.assignment import (
     role,
     syntax_tree,
 )
-from autograder.grading.examiner import given_statements, imported_modules
+from autograder.grading.examiner import imported_modules, whole_test
 from autograder.grading.run import first_verdicts
 from autograder.limits import Limits
 from autograder.sandbox.process import ProcessDied, StudentProcess
@@ -40,63 +41,25 @@ _LEAST_CELL_SECONDS = 10
 CACHE = ".calibration"
 """Folder of a course in which the modes are remembered."""
 
-# What a test may use outside. Nothing else, because what a student returns must never be run there:
-# no code made at run time, no files, nothing that waits or ends.
-_BUILTINS = frozenset(dir(builtins)) - frozenset(
-    "__import__ breakpoint compile copyright credits delattr eval exec exit help input "
-    "license open quit setattr".split()
-)
-_MODULES = frozenset(
-    "__future__ abc base64 bisect calendar cmath collections contextlib copy datetime decimal enum "
-    "fractions functools hashlib heapq io itertools json math numbers numpy operator pprint random "
-    "re statistics string struct textwrap time types typing warnings".split()
-)
-_RUN_CODE = frozenset(["eval", "exec", "__import__"])  # not even a file of the instructor may
-_ASK_FUNCTIONS = "let it call functions of the answer and compare the plain data that they return"
-REASONS = {
-    "imports": ("imports {name}", "let the answer return what the test reads by this module"),
-    "attribute": ("changes the attribute {name}", _ASK_FUNCTIONS),
-    "replaces": (
-        "replaces or deletes {name}",
-        "test whether the answer calls the function by what it returns for other arguments",
-    ),
-    "variable": (
-        "uses the variable {name}",
-        "ask for a function that returns the value, and test that",
-    ),
-    "uses": ("uses {name}", _ASK_FUNCTIONS),
-    "partial": (
-        "gives part of the points",
-        "split it into several test cells, each with its own points",
-    ),
-    "only-inside": ("passes the solution only inside; outside it says: {name}", _ASK_FUNCTIONS),
-    "differs": ("gives other points outside to the untouched notebook", _ASK_FUNCTIONS),
-    "solution-fails": (
-        "fails with the instructor's own solution ({name}), so a person must look at each answer",
-        "mend the solution or the test in source/",
-    ),
-    "no-solution": (
-        "fails, but there is no solution to try it with",
-        "write a solution into source/",
-    ),
-}
-"""Why a test runs inside, in words, and how to have it outside, by code."""
+_DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_BUILTINS = {*dir(builtins)} - {*_DATA["other_than_builtins"].split()}
+_MODULES = {*_DATA["modules"].split()}
+_RUN_CODE = {"eval", "exec", "__import__"}  # not even a file of the instructor may
 
 
-@dataclass(frozen=True)
-class Reason:
-    """Why a test runs inside: a key of `REASONS`, and what fills the gap in its words."""
+class Reason(NamedTuple):
+    """Why a test runs inside: a code of `calibration.toml`, and what fills the gap in its words."""
 
     code: str
     name: str = ""
 
     def __str__(self) -> str:
-        return REASONS[self.code][0].format(name=self.name)
+        return _DATA["reasons"][self.code]["words"].format(name=self.name)
 
     @property
     def advice(self) -> str:
         """How the test can be rewritten to run outside."""
-        return REASONS[self.code][1]
+        return _DATA["reasons"][self.code].get("advice", _DATA["advice"])
 
 
 def calibrated(
@@ -131,7 +94,7 @@ def remembered(assignment: Assignment, limits: Limits, course: Path) -> dict[str
 
 
 def _reasons(found: dict) -> dict[str, Reason]:
-    return {test: Reason(**fields) for test, fields in found["reasons"].items()}
+    return {test: Reason(*fields) for test, fields in found["reasons"].items()}
 
 
 def _tried(assignment: Assignment, limits: Limits, hidden: tuple[str, ...]) -> dict[str, Any]:
@@ -140,8 +103,31 @@ def _tried(assignment: Assignment, limits: Limits, hidden: tuple[str, ...]) -> d
     assignment = replace(assignment, modules=tuple(modules))
     # A short limit is for students: a busy machine must not decide on the instructor's solution.
     limits = replace(limits, cell_seconds=max(limits.cell_seconds, _LEAST_CELL_SECONDS))
-    reasons = _calibrate(assignment, limits, hidden)
-    return {"reasons": {test: asdict(one) for test, one in reasons.items()}, "modules": modules}
+
+    @functools.cache
+    def grade(notebook: bytes, inside: frozenset[str]) -> dict:
+        return first_verdicts(notebook, replace(assignment, inside=inside), limits, hidden)
+
+    solution, release = assignment.notebook, assignment.released()
+    reasons = why_inside(assignment)
+    tests, others = frozenset(assignment.points()), frozenset(reasons)
+    for test in assignment.points():
+        inside = grade(solution, tests)[test]
+        if not inside.passed and not inside.score:
+            reasons[test] = Reason("no-solution")
+            if _has_solution(assignment, test):
+                reasons[test] = Reason(
+                    "solution-fails", inside.message[:200] or "it gives no reason"
+                )
+        elif test in reasons:
+            continue
+        elif inside.score is not None:
+            reasons[test] = Reason("partial")
+        elif not (outside := grade(solution, others)[test]).passed:
+            reasons[test] = Reason("only-inside", outside.message[:200])
+        elif grade(release, tests)[test].passed != grade(release, others)[test].passed:
+            reasons[test] = Reason("differs")
+    return {"reasons": reasons, "modules": modules}
 
 
 def _modules_of_solution(
@@ -159,55 +145,15 @@ def _modules_of_solution(
     return []
 
 
-def _calibrate(
-    assignment: Assignment, limits: Limits, hidden: tuple[str, ...]
-) -> dict[str, Reason]:
-    """Run solution and release both ways where the text of a test does not decide."""
-    tests = list(assignment.points())
-    if not tests:
-        return {}
-
-    def grade(notebook: bytes, inside: Iterable[str]) -> dict:
-        way = replace(assignment, inside=frozenset(inside))
-        return first_verdicts(notebook, way, limits, hidden)
-
-    reasons = why_inside(assignment)
-    inside = grade(assignment.notebook, tests)
-    for test in tests:
-        if inside[test].score is not None:
-            reasons.setdefault(test, Reason("partial"))
-    if len(reasons) < len(tests):
-        outside = grade(assignment.notebook, reasons)
-        for test in tests:
-            if not outside[test].passed:
-                reasons.setdefault(test, Reason("only-inside", outside[test].message[:200]))
-    if len(reasons) < len(tests):
-        untouched, untouched_outside = (
-            grade(assignment.released(), way) for way in (tests, reasons)
-        )
-        for test in tests:
-            if not inside[test].passed or untouched[test].passed != untouched_outside[test].passed:
-                reasons.setdefault(test, Reason("differs"))
-    for test in reasons:
-        if inside[test].passed or inside[test].score:
-            continue
-        has_solution = _has_solution(assignment, test)
-        said = inside[test].message[:200] or "it gives no reason"
-        reasons[test] = Reason("solution-fails", said) if has_solution else Reason("no-solution")
-    return reasons
-
-
 def _has_solution(assignment: Assignment, test: str) -> bool:
     """Whether each answer above a test has more code than its stub, and there is one at all."""
-    found = False
+    answers = []
     for ours, released in zip(assignment.cells, assignment.released_cells(), strict=True):
         if grade_id(ours) == test:
             break
         if role(ours) is Role.ANSWER and ours.cell_type == "code":
-            if ast.dump(syntax_tree(ours.source)) == ast.dump(syntax_tree(released.source)):
-                return False
-            found = True
-    return found
+            answers.append([ast.dump(syntax_tree(one.source)) for one in (ours, released)])
+    return bool(answers) and all(solution != stub for solution, stub in answers)
 
 
 def why_inside(assignment: Assignment) -> dict[str, Reason]:
@@ -217,12 +163,11 @@ def why_inside(assignment: Assignment) -> dict[str, Reason]:
 
 
 def _why_inside(assignment: Assignment, test: str) -> Reason | None:
-    tree = syntax_tree(assignment.test_source(test))
-    code = ast.Module([*given_statements(assignment, tree), *tree.body], type_ignores=[])
+    code = whole_test(assignment, test)
+    for module in imported_modules(code):
+        if not _may_import(module, assignment):
+            return Reason("imports", module)
     for node in ast.walk(code):
-        for module in imported_modules(node):
-            if not _may_import(module, assignment):
-                return Reason("imports", module)
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
             return Reason("attribute", node.attr)
     bound, used = global_names(code)
@@ -269,21 +214,16 @@ def _own_code() -> bytes:
     """Changes whenever the code that runs tests does."""
     digest = hashlib.sha256()
     for folder in (Path(__file__).parent, Path(__file__).parents[1] / "sandbox"):
-        for path in sorted(folder.glob("*.py")):
+        for path in sorted([*folder.glob("*.py"), *folder.glob("*.toml")]):
             digest.update(path.read_bytes())
     return digest.digest()
 
 
 def _kept(assignment: Assignment, limits: Limits, course: Path) -> Path:
     """The file in which the results of these files and limits are kept."""
-    digest = hashlib.sha256(_own_code())
-    parts = [assignment.notebook, assignment.settings.encode(), repr(limits).encode()]
-    parts.append(repr(sorted(assignment.declared)).encode())
-    parts.append(sys.version.encode())
-    for path, content in sorted(assignment.files.items()):
-        parts += [path.encode(), content]
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "big") + part)
+    files, declared = sorted(assignment.files.items()), sorted(assignment.declared)
+    parts = (assignment.notebook, assignment.settings, limits, declared, sys.version, files)
+    digest = hashlib.sha256(_own_code() + repr(parts).encode())
     return course / CACHE / f"{digest.hexdigest()}.json"
 
 

@@ -97,24 +97,21 @@ class Examiner:
         if child == 0:
             self._be_the_child(tests, sender)
         sender.close()
-        left = len(tests)
         try:
-            while left and receiver.poll(max(0, deadline + _GRACE_SECONDS - time.monotonic())):
-                try:
-                    answer = json.loads(receiver.recv_bytes())
-                except EOFError:
-                    yield _TOO_LONG, []
+            for _ in tests:
+                if not receiver.poll(max(0, deadline + _GRACE_SECONDS - time.monotonic())):
+                    yield on_death(TimeUsedUp("the time for this submission was used up")), []
                     return
+                answer = json.loads(receiver.recv_bytes())
                 if "lost" in answer:
                     raise SandboxLost(answer["lost"])
                 if "failed" in answer:
                     raise RuntimeError(answer["failed"])
                 yield Verdict(**answer["verdict"]), answer["undefined"]
-                left -= 1
                 if answer["over"]:
                     return
-            if left:
-                yield on_death(TimeUsedUp("the time for this submission was used up")), []
+        except EOFError:
+            yield _TOO_LONG, []
         finally:
             receiver.close()
             os.kill(child, signal.SIGKILL)  # it is not waited for yet, so the number is its own
@@ -127,6 +124,8 @@ class Examiner:
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             for answer in self._answers(tests):
                 sender.send_bytes(json.dumps(answer).encode())
+        except SandboxLost as error:
+            sender.send_bytes(json.dumps({"lost": str(error)}).encode())
         except BaseException:
             sender.send_bytes(json.dumps({"failed": traceback.format_exc()}).encode())
         finally:
@@ -140,17 +139,17 @@ class Examiner:
         sys.path.insert(0, public.path)
         import resource  # not at the top: `modes` reads tests on Windows, too
 
+        def limit(kind: int, most: int) -> None:
+            hard = resource.getrlimit(kind)[1]
+            soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(kind, (soft, hard))
+
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        limits = {resource.RLIMIT_AS: size + self._limits.memory_bytes}
+        limit(resource.RLIMIT_AS, size + self._limits.memory_bytes)
+        seconds = self._limits.call_seconds
         proxies = None
         for test in tests:
-            seconds = self._limits.call_seconds
-            limits[resource.RLIMIT_CPU] = int(time.process_time() + seconds) + 1
-            for kind, most in limits.items():
-                hard = resource.getrlimit(kind)[1]
-                soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
-                resource.setrlimit(kind, (soft, hard))
-            over = False
+            limit(resource.RLIMIT_CPU, int(time.process_time() + seconds) + 1)
             try:
                 if proxies is None:
                     names = self._assignment.graded_functions()
@@ -162,9 +161,6 @@ class Examiner:
                 over = verdict is _TOO_LARGE  # it may have ended in the middle of an answer
             except ProcessDied as death:
                 verdict, over = on_death(death), True
-            except SandboxLost as error:
-                yield {"lost": str(error)}
-                return
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
             undefined = sorted(self._undefined - {""})
@@ -213,10 +209,9 @@ class Examiner:
         self._lost: Exception | None = None
         self._printed = io.StringIO()
         try:
-            used, code = _compiled(self._assignment, test)
+            given, code = _compiled(self._assignment, test)
             namespace: dict[str, Any] = {"__name__": "__main__"}
-            for statement in used:
-                exec(statement, namespace)
+            exec(given, namespace)
             namespace |= proxies
             with (
                 contextlib.redirect_stdout(self._printed),
@@ -285,14 +280,12 @@ def _as_builtin(error: StudentError) -> StudentError:
 
 
 @functools.lru_cache(maxsize=64)  # a worker runs the same tests for many submissions
-def _compiled(assignment: Assignment, test: str) -> tuple[list[CodeType], CodeType]:
+def _compiled(assignment: Assignment, test: str) -> tuple[CodeType, CodeType]:
     """The given imports, functions and constants that a test cell uses, and the cell itself."""
-    source = assignment.test_source(test)
-    used = [
-        compile(ast.Module([statement], type_ignores=[]), "<given cells>", "exec")
-        for statement in given_statements(assignment, syntax_tree(source))
-    ]
-    return used, compile(source, f"<{test}>", "exec")
+    given = ast.Module(_given_statements(assignment, test), type_ignores=[])
+    return compile(given, "<given cells>", "exec"), compile(
+        assignment.test_source(test), f"<{test}>", "exec"
+    )
 
 
 class _PublicModules:
@@ -318,7 +311,9 @@ class _PublicModules:
         sys.path.insert(0, self.path)
         try:
             for test in assignment.points().keys() - assignment.inside:
-                for name in _imports_of(assignment, test):
+                for name in _of_assignment(
+                    assignment, imported_modules(whole_test(assignment, test))
+                ):
                     with contextlib.suppress(Exception):  # the test will say so
                         importlib.import_module(name)
         finally:
@@ -330,49 +325,47 @@ class _PublicModules:
 _public_modules = functools.lru_cache(maxsize=4)(_PublicModules)
 
 
-def _imports_of(assignment: Assignment, test: str) -> set[str]:
-    """The modules of the assignment that a test imports."""
-    tree = syntax_tree(assignment.test_source(test))
-    code = ast.Module([*given_statements(assignment, tree), *tree.body], [])
-    names = {name for node in ast.walk(code) for name in imported_modules(node)}
-    return {name for name in names if name.partition(".")[0] in _top_level(assignment)}
-
-
 def _take_modules(assignment: Assignment) -> dict[str, ModuleType]:
     """Remove the modules that have names of the assignment's from sight; return them."""
-    own = _top_level(assignment)
-    names = [name for name in sys.modules if name.partition(".")[0] in own]
-    return {name: sys.modules.pop(name) for name in names}
+    return {name: sys.modules.pop(name) for name in _of_assignment(assignment, [*sys.modules])}
 
 
-def _top_level(assignment: Assignment) -> set[str]:
+def _of_assignment(assignment: Assignment, modules: list[str]) -> list[str]:
+    """Those of the modules that are among the assignment's own files, by their names."""
     python = (path for path in assignment.files if path.endswith(".py"))
-    return {path.partition("/")[0].removesuffix(".py") for path in python}
+    own = {path.partition("/")[0].removesuffix(".py") for path in python}
+    return [name for name in modules if name.partition(".")[0] in own]
 
 
-def imported_modules(node: ast.AST) -> list[str]:
-    """The modules that a statement imports."""
-    match node:
-        case ast.Import(names=names):
-            return [alias.name for alias in names]
-        case ast.ImportFrom(module=str(module)):
-            return [module]
-    return []
+def whole_test(assignment: Assignment, test: str) -> ast.Module:
+    """A test cell, behind what it uses of given cells."""
+    tree = syntax_tree(assignment.test_source(test))
+    return ast.Module([*_given_statements(assignment, test), *tree.body], type_ignores=[])
 
 
-def given_statements(assignment: Assignment, tree: ast.AST) -> list[ast.stmt]:
-    """Imports, functions and plain constants of given cells that code uses, in their order."""
+def imported_modules(code: ast.Module) -> list[str]:
+    """The modules that some code imports, anywhere in it."""
+    found = []
+    for node in ast.walk(code):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.append(node.module)
+    return found
+
+
+def _given_statements(assignment: Assignment, test: str) -> list[ast.stmt]:
+    """Imports, functions and plain constants of given cells that a test uses, in their order."""
     given = _given(assignment)
-    found: set[int] = set()
-    waiting = [tree]
+    found: list[ast.stmt] = []
+    waiting: list[ast.AST] = [syntax_tree(assignment.test_source(test))]
     while waiting:
         for node in ast.walk(waiting.pop()):
             statement = given.get(node.id) if isinstance(node, ast.Name) else None
-            if statement is not None and id(statement) not in found:
-                found.add(id(statement))
+            if statement is not None and statement not in found:
+                found.append(statement)
                 waiting.append(statement)
-    in_order = {id(statement): statement for statement in given.values()}
-    return [statement for key, statement in in_order.items() if key in found]
+    return [statement for statement in dict.fromkeys(given.values()) if statement in found]
 
 
 @functools.lru_cache(maxsize=4)  # a worker grades many submissions of the same assignment
@@ -390,17 +383,8 @@ def _given(assignment: Assignment) -> dict[str, ast.stmt]:
                 case ast.FunctionDef(name=name, decorator_list=[]):
                     given[name] = statement
                 case ast.Assign(targets=[ast.Name(id=name)]):
-                    if _is_plain(statement.value):
+                    given.pop(name, None)
+                    with contextlib.suppress(ValueError, TypeError, SyntaxError, RecursionError):
+                        ast.literal_eval(statement.value)  # as data, so that it needs no other cell
                         given[name] = statement
-                    else:
-                        given.pop(name, None)
     return given
-
-
-def _is_plain(value: ast.expr) -> bool:
-    """Whether an expression is written as data, so that it needs no other cell."""
-    try:
-        ast.literal_eval(value)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return False
-    return True

@@ -99,7 +99,9 @@ def _confirms(evidence: object, name: str, condition: object) -> object:
         search = re.fullmatch if name in ("type", "value") else re.search
         match = search(condition, getattr(evidence, name))
         return match and {k: v for k, v in match.groupdict().items() if v is not None}
-    if name != "when":  # keys, shape, law
+    if name in ("code", "in_loop", "behind_loop"):
+        return getattr(evidence.source, name)(condition)
+    if name != "when":  # keys, shape, law, numbers
         return getattr(evidence, name)(condition)
     found: dict = {}
     for fact in condition.split(", "):

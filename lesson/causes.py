@@ -8,28 +8,8 @@ from typing import ClassVar
 from lesson.files import read_table
 
 TABLE = read_table("causes.toml")
+WORDS = TABLE.pop("words")
 ROWS = {code: row for group in TABLE.values() for code, row in group.items() if "meaning" in row}
-
-HIDDEN = "A hidden check with other layer sizes failed: {message}"
-
-# Where an exception was raised; it stands before what the row means.
-PLACES = {
-    "": "",
-    "line": "Line {line} of your code, `{text}`, raised {type}.",
-    "number": "Line {line} of your code raised {type}.",
-    "function": "Your function raised {type}.",
-}
-
-# What was found and expected, for one architecture.
-CASES = {
-    "dims": "With layers_dims = {dims}.",
-    "error": "With layers_dims = {dims}: {type}: {error}.",
-    "keys": "With layers_dims = {dims}: the keys are {keys}, expected {expected}.",
-    "shape": "With layers_dims = {dims}: {key} has shape {shape}, expected {expected}.",
-    "entry": "With layers_dims = {dims}: {key}[{row}, {column}] is {entry:.10g}, "
-    "expected {expected:.10g}.",
-    "factors": "With layers_dims = {dims}: found divided by expected is {factors}.",
-}
 
 
 @dataclass(frozen=True)
@@ -38,12 +18,12 @@ class Diagnosis:
 
     code: str  # the row of the table
     fields: dict = field(default_factory=dict)  # values for the braces of its sentences
-    shown: str = "dims"  # the row of `CASES` that says what was found, with its numbers
+    shown: str = "dims"  # the case of the table that says what was found, with its numbers
 
     @property
     def message(self) -> str:
         """What was found and what was expected, in words."""
-        place = PLACES[self.fields.get("place", "")]
+        place = WORDS["places"][self.fields.get("place", "")]
         return " ".join(filter(None, map(self._fill, (place, ROWS[self.code]["meaning"]))))
 
     @property
@@ -54,13 +34,13 @@ class Diagnosis:
     @property
     def case(self) -> str:
         """The same for one architecture, with numbers; empty if no call was made."""
-        return self._fill(CASES[self.shown]) if "dims" in self.fields else ""
+        return self._fill(WORDS["cases"][self.shown]) if "dims" in self.fields else ""
 
     @property
     def fields_in_words(self) -> dict:
         """The fields that stand in the message or the hint, and tell nothing of a hidden case."""
         row = ROWS[self.code]
-        words = PLACES[self.fields.get("place", "")] + row["meaning"] + row["hint"]
+        words = WORDS["places"][self.fields.get("place", "")] + row["meaning"] + row["hint"]
         return {k: v for k, v in self.fields.items() if f"{{{k}" in words or k == "place"}
 
     def _fill(self, template: str) -> str:

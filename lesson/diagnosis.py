@@ -552,28 +552,26 @@ class Weights(Evidence):
 
     def are_multiples_of(self, numbers: np.ndarray) -> bool:
         """Whether every W is a multiple of its piece of a stream of random numbers."""
-
-        def fits(layer: Layer) -> bool:
-            piece = numbers[layer.start : layer.start + layer.found.size]
-            # A single number is a multiple of any other: there the right factor must be seen.
-            return close(layer.unit, piece) if piece.size == 1 else layer.ratio(piece) is not None
-
-        return all(map(fits, self.layers))
+        # A single number is a multiple of any other: there the right factor must be seen.
+        return all(
+            close(one.unit, piece) if piece.size == 1 else one.ratio(piece) is not None
+            for one in self.layers
+            for piece in [numbers[one.start : one.start + one.found.size]]
+        )
 
     @property
     def other_seed(self) -> dict:
         """The seed that gives these numbers."""
-        count = self.found.size
-        fits = (s for s in OTHER_SEEDS if self.are_multiples_of(normal_numbers(s, count)))
-        return next(({"seed": seed} for seed in fits), {})
+        fits = (s for s in OTHER_SEEDS if self.are_multiples_of(normal_numbers(s, self.found.size)))
+        return first_of({"seed": seed} for seed in fits)
 
     @property
     def starts_again(self) -> bool:
         """Whether each W holds the first numbers that the generator gives after some seed."""
         streams = [normal_numbers(seed, self.found.size) for seed in (SEED, *OTHER_SEEDS)]
         return all(
-            any(close(layer.unit, stream[: layer.unit.size]) for stream in streams)
-            for layer in self.layers
+            any(close(one.unit, stream[: one.unit.size]) for stream in streams)
+            for one in self.layers
         )
 
     @cached_property

@@ -4,7 +4,7 @@
 `update_parameters` makes new arrays in each step, so recording changes no digit.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +16,6 @@ from lesson.pictures import (
     Plane,
     Stage,
     plot_boundaries,
-    plot_planes,
     show_flipbook,
     still,
 )
@@ -53,13 +52,15 @@ def describe(snapshots: Snapshots, iteration: int, X: np.ndarray, Y: np.ndarray)
     return f"Iteration {iteration}. {'; '.join(parts)}."
 
 
-def frame_maker(snapshots: Snapshots, X: np.ndarray, Y: np.ndarray) -> Callable[[int], bytes]:
-    """Prepare the film, planes above cost curves; return what makes an iteration's PNG."""
+def draw_film(
+    snapshots: Snapshots, times: Sequence[int], X: np.ndarray, Y: np.ndarray
+) -> list[bytes]:
+    """Draw planes above cost curves at some iterations; return the PNGs."""
     figure = Figure(figsize=(3 * len(snapshots), 4.8), dpi=100, layout="constrained")
     upper, lower = figure.subplots(2, len(snapshots), squeeze=False, height_ratios=(3, 1.4))
-    planes, points, artists = {}, {}, []
+    parts, artists = [], []
     for (name, moments), plane_ax, cost_ax in zip(snapshots.items(), upper, lower, strict=False):
-        planes[name] = Plane(plane_ax, X, Y)
+        plane = Plane(plane_ax, X, Y)
         plane_ax.set_title(NAMES[name])
         costs = {i: cost_of(parameters, X, Y) for i, parameters in moments.items()}
         style, color = CURVES[name]
@@ -67,30 +68,16 @@ def frame_maker(snapshots: Snapshots, X: np.ndarray, Y: np.ndarray) -> Callable[
         cost_ax.plot(thousands, list(costs.values()), style[1:], color=color)
         (point,) = cost_ax.plot([], [], "o", color="black", markersize=8, clip_on=False)
         cost_ax.set(ylim=(0, HIGHEST_COST), xlabel="iterations (thousands)", ylabel="cost")
-        points[name] = point, costs
-        artists += [*planes[name].artists, point]
-    stage = Stage(figure, artists)
-
-    def frame(iteration: int) -> bytes:
-        for name, moments in snapshots.items():
+        parts.append((moments, plane, costs, point))
+        artists += [*plane.artists, point]
+    stage, frames = Stage(figure, artists), []
+    for iteration in times:
+        for moments, plane, costs, point in parts:
             shown = moment(moments, iteration)
-            planes[name].show(moments[shown])
-            point, costs = points[name]
+            plane.show(moments[shown])
             point.set_data([shown / 1000], [min(costs[shown], HIGHEST_COST)])
-        return stage.png()
-
-    return frame
-
-
-def plot_strip(snapshots: Snapshots, X: np.ndarray, Y: np.ndarray, figure: Figure) -> None:
-    """Draw six moments of each training, one row for each start: the film in print."""
-    last = max(map(max, snapshots.values()))
-    times = [round(share * last / 100) * 100 for share in np.linspace(0, 1, 6)]
-    rows = {
-        NAMES[name]: {f"iteration {i}": moments[moment(moments, i)] for i in times}
-        for name, moments in snapshots.items()
-    }
-    plot_planes(rows, X, Y, figure)
+        frames.append(stage.png())
+    return frames
 
 
 def movement(moments: Mapping[int, Parameters], since: int) -> np.ndarray:
@@ -128,11 +115,15 @@ def show_film(X: np.ndarray, Y: np.ndarray) -> None:
     if not snapshots:
         print(NOTHING_YET)
         return
-    last, frame = max(map(max, snapshots.values())), frame_maker(snapshots, X, Y)
+    last = max(map(max, snapshots.values()))
     # The first thousand iterations in small steps: the large start does nearly all it does there.
     times = sorted({*range(0, min(1000, last), 100), *range(1000, last, 500), last})
     steps = [describe(snapshots, iteration, X, Y) for iteration in times]
-    strip = still(lambda figure: plot_strip(snapshots, X, Y, figure))
+    six = [round(share * last / 100) * 100 for share in np.linspace(0, 1, 6)]
+    rows = {
+        NAMES[name]: {f"iteration {i}": moments[moment(moments, i)] for i in six}
+        for name, moments in snapshots.items()
+    }
     words = f"Six moments of each training. {steps[0]} {steps[-1]}"
-    frames = [frame(iteration) for iteration in times]
-    show_flipbook(strip, words, frames, steps, "iteration", first=0)
+    frames = draw_film(snapshots, times, X, Y)
+    show_flipbook(still(rows, X, Y), words, frames, steps, "iteration", first=0)

@@ -10,12 +10,6 @@ from typing import Any
 
 EXERCISES = ("zeros", "random", "he")
 FUNCTIONS = [f"initialize_parameters_{exercise}" for exercise in EXERCISES]
-# How the public test of a saved answer ends.
-ENDS = {
-    "right": "  {name}: right",
-    "wrong": "  {name}: not right yet. Run its test to see why.",
-    "not-run": "  {name}: not tested. Run its cell, save, and run this cell again.",
-}
 
 
 def shell() -> Any:
@@ -46,7 +40,8 @@ def report_tests(cells: Mapping[str, str]) -> bool:
 
     import public_tests  # which needs this module
 
-    ends = dict.fromkeys(FUNCTIONS, "not-run")
+    untested = "not tested. Run its cell, save, and run this cell again."
+    ends = dict.fromkeys(FUNCTIONS, untested)
     for name, cell in cells.items():
         function = shell().user_ns.get(name)
         if is_from(function, cell):
@@ -55,11 +50,10 @@ def report_tests(cells: Mapping[str, str]) -> bool:
                     getattr(public_tests, f"{name}_test")(function)
                 ends[name] = "right"
             except public_tests.WrongAnswer:
-                ends[name] = "wrong"
-    right = list(ends.values()).count("right")
+                ends[name] = "not right yet. Run its test to see why."
+    right = [*ends.values()].count("right")
     print(f"Public tests of the saved answers: {right} of {len(ends)} right.")
-    for name, end in ends.items():
-        print(ENDS[end].format(name=name))
+    print(*(f"  {name}: {end}" for name, end in ends.items()), sep="\n")
     return right == len(ends)
 
 

@@ -29,6 +29,7 @@ from pathlib import Path
 from IPython.core.inputtransformer2 import TransformerManager
 
 from lesson import kernel
+from lesson.causes import shorten
 from lesson.files import read_table
 from lesson.kernel import EXERCISES
 from lesson.results import newest_result
@@ -268,8 +269,7 @@ def _check_frame(cells: list[_Cell], answers: dict[str, _Cell]) -> Iterator[Rule
 
 def _quoted(source: str, line: int | None = 1) -> str:
     lines = source.split("\n")
-    text = lines[min(line or 1, len(lines)) - 1].strip()
-    return text if len(text) <= 70 else f"{text[:67]}..."
+    return shorten(lines[min(line or 1, len(lines)) - 1], 70)
 
 
 # ----- the code of an answer ----------------------------------------------------------------------

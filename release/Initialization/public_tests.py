@@ -40,17 +40,17 @@ def initialize_parameters_zeros_test(target: Callable | None) -> None:
     WrongAnswer
         At the first thing that is wrong.
     """
-    _public_test("zeros", target, EXPECTED_ZEROS)
+    _public_test("zeros", target)
 
 
 def initialize_parameters_random_test(target: Callable | None) -> None:
     """Test exercise 2; see `initialize_parameters_zeros_test`."""
-    _public_test("random", target, EXPECTED_RANDOM)
+    _public_test("random", target)
 
 
 def initialize_parameters_he_test(target: Callable | None) -> None:
     """Test exercise 3; see `initialize_parameters_zeros_test`."""
-    _public_test("he", target, EXPECTED_HE)
+    _public_test("he", target)
 
 
 def check_hidden(
@@ -95,12 +95,12 @@ def check_hidden(
         raise WrongAnswer(wrong, hidden=True) from None
 
 
-def _public_test(exercise: str, target: Callable | None, cases: list) -> None:
+def _public_test(exercise: str, target: Callable | None) -> None:
     name = f"initialize_parameters_{exercise}"
     shell = kernel.shell()
     if shell and (later := kernel.later_cells(name, target)):
         raise WrongAnswer(why_missing(name, FUNCTIONS, later, shell.transform_cell)) from None
-    if wrong := _first_problem(exercise, target, cases):
+    if wrong := _first_problem(exercise, target, EXPECTED[exercise]):
         raise WrongAnswer(wrong) from None
     print(_green("All tests passed."))
     if shell:
@@ -116,13 +116,16 @@ def _first_problem(
         return Diagnosis("wrong-name", {"name": name})
     if not callable(target):
         return Diagnosis("not-a-function", {"name": name, "found": type_name(target)})
-    calls = []
-    for layers_dims, expected in cases:
-        calls.append(_call(target, layers_dims, expected))
-        if isinstance(calls[-1].error, TimeoutError):
-            break  # each further call would take as long
-    with _disturbed(len(cases)):
+    state, calls = get_state(), []
+    try:
+        for layers_dims, expected in cases:
+            calls.append(_call(target, layers_dims, expected))
+            if isinstance(calls[-1].error, TimeoutError):
+                break  # each further call would take as long
+        _disturb(len(cases))
         return diagnose(exercise, calls, target)
+    finally:
+        set_state(state)
 
 
 def _call(target: Callable, layers_dims: list[int], expected: dict[str, np.ndarray]) -> Call:
@@ -130,24 +133,18 @@ def _call(target: Callable, layers_dims: list[int], expected: dict[str, np.ndarr
     call = Call(layers_dims, expected, argument=list(layers_dims))
     try:
         with _time_limit():
-            with _disturbed(len(layers_dims)):
-                call.found = _snapshot(target(call.argument))
-            with _disturbed(len(layers_dims) + 100):
-                call.found_again = _snapshot(target(list(layers_dims)))
+            _disturb(len(layers_dims))
+            call.found = _snapshot(target(call.argument))
+            _disturb(len(layers_dims) + 100)
+            call.found_again = _snapshot(target(list(layers_dims)))
     except (Exception, SystemExit) as error:
         call.error = error
     return call
 
 
-@contextmanager
-def _disturbed(number: int) -> Iterator[None]:
-    """Let the generator stand elsewhere for each call: a seed set earlier must not help."""
-    state = get_state()
+def _disturb(number: int) -> None:
+    """Let the generator stand elsewhere before each call: a seed set earlier must not help."""
     seed(1_000_003 + number)
-    try:
-        yield
-    finally:
-        set_state(state)
 
 
 @contextmanager
@@ -194,8 +191,7 @@ def _green(text: str) -> str:
 
 # ------------------------------------------------------------------------------- expected numbers
 
-_EXPECTED = read_table("expected.toml")
-ARCHITECTURES = _EXPECTED["architectures"]
+_NUMBERS = read_table("expected.toml")
 
 
 def _parameters(layers_dims: list[int], weights: Iterable[float]) -> dict[str, np.ndarray]:
@@ -207,9 +203,14 @@ def _parameters(layers_dims: list[int], weights: Iterable[float]) -> dict[str, n
     return parameters
 
 
-EXPECTED_ZEROS = [(dims, _parameters(dims, repeat(0.0))) for dims in ARCHITECTURES]
-EXPECTED_RANDOM = [(dims, _parameters(dims, _EXPECTED["random"])) for dims in ARCHITECTURES]
-EXPECTED_HE = [
-    (dims, _parameters(dims, weights))
-    for dims, weights in zip(ARCHITECTURES, _EXPECTED["he"], strict=True)
-]
+EXPECTED = {
+    exercise: [
+        (dims, _parameters(dims, numbers))
+        for dims, numbers in zip(_NUMBERS["architectures"], weights, strict=False)
+    ]
+    for exercise, weights in (
+        ("zeros", repeat(repeat(0.0))),
+        ("random", repeat(_NUMBERS["random"])),
+        ("he", _NUMBERS["he"]),
+    )
+}

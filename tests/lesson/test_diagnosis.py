@@ -346,7 +346,7 @@ def test_no_statement_of_a_message_is_false(mistake):
         assert line.startswith(fields["text"].removesuffix("..."))
     if "dims" not in fields or code in TABLE["errors"] or mistake in IMPURE_PROGRAMS:
         return
-    architectures = [dims for dims, _ in public_tests.EXPECTED_ZEROS]
+    architectures = [dims for dims, _ in public_tests.EXPECTED["zeros"]]
     assert states_a_fact(code, mistake, architectures)
     dims = next(dims for dims in architectures if str(dims) == fields["dims"])
     found, right = outcome(mistake, dims), reference(mistake.exercise, dims)

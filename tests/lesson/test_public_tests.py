@@ -20,11 +20,6 @@ from tests.support.mistakes import (
     reference,
 )
 
-EXPECTED = {
-    "zeros": public_tests.EXPECTED_ZEROS,
-    "random": public_tests.EXPECTED_RANDOM,
-    "he": public_tests.EXPECTED_HE,
-}
 HIDDEN = [[7, 5, 6, 3], [9, 4], [5, 8, 3, 7, 2]]
 
 
@@ -52,7 +47,7 @@ def test_a_right_answer_in_any_style_passes(style, exercise, capsys):
 
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_the_expected_numbers_are_those_of_an_independent_reference(exercise):
-    for layers_dims, parameters in EXPECTED[exercise]:
+    for layers_dims, parameters in public_tests.EXPECTED[exercise]:
         right = reference(exercise, layers_dims)
         assert list(parameters) == list(right)
         for key, rows in parameters.items():

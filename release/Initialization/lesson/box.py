@@ -8,7 +8,7 @@ import time
 from html import escape
 
 from lesson import kernel
-from lesson.causes import HIDDEN, TABLE, Diagnosis
+from lesson.causes import TABLE, WORDS, Diagnosis
 from lesson.files import page
 
 
@@ -33,7 +33,7 @@ class WrongAnswer(AssertionError):
         self.code, self.message, self.hint = wrong.code, wrong.message, wrong.hint
         self.case, self.fields = wrong.case, wrong.fields
         if hidden:  # no expected value, no layer size
-            self.message = HIDDEN.format(message=wrong.message)
+            self.message = WORDS["hidden"].format(message=wrong.message)
             self.case, self.fields = "", wrong.fields_in_words
         super().__init__(
             f"{self.message}{self.case and ' '}{self.case}\nHint: {self.hint}\n[{self.code}]"

@@ -17,7 +17,7 @@ from types import FunctionType
 
 import numpy as np
 
-from lesson.causes import Diagnosis, Evidence, applying, shorten, type_name
+from lesson.causes import TABLE, Diagnosis, Evidence, applying, shorten, type_name
 from lesson.source import Source, first_of, odd_character, similar, source_of
 
 SEED = 3  # the seed that the exercises prescribe
@@ -280,9 +280,10 @@ def _have_nothing_in_common(architectures: list[list[int]]) -> bool:
 
 
 def _only(group: str, others: str, evidence: Structure) -> tuple[str, dict]:
-    """The only row that applies; the first of the others if none or several do."""
+    """The first row that applies; one of the others if none does, or rows of another kind do."""
     found = list(applying(group, evidence))
-    return found[0] if len(found) == 1 else next(applying(others, evidence))
+    kinds = {(row.get("keys"), row.get("shape")) for row in (TABLE[group][one] for one, _ in found)}
+    return found[0] if len(kinds) == 1 else next(applying(others, evidence))
 
 
 def _wrong_structure(call: Call, calls: list[Call], source: Source) -> Diagnosis | None:
@@ -357,15 +358,16 @@ def _wrong_values(weights: "Weights", calls: list[Call], call: Call, key: str) -
 class Layer:
     """The weights of one layer, flattened row by row.
 
-    `network` says of which call, `n_this` and `n_prev` are the number of units of this layer and of
-    the previous one, `draw` holds the normal numbers that the prescribed seed gives for this layer,
-    and `start` says how many are drawn for the layers before.
+    `network` says of which call; `n_this`, `n_prev` and `inputs` are the number of units of this
+    layer, of the previous one and of the input; `draw` holds the normal numbers that the prescribed
+    seed gives for this layer, and `start` says how many are drawn for the layers before.
     """
 
     network: int
     key: str
     n_this: int
     n_prev: int
+    inputs: int
     found: np.ndarray
     expected: np.ndarray
     draw: np.ndarray
@@ -395,7 +397,7 @@ def _layers(network: int, call: Call) -> list[Layer]:
         found, expected = call.found[key], call.expected[key]
         draw = normal_numbers(SEED, start + found.size)[start:]
         numbers = found.ravel(), expected.ravel(), draw
-        layers.append(Layer(network, key, *found.shape, *numbers, start))
+        layers.append(Layer(network, key, *found.shape, call.layers_dims[0], *numbers, start))
         start += found.size
     return layers
 
@@ -423,24 +425,23 @@ class Weights(Evidence):
             for name in ("found", "expected", "draw", "unit")
         )
         sizes = [layer.found.size for layer in self.layers]
-        self.n_this, self.n_prev = (
+        self.n_this, self.n_prev, self.inputs = (
             np.repeat([float(getattr(layer, name)) for layer in self.layers], sizes)
-            for name in ("n_this", "n_prev")
+            for name in ("n_this", "n_prev", "inputs")
         )
-        inputs = [float(network[0].n_prev) for network in self.networks for _ in network]
-        self.inputs = np.repeat(inputs, sizes)
 
     def follow(self, numbers: np.ndarray) -> bool:
         """Whether each W is these numbers, one for each weight, times one factor."""
         pieces = np.split(numbers, np.cumsum([layer.found.size for layer in self.layers])[:-1])
-        single = [l.found.size == 1 for l in self.layers]
-        return (
-            (None in self.ratios)
-            and not all(single)
-            and all(
-                one or layer.ratio(piece) is not None
-                for one, layer, piece in zip(single, self.layers, pieces, strict=True)
-            )
+        pairs = [pair for pair in zip(self.layers, pieces, strict=True) if pair[1].size > 1]
+        fits = [layer.ratio(piece) is not None for layer, piece in pairs]
+        return None in self.ratios and fits != [] and all(fits)
+
+    def numbers(self, names: str) -> bool:
+        """Whether a function of NumPy, one of these, was applied to the random numbers."""
+        return any(
+            self.follow(change(self.draw)) or close(self.found, change(self.expected))
+            for change in (getattr(np, name) for name in names.split())
         )
 
     # Factors
@@ -551,56 +552,52 @@ class Weights(Evidence):
 
     def are_multiples_of(self, numbers: np.ndarray) -> bool:
         """Whether every W is a multiple of its piece of a stream of random numbers."""
-
-        def fits(layer: Layer) -> bool:
-            piece = numbers[layer.start : layer.start + layer.found.size]
-            # A single number is a multiple of any other: there the right factor must be seen.
-            return close(layer.unit, piece) if piece.size == 1 else layer.ratio(piece) is not None
-
-        return all(map(fits, self.layers))
+        # A single number is a multiple of any other: there the right factor must be seen.
+        return all(
+            close(one.unit, piece) if piece.size == 1 else one.ratio(piece) is not None
+            for one in self.layers
+            for piece in [numbers[one.start : one.start + one.found.size]]
+        )
 
     @property
     def other_seed(self) -> dict:
         """The seed that gives these numbers."""
-        count = self.found.size
-        fits = (s for s in OTHER_SEEDS if self.are_multiples_of(normal_numbers(s, count)))
-        return next(({"seed": seed} for seed in fits), {})
+        fits = (s for s in OTHER_SEEDS if self.are_multiples_of(normal_numbers(s, self.found.size)))
+        return first_of({"seed": seed} for seed in fits)
 
     @property
     def starts_again(self) -> bool:
         """Whether each W holds the first numbers that the generator gives after some seed."""
         streams = [normal_numbers(seed, self.found.size) for seed in (SEED, *OTHER_SEEDS)]
         return all(
-            any(close(layer.unit, stream[: layer.unit.size]) for stream in streams)
-            for layer in self.layers
+            any(close(one.unit, stream[: one.unit.size]) for stream in streams)
+            for one in self.layers
         )
 
     @cached_property
     def large(self) -> list[dict]:
         """Facts about W1 and W2 of a large network; nothing if they are unusual in any way."""
         try:
-            found = self.function(list(LARGE_DIMS))
+            call = Call(LARGE_DIMS, {}, self.function(list(LARGE_DIMS)))
         except (Exception, SystemExit):
             return []
         facts = []
         for key, (shape, expected) in LARGE_WEIGHTS[self.exercise].items():
-            weights = found.get(key) if isinstance(found, dict) else None
-            if (
-                type(weights) is not np.ndarray
-                or (weights.dtype, weights.shape) != (np.float64, shape)
-                or not np.isfinite(weights).all()
-            ):
+            if call.shape(key) != shape or call.found[key].dtype != np.float64:
                 return []
+            weights = call.found[key]
             mean, spread = float(weights.mean()), float(weights.std())
             deviations = (weights - mean) / spread
+            if not np.isfinite(deviations).all():
+                return []
             normal = (
                 abs(mean) < MEAN_LIMIT * spread
                 and abs((deviations**3).mean()) < SKEWNESS_LIMIT
                 and abs((deviations**4).mean() - 3) < KURTOSIS_LIMIT
             )
-            distinct = np.unique(weights).size / weights.size
             one = {"large": key, "mean": mean, "spread": spread, "times": spread / expected}
-            facts.append(one | {"normal": bool(normal), "distinct": distinct})
+            one |= {"normal": bool(normal), "distinct": np.unique(weights).size / weights.size}
+            facts.append(one)
         return facts
 
 
@@ -690,17 +687,10 @@ Evidence.facts |= {
     "too_few": lambda e: (
         sum(l.found.size for l in e.wrong) < 3 or max(l.found.size for l in e.wrong) == 1
     ),
-    "absolute": lambda e: e.follow(abs(e.draw)),
-    "cut_off": lambda e: any(
-        e.follow(cut(e.draw)) or close(e.found, cut(e.expected))
-        for cut in (np.trunc, np.floor, np.ceil, np.rint)
-    ),
     "rounded": lambda e: any(
         e.follow(e.draw.round(digits)) or close(e.found, e.expected.round(digits))
         for digits in range(1, 9)
     ),
-    "squared": lambda e: e.follow(e.draw**2),
-    "inverted": lambda e: e.follow(1 / e.draw),
     "wrong_are_constant": lambda e: (
         not any(np.ptp(layer.found) for layer in e.wrong)
         and first_of(

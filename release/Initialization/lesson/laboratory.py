@@ -22,6 +22,8 @@ from lesson.pictures import Plane, Stage, as_output, img
 ITERATIONS = 15000
 SCALED = ("constant", "normal", "uniform")  # these use the scale c
 BEFORE, AFTER = "#777777", "#009E73"
+COSTS = (0, 1)  # limits of the axis, as in the line below
+SIZES = {"Activations": (1e-6, 1e3), "Gradients of the cost of one example": (1e-9, 1e3)}
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,6 @@ def inside(choices: Choices, parameters: Parameters, X: np.ndarray, Y: np.ndarra
 class Bench:
     """The picture of the laboratory, drawn again quickly because all axes keep their limits."""
 
-    COST, ACTIVATION, GRADIENT = (0, 1), (1e-6, 1e3), (1e-9, 1e3)  # limits
-
     def __init__(self, X: np.ndarray, Y: np.ndarray):
         self.X, self.Y = X, Y
         figure = Figure()
@@ -88,39 +88,33 @@ class Bench:
         self._plane = Plane(plane_ax, X, Y)
         plane_ax.set(title="Boundary, and lines of layer 1")
         (self._cost,) = cost_ax.plot([], [], color=AFTER, clip_on=False)
-        cost_ax.set(title="Cost", xlim=(0, ITERATIONS / 1000), ylim=self.COST)
+        cost_ax.set(title="Cost", xlim=(0, ITERATIONS / 1000), ylim=COSTS)
         cost_ax.set(xlabel="iterations (thousands)", ylabel="cost")
-        self._bars = []
-        titles = ("Activations", "Gradients of the cost of one example")
-        for ax, title, limits in zip(
-            layer_axes, titles, (self.ACTIVATION, self.GRADIENT), strict=True
-        ):
+        self._series = []
+        for ax, (title, limits) in zip(layer_axes, SIZES.items(), strict=True):
             ax.set(title=title, xlabel="hidden layer", ylabel="size (log scale)", yscale="log")
             ax.set(xlim=(0.5, 8.5), ylim=limits, xticks=range(1, 9))
             for label, color, marker, shift in (
                 ("at the start", BEFORE, "s", -0.12),
                 ("now", AFTER, "o", 0.12),
             ):
-                (bars,) = ax.plot([], [], "-", color=color, linewidth=3)
-                (medians,) = ax.plot([], [], marker, color=color, label=label)
-                self._bars.append((bars, medians, shift, limits))
+                style = {"color": color, "linewidth": 3, "marker": marker, "markevery": (1, 4)}
+                (bars,) = ax.plot([], [], label=label, **style)
+                self._series.append((bars, shift, limits))
         layer_axes[0].legend(title="bar: 10 to 90 %, mark: median", loc="lower left")
-        artists = [*self._plane.artists, self._cost]
-        artists += [artist for bars in self._bars for artist in bars[:2]]
-        self._stage = Stage(figure, artists)
+        bars = [bars for bars, _, _ in self._series]
+        self._stage = Stage(figure, [*self._plane.artists, self._cost, *bars])
 
     def show(self, choices: Choices, parameters: Parameters, costs: Mapping[int, float]) -> bytes:
         """Draw the state of a training, and its costs by iteration; return the picture."""
-        self._cost.set_data(np.array(list(costs)) / 1000, np.clip(list(costs.values()), *self.COST))
+        self._cost.set_data(np.array(list(costs)) / 1000, np.clip(list(costs.values()), *COSTS))
         self._plane.show(parameters, choices.activation)
         sides = [inside(choices, p, self.X, self.Y) for p in (draw_start(choices), parameters)]
         series = [side[kind] for kind in (0, 1) for side in sides]
-        for (bars, medians, shift, limits), layers in zip(self._bars, series, strict=True):
-            low, middle, high = np.clip(np.array([spread(values) for values in layers]).T, *limits)
+        for (bars, shift, limits), layers in zip(self._series, series, strict=True):
+            sizes = np.clip([[*spread(values), np.nan] for values in layers], *limits)
             x = np.arange(1, len(layers) + 1) + shift
-            gap = np.full(len(layers), np.nan)
-            bars.set_data(np.repeat(x, 3), np.column_stack([low, high, gap]).ravel())
-            medians.set_data(x, middle)
+            bars.set_data(np.repeat(x, 4), sizes.ravel())
         return self._stage.png()
 
 
@@ -152,7 +146,7 @@ class Laboratory:
         import ipywidgets as w
 
         self._bench, self._X, self._Y = bench, bench.X, bench.Y
-        self._stopping, self.task = False, None
+        self.task = None
         names = {"scale": "scale c", "hidden": "hidden layers", "learning_rate": "learning rate"}
         self.fields = {
             # Buttons, because JupyterLab takes the arrow keys and the letters of a closed list.
@@ -173,7 +167,7 @@ class Laboratory:
         self.picture = w.Image(format="png", layout={"width": "900px", "max_width": "100%"})
         self.sentence = w.HTML()
         self.train_button.on_click(self._start)
-        self.stop_button.on_click(self._stop)
+        self.stop_button.on_click(lambda _: self.task.cancel())
         buttons = w.HBox([self.train_button, self.stop_button, self._progress])
         choices = w.HBox(list(self.fields.values()), layout={"flex_flow": "row wrap"})
         self.box = w.VBox([choices, buttons, self.sentence, self.picture])
@@ -201,15 +195,12 @@ class Laboratory:
     def _start(self, _) -> None:
         self.task = asyncio.ensure_future(self.train())
 
-    def _stop(self, _) -> None:
-        self._stopping = True
-
     async def train(self) -> None:
         """Train what is chosen; show five states on the way, and let the Stop button end it.
 
         Not a thread: Python in the browser has none.
         """
-        choices, costs, self._stopping = self._choices(), {}, False
+        choices, costs = self._choices(), {}
         controls = [*self.fields.values(), self.train_button]
         for control in controls:
             control.disabled = True
@@ -223,10 +214,11 @@ class Laboratory:
                 diverged = not np.isfinite(costs[iteration])
                 if iteration % (ITERATIONS // 5) == 0 or diverged:
                     self._show(choices, costs, parameters)
-                await asyncio.sleep(0)
-                if diverged or self._stopping:
-                    self._show(choices, costs, parameters)
+                if diverged:
                     break
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:  # the Stop button
+            self._show(choices, costs, parameters)
         finally:
             for control in controls:
                 control.disabled = False

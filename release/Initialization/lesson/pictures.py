@@ -84,22 +84,6 @@ class Plane:
         self._lines.set_segments(np.stack([middle - along, middle + along], axis=1))
 
 
-def plot_planes(
-    rows: Mapping[str, Mapping[str, Parameters]], X: np.ndarray, Y: np.ndarray, figure: Figure
-) -> None:
-    """Draw networks in rows and columns, by their names, each with its cost above it."""
-    columns = list(next(iter(rows.values())))
-    figure.set(size_inches=(1.8 * len(columns) + 0.6, 2.1 * len(rows) + 0.4))
-    figure.set_layout_engine("constrained")
-    axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey=True)
-    for line, (name, networks) in zip(axes, rows.items(), strict=True):
-        for ax, (column, parameters) in zip(line, networks.items(), strict=True):
-            plane = Plane(ax, X, Y)
-            plane.show(parameters)
-            ax.set_title(f"cost {cost_of(parameters, X, Y):.3f}", fontsize=9)
-            ax.set(xlabel=column if ax in axes[-1] else "", ylabel=name if ax is line[0] else "")
-
-
 class Stage:
     """A figure of which only some artists change, drawn without pyplot.
 
@@ -124,10 +108,19 @@ class Stage:
         return as_png(self._canvas)
 
 
-def still(draw: Callable[[Figure], object]) -> bytes:
-    """Let `draw` fill a figure; return it as PNG."""
-    canvas = FigureCanvasAgg(Figure(dpi=90))
-    draw(canvas.figure)
+def still(rows: Mapping[str, Mapping[str, Parameters]], X: np.ndarray, Y: np.ndarray) -> bytes:
+    """Draw networks in rows and columns, by their names, each with its cost above it, as PNG."""
+    columns = list(next(iter(rows.values())))
+    size = (1.8 * len(columns) + 0.6, 2.1 * len(rows) + 0.4)
+    canvas = FigureCanvasAgg(Figure(figsize=size, dpi=90, layout="constrained"))
+    shape = {"nrows": len(rows), "ncols": len(columns), "squeeze": False}
+    axes = canvas.figure.subplots(**shape, sharex=True, sharey=True)
+    for line, (name, networks) in zip(axes, rows.items(), strict=True):
+        for ax, (column, parameters) in zip(line, networks.items(), strict=True):
+            plane = Plane(ax, X, Y)
+            plane.show(parameters)
+            ax.set_title(f"cost {cost_of(parameters, X, Y):.3f}", fontsize=9)
+            ax.set(xlabel=column if ax in axes[-1] else "", ylabel=name if ax is line[0] else "")
     canvas.draw()
     return as_png(canvas)
 

@@ -10,13 +10,13 @@ import inspect
 import re
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from functools import cached_property
 
 from lesson.causes import Diagnosis, Evidence, shorten
 
 # Beyond these nothing is read: Python's parser needs memory and stack for what is nested deeply.
 MOST_CHARACTERS, DEEPEST, LONGEST_LINE = 20_000, 40, 500
-LOOPS = (ast.For, ast.While, ast.comprehension)
 
 
 class Source(Evidence):
@@ -24,64 +24,54 @@ class Source(Evidence):
 
     def __init__(self, text: str = "", name: str = "", first_line: int = 1) -> None:
         self.lines, self._first_line = text.splitlines(), first_line
-        self.tree = next(
-            (
-                node
-                for node in ast.walk(_parsed(text))
-                if isinstance(node, ast.FunctionDef) and node.name == name
-            ),
-            None,
-        )
+        functions = (node for node in ast.walk(_parsed(text)) if isinstance(node, ast.FunctionDef))
+        self.tree = next((node for node in functions if node.name == name), None)
         self.nodes = list(ast.walk(self.tree)) if self.tree else []
-        self.looped = [
-            inner for one in self.nodes if isinstance(one, LOOPS) for inner in ast.walk(one)
-        ]
+        loops = [one for one in self.nodes if isinstance(one, ast.For | ast.While)]
+        self.looped = {inner for one in loops for inner in ast.walk(one)}
 
     def __bool__(self) -> bool:
         return self.tree is not None
+
+    @cached_property
+    def statements(self) -> list[tuple[ast.AST, str]]:
+        """Each statement of the function with its first line, in Python's own spelling."""
+        kinds = ast.stmt | ast.ExceptHandler
+        found = [n for n in self.nodes[1:] if isinstance(n, kinds) and not _is_text_or_pass(n)]
+        try:
+            pairs = [(node, ast.unparse(node).strip().splitlines()[0]) for node in found]
+        except RecursionError:
+            return []
+        return sorted(pairs, key=lambda pair: pair[0].lineno)
 
     def place(self, node: ast.AST) -> dict:
         """The fields `line` and `text` of a node."""
         text = self.lines[node.lineno - 1].strip()
         return {"line": node.lineno + self._first_line - 1, "text": text[:120]}
 
-    def first(self, kind: type, nodes: list | None = None, where: Callable | None = None) -> dict:
-        """Where the first node of a kind stands; nothing if there is none."""
-        nodes = self.nodes if nodes is None else nodes
-        found = [n for n in nodes if isinstance(n, kind) and (where is None or where(n))]
-        return self.place(min(found, key=lambda node: node.lineno)) if found else {}
+    def code(self, pattern: str, where: Container | None = None) -> dict | None:
+        """The first statement, of all or of some, in which a regular expression is found."""
+        for node, text in self.statements:
+            match = re.search(pattern, text)
+            if match and (where is None or node in where):
+                return self.place(node) | match.groupdict()
+        return None
 
-    def call(self, *names: str) -> dict:
-        """Where a function of one of these names is called first; the name as `name`."""
-        calls = [n for n in self.nodes if isinstance(n, ast.Call) and last_name(n.func) in names]
-        return first_of(
-            self.place(call) | {"name": last_name(call.func)}
-            for call in sorted(calls, key=lambda call: call.lineno)
-        )
+    def in_loop(self, pattern: str) -> dict | None:
+        """The first statement of this kind that stands in a loop."""
+        return self.code(pattern, self.looped)
+
+    def behind_loop(self, pattern: str) -> dict | None:
+        """The first statement of this kind, if none of them stands in a loop."""
+        return None if self.in_loop(pattern) else self.code(pattern)
 
     @property
     def other_dictionary(self) -> dict:
         """The name of the dictionary that is filled, if another name is returned."""
         filled = {one.value.id for one in self.stores if isinstance(one.value, ast.Name)}
-        returned = set(self.returned_names)
+        returned = {one.id for one in self.returns if isinstance(one, ast.Name)}
         apart = len(filled) == len(returned) == 1 and filled != returned
         return {"filled": filled.pop(), "returned": returned.pop()} if apart else {}
-
-    @property
-    def returned_call(self) -> dict:
-        """The name of the function whose result is returned, if that is all that is returned."""
-        names = [last_name(one.func) for one in self.returns if isinstance(one, ast.Call)]
-        return {"name": names[0]} if len(names) == len(self.returns) == 1 and names[0] else {}
-
-    @property
-    def mean_given(self) -> dict:
-        """A call of `normal` that is given a mean which is not written as 0."""
-        for node in self.nodes:
-            if isinstance(node, ast.Call) and last_name(node.func) == "normal":
-                means = [*node.args[:1], *(k.value for k in node.keywords if k.arg == "loc")]
-                if means and getattr(means[0], "value", None) != 0:
-                    return self.place(node)
-        return {}
 
     @property
     def stored_too_early(self) -> dict:
@@ -98,15 +88,16 @@ class Source(Evidence):
             and later.lineno > store.lineno
         )
 
+    @property
+    def late_seed(self) -> dict | None:
+        """The line that seeds the generator, if one that draws stands above it."""
+        seed, draw = self.code(r"\bseed\("), self.code(r"\b(randn|normal|standard_normal|rand)\(")
+        return seed if seed and draw and draw["line"] < seed["line"] else None
 
-def _is_text_or_pass(node: ast.stmt) -> bool:
+
+def _is_text_or_pass(node: ast.AST) -> bool:
     constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     return constant or isinstance(node, ast.Pass)
-
-
-def _is_empty_dictionary(node: ast.expr) -> bool:
-    braces = isinstance(node, ast.Dict) and not node.keys
-    return braces or (isinstance(node, ast.Call) and last_name(node.func) == "dict")
 
 
 def first_of(found: Iterable[dict]) -> dict:
@@ -121,72 +112,24 @@ Source.facts = {
         *(n.id for n in s.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)),
     ],
     "returns": lambda s: [n.value for n in s.nodes if isinstance(n, ast.Return) and n.value],
-    "returned_names": lambda s: {one.id for one in s.returns if isinstance(one, ast.Name)},
+    "single_return": lambda s: len(s.returns) == 1,
     "stores": lambda s: [
         n for n in s.nodes if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store)
     ],
-    "untouched": lambda s: (
-        not any(node in s.looped for node in s.stores)
-        and s.first(ast.For | ast.While, where=lambda loop: all(map(_is_text_or_pass, loop.body)))
-    ),
     "stores_anything": lambda s: (
-        s.stores
-        or s.first(ast.DictComp)
-        or s.first(ast.BinOp | ast.AugAssign, where=lambda node: isinstance(node.op, ast.BitOr))
-        or s.call("update", "setdefault", "dict", "append", "__setitem__", "zip")
+        s.stores or s.code(r"\b(update|setdefault|dict|append|__setitem__|zip)\(| \|=? |\{.* for ")
     ),
-    "stopped_loop": lambda s: s.first(ast.Return | ast.Break, s.looped),
-    "stores_outside": lambda s: (
-        not any(node in s.looped for node in s.stores) and s.first(ast.Subscript, s.stores)
+    "untouched": lambda s: first_of(
+        s.place(loop)
+        for loop in s.nodes
+        if isinstance(loop, ast.For | ast.While) and all(map(_is_text_or_pass, loop.body))
     ),
-    "made_anew": lambda s: s.first(
-        ast.Assign,
-        s.looped,
-        lambda node: (
-            _is_empty_dictionary(node.value)
-            and getattr(node.targets[0], "id", "") in s.returned_names
-        ),
-    ),
-    "annotation": lambda s: s.first(
-        ast.AnnAssign, where=lambda node: node.value is None or not node.simple
-    ),
-    "root": lambda s: s.call("sqrt"),
-    "other_generator": lambda s: s.call(
-        "default_rng", "Generator", "gauss", "normalvariate", "Random"
-    ),
-    "unused_product": lambda s: s.first(
-        ast.Expr, where=lambda n: isinstance(getattr(n.value, "op", None), ast.Mult)
-    ),
-    "seed_overwritten": lambda s: s.first(
-        ast.Assign, where=lambda node: last_name(node.targets[0]) == "seed"
-    ),
-    "caught": lambda s: s.first(ast.ExceptHandler),
-    "dims_assigned": lambda s: s.first(
-        ast.Assign,
-        where=lambda node: (
-            last_name(node.targets[0]) == "layers_dims"
-            and last_name(getattr(node.value, "func", node)) not in ("list", "tuple", "array")
-        ),
-    ),
-    "late_seed": lambda s: first_of(
-        seed
-        for seed in [s.call("seed")]
-        for draw in [s.call("randn", "normal", "standard_normal", "rand")]
-        if seed and draw and draw["line"] < seed["line"]
-    ),
-    "other_random_seed": lambda s: s.first(
-        ast.Call,
-        where=lambda node: (
-            last_name(node.func) == "seed"
-            and getattr(getattr(node.func, "value", None), "id", "") == "random"
-        ),
+    "unused_product": lambda s: first_of(
+        s.place(node)
+        for node in s.nodes
+        if isinstance(node, ast.Expr) and isinstance(getattr(node.value, "op", None), ast.Mult)
     ),
 }
-
-
-def last_name(node: ast.AST) -> str:
-    """`randn` for np.random.randn."""
-    return getattr(node, "attr", getattr(node, "id", ""))
 
 
 def source_of(function: Callable, name: str) -> Source:

@@ -17,7 +17,7 @@ from lesson.network import (
     loss_from_logits,
     output_logits,
 )
-from lesson.pictures import Plane, Stage, plot_planes, show_flipbook, still
+from lesson.pictures import Plane, Stage, show_flipbook, still
 
 VOLUMES = FACTORS / HE
 LIMITS = (0.03, 1.0)  # of the axis of the costs
@@ -57,14 +57,10 @@ def show_volume_knob(X: np.ndarray, Y: np.ndarray) -> None:
     befores = first_draw(scaled_start(FACTORS, NUM_DRAWS))
     afters = first_draw(trained_networks())
 
-    def draw_some(figure: Figure) -> None:
-        chosen = range(0, len(VOLUMES), 4)
-        rows = {
-            name: {f"He × {VOLUMES[i]:.3g}": networks[i] for i in chosen}
-            for name, networks in (("before training", befores), ("after", afters))
-        }
-        plot_planes(rows, X, Y, figure)
-
+    rows = {
+        name: {f"He × {VOLUMES[i]:.3g}": networks[i] for i in range(0, len(VOLUMES), 4)}
+        for name, networks in (("before training", befores), ("after", afters))
+    }
     costs = [cost_of(after, X, Y) for after in afters]
     figure = Figure(figsize=(9, 3.3), dpi=100, layout="constrained")
     before_ax, after_ax, cost_ax = figure.subplots(1, 3)
@@ -83,4 +79,4 @@ def show_volume_knob(X: np.ndarray, Y: np.ndarray) -> None:
         frames.append(stage.png())
         steps.append(describe(number, *networks, X, Y))
     words = f"Five volumes, before and after training. {steps[0]} {steps[8]} {steps[-1]}"
-    show_flipbook(still(draw_some), words, frames, steps, "volume", first=8)
+    show_flipbook(still(rows, X, Y), words, frames, steps, "volume", first=8)

@@ -19,12 +19,7 @@ from nbgrader.utils import parse_utc
 
 from autograder.assignment import Assignment
 from autograder.submission.names import passes
-from autograder.submission.notebook import (
-    MAX_BYTES_WITH_OUTPUTS,
-    MAX_FILE_BYTES,
-    Unreadable,
-    without_bulk,
-)
+from autograder.submission.notebook import MAX_FILE_BYTES, Unreadable
 from autograder.text import in_line
 
 STAGING = ".grading"
@@ -46,11 +41,8 @@ _MAX_ENTRIES = 1_000  # of which the type is looked up, folders included
 
 
 def read_notebook(path: Path) -> bytes:
-    """Content of a submitted notebook; of one above `MAX_FILE_BYTES`, without its saved outputs."""
-    with _open_file(path, MAX_BYTES_WITH_OUTPUTS) as file:
-        if os.fstat(file.fileno()).st_size <= MAX_FILE_BYTES:
-            return file.read(MAX_FILE_BYTES)
-        return without_bulk(file)
+    """Content of a submitted notebook."""
+    return _read_file(path, MAX_FILE_BYTES)
 
 
 class Attachments(NamedTuple):

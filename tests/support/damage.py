@@ -129,7 +129,7 @@ UNREADABLE: dict[str, Callable[[bytes], bytes]] = {
     "too_long_a_cell": partial(changed, cells=[code_cell("x = 1\n" * 200_000)]),
     "too_much_metadata": partial(changed, metadata={"x": "x" * 2**24}),
     "too_many_brackets": lambda data: b'{"nbformat": 4, "outputs": [' + b"[]," * 2_100_000,
-    "too_large_a_file": lambda data: data + b" " * 2**26,
+    "too_large_a_file": lambda data: data + b" " * 2**27,
 }
 
 

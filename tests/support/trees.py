@@ -82,7 +82,7 @@ def _socket(path: Path, chance: random.Random, outside: Path) -> None:
 
 def _sparse(path: Path, chance: random.Random, outside: Path) -> None:
     with path.open("wb") as file:
-        file.truncate(chance.choice([files.MAX_BYTES_WITH_OUTPUTS + 1, 2**31, 2**40]))
+        file.truncate(chance.choice([files.MAX_FILE_BYTES + 1, 2**31, 2**40]))
 
 
 def _shut(path: Path, chance: random.Random, outside: Path) -> None:

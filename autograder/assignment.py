@@ -103,17 +103,6 @@ class Assignment:
     modules: tuple[str, ...] = ()  # installed ones that the given cells import
 
     @classmethod
-    def from_directory(cls, directory: str | Path, rules: str = "") -> Assignment:
-        """Read the only notebook of `directory` and the files beside it, as nbgrader's defaults."""
-        notebooks = cls.all_in(directory, Config(), rules)
-        if len(notebooks) != 1:
-            raise AssignmentError(
-                f"{directory} must hold exactly one notebook; found: {', '.join(notebooks)}."
-            )
-        (assignment,) = notebooks.values()
-        return assignment
-
-    @classmethod
     def all_in(
         cls, directory: str | Path, config: Config, rules: str = ""
     ) -> dict[str, Assignment]:
@@ -127,10 +116,12 @@ class Assignment:
             {kind.__name__: _plain(kind(config=config)) for kind in _AT_GRADING}, sort_keys=True
         )
         declared = config.get("Autograde", {}).get("exclude_overwriting", {})
+        declared = frozenset(declared.get(directory.name, ()))
         notebooks = sorted(directory.glob("*.ipynb"))
         if not notebooks:
             raise AssignmentError(f"{directory} must hold a notebook, the instructor's.")
         links = unmade_links(directory)
+        assignments = {}
         try:
             paths = find_all_files(str(directory), [*course.ignore, "*.ipynb"])
             files = {
@@ -138,35 +129,24 @@ class Assignment:
                 for path in map(Path, sorted(paths))
             }
             _check_size(directory, files)
-            assignments = {
-                path.stem: cls(
-                    _filled_in(path, path.read_bytes(), config, course),
-                    files,
-                    rules,
-                    settings,
-                    frozenset(declared.get(directory.name, ())),
-                )
-                for path in notebooks
-            }
+            for path in notebooks:
+                content = _filled_in(path, path.read_bytes(), config, course)
+                assignments[path.stem] = cls(content, files, rules, settings, declared)
         except OSError as error:
             raise AssignmentError(
                 f"{error.filename} cannot be read ({error.strerror}). If it is a link, "
                 "the file that it points to must exist."
             ) from error
-        for path, assignment in zip(notebooks, assignments.values(), strict=True):
+        for name, assignment in assignments.items():
             try:
                 assignment.released_cells()
             except AssignmentError as error:
-                raise AssignmentError(f"{path}: {error}") from error
+                raise AssignmentError(f"{directory / name}.ipynb: {error}") from error
         return assignments
 
     def has_room_for(self, path: str) -> bool:
         """Whether a student's file may stand there: not in the place of ours, unless `declared`."""
         return path in self.declared or not any(_are_in_the_way(path, one) for one in self.files)
-
-    def files_with(self, handed_in: Mapping[str, bytes]) -> dict[str, bytes]:
-        """What a sandbox shows: our files, and what a student handed in beside the notebook."""
-        return {**self.files, **handed_in}
 
     @property
     def config(self) -> Config:
@@ -218,10 +198,15 @@ class Assignment:
             if role(cell) is Role.TEST
         }
 
+    @property
+    def answers(self) -> list[NotebookNode]:
+        """Our cells with the solutions in code."""
+        code = (cell for cell in self.cells if cell.cell_type == "code")
+        return [cell for cell in code if role(cell) is Role.ANSWER]
+
     def graded_functions(self) -> list[str]:
         """Names of the functions that solution cells define, in the notebook's order."""
-        answers = (cell for cell in self.cells if role(cell) is Role.ANSWER)
-        return list(dict.fromkeys(name for cell in answers for name in function_names(cell)))
+        return list(dict.fromkeys(name for cell in self.answers for name in function_names(cell)))
 
 
 def role(cell: NotebookNode) -> Role:
@@ -257,16 +242,12 @@ def syntax_tree(source: str) -> ast.Module:
 
 def function_names(cell: NotebookNode) -> list[str]:
     """Names of the functions that a solution cell of the instructor's notebook defines."""
-    if cell.cell_type != "code":
-        return []
     definitions = syntax_tree(cell.source).body
     return [node.name for node in definitions if isinstance(node, ast.FunctionDef)]
 
 
 def defined_names(cell: NotebookNode) -> set[str]:
-    """All names that a cell of the instructor's notebook gives a value at top level."""
-    if cell.cell_type != "code":
-        return set()
+    """All names that a code cell of the instructor's notebook gives a value at top level."""
     return global_names(syntax_tree(cell.source))[0]
 
 
@@ -292,20 +273,15 @@ def answers_tested_by(assignment: Assignment, test: str) -> dict[str, list[str]]
     """The answers whose names a test uses, and the functions among them; else the one above it."""
     tree = syntax_tree(assignment.test_source(test))
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    answers: dict[str, list[str]] = {}
-    last_above = None
-    above = True
-    for cell in assignment.cells:
-        above = above and grade_id(cell) != test
-        if role(cell) is not Role.ANSWER or cell.cell_type != "code":
-            continue
-        if above:
-            last_above = grade_id(cell)
-        if used & defined_names(cell):
-            answers[grade_id(cell)] = sorted(used.intersection(function_names(cell)))
-    if not answers and last_above:
-        answers[last_above] = []
-    return answers
+    found = {
+        grade_id(cell): sorted(used.intersection(function_names(cell)))
+        for cell in assignment.answers
+        if used & defined_names(cell)
+    }
+    order = [grade_id(cell) for cell in assignment.cells]
+    above = [grade_id(cell) for cell in assignment.answers]
+    above = [answer for answer in above if order.index(answer) < order.index(test)]
+    return found or {answer: [] for answer in above[-1:]}
 
 
 @lru_cache(maxsize=4)
@@ -314,8 +290,7 @@ def distinctive_names(assignment: Assignment) -> dict[str, list[str]]:
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     found = {
         grade_id(cell): [n.name for n in syntax_tree(cell.source).body if isinstance(n, kinds)]
-        for cell in assignment.cells
-        if role(cell) is Role.ANSWER and cell.cell_type == "code"
+        for cell in assignment.answers
     }
     uses = Counter(name for names in found.values() for name in set(names))
     return {answer: [n for n in names if uses[n] == 1] for answer, names in found.items()}
@@ -341,18 +316,14 @@ def _plain(preprocessor: object) -> dict[str, object]:
 
 def _check_size(directory: Path, files: Mapping[str, bytes]) -> None:
     limits = Limits()
-    most = limits.scratch_bytes // 2  # the rest is for what students write
-    for path, content in files.items():
-        if len(content) > limits.file_bytes:
+    sizes = {directory / path: (len(data), limits.file_bytes) for path, data in files.items()}
+    # Half of the room is for what students write.
+    sizes[directory] = sum(map(len, files.values())), limits.scratch_bytes // 2
+    for path, (size, most) in sizes.items():
+        if size > most:
             raise AssignmentError(
-                f"{directory / path} has {len(content):,} bytes; a sandbox holds files of at most "
-                f"{limits.file_bytes:,}."
+                f"{path} has {size:,} bytes; a sandbox holds at most {most:,} of it."
             )
-    if (total := sum(map(len, files.values()))) > most:
-        raise AssignmentError(
-            f"The files in {directory} have {total:,} bytes together; a sandbox has room for "
-            f"{most:,}."
-        )
 
 
 def _filled_in(path: Path, content: bytes, config: Config, course: CourseDirectory) -> bytes:
@@ -458,19 +429,10 @@ def _bare_cell(cell: NotebookNode) -> dict[str, object]:
     if "tags" in cell.metadata:
         metadata["tags"] = list(cell.metadata.tags)
     if grade_id(cell):
-        metadata["nbgrader"] = {
-            **_NBGRADER_DEFAULTS,
-            **cell.metadata.nbgrader,
-            "cell_type": cell.cell_type,
-        }
-    bare = {
-        "id": cell.id,
-        "cell_type": cell.cell_type,
-        "metadata": metadata,
-        "source": cell.source,
-    }
+        ours = {**_NBGRADER_DEFAULTS, **cell.metadata.nbgrader, "cell_type": cell.cell_type}
+        metadata["nbgrader"] = ours
+    kept = ("id", "cell_type", "source", "attachments")
+    bare = {**{key: cell[key] for key in kept if key in cell}, "metadata": metadata}
     if cell.cell_type == "code":
         bare.update(execution_count=None, outputs=[])
-    if "attachments" in cell:
-        bare["attachments"] = cell.attachments
     return bare

@@ -40,12 +40,13 @@ from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from traitlets.config import Config
 
 import public_tests
-from autograder.assignment import Assignment
-from autograder.course.batch import grade_course
 from autograder.course.folder import Course
 from autograder.course.recorder import Recorder
-from autograder.course.workers import local_workers
+from autograder.course.workers import grade_notebooks
+from autograder.grading import run as grading
 from autograder.grading.run import Graded, grade_submission
+from autograder.grading.session import Session
+from autograder.sandbox.process import StudentProcess
 from autograder.submission.files import STAGING, TIMESTAMP
 from tests.support import courses
 from tests.support.mistakes import EXERCISES, MISTAKES, RIGHT_ANSWERS
@@ -53,6 +54,7 @@ from tests.support.mistakes import EXERCISES, MISTAKES, RIGHT_ANSWERS
 JOBS = 2
 STOCK = 12  # submissions that nbgrader grades
 OWN = 24  # notebooks with training cells of their own
+CLOCKED = 200
 
 
 def main() -> None:
@@ -133,7 +135,7 @@ def compare(folder: Path, count: int) -> None:
 
 def floor(our_seconds: float) -> None:
     """Only call the functions of right answers in this process, with the instructor's tests."""
-    assignment = Assignment.from_directory(PROJECT / "source" / courses.ASSIGNMENT)
+    assignment = courses.assignment_in()
     tests = [compile(assignment.test_source(test), test, "exec") for test in assignment.points()]
 
     def call_all() -> None:
@@ -196,28 +198,38 @@ def start_up(course: Path) -> None:
 
 
 def where_the_time_goes(folder: Path) -> None:
-    """Grade a course once more and print the seconds by activity."""
+    """Grade and record some submissions once more, in this process, and clock what is done."""
     spent: Counter[str] = Counter()
-    record = Recorder.record
 
-    def timed_record(*arguments: object) -> None:
-        spent["recording, nbgrader's own steps"] += seconds(lambda: record(*arguments))
+    def clock(activity: str, owner: object, name: str) -> None:
+        function = getattr(owner, name)
 
-    Recorder.record = timed_record
+        def clocked(*arguments: object, **options: object) -> object:
+            started = time.perf_counter()
+            try:
+                return function(*arguments, **options)
+            finally:
+                spent[activity] += time.perf_counter() - started
+
+        setattr(owner, name, clocked)
+
+    clock("recording, nbgrader's own steps", Recorder, "record")
+    clock("the student's cells", StudentProcess, "run_cell")
+    clock("tests", Session, "examine")
+    clock("start of the sandbox", StudentProcess, "__init__")
+    clock("the five rules", StudentProcess, "read")
+    clock("intake", grading, "read_submission")
+    clock("intake", grading, "rebuild")
     course = Course(folder, courses.ASSIGNMENT)
     course.calibrate()
-    submissions = course.submissions()
-    elapsed = seconds(
-        lambda: grade_course(
-            course,
-            submissions,
-            local_workers(JOBS),
-            on_outcome=lambda outcome: spent.update(outcome.seconds),
-        )
-    )
-    Recorder.record = record
-    print(f"Seconds for each submission ({JOBS} at a time: {elapsed / len(submissions):.2f}):")
-    for activity, total in spent.items():
+    submissions = course.submissions()[:CLOCKED]
+    spent.clear()
+    with contextlib.closing(Recorder(course)) as recorder:
+        for submission in submissions:
+            results = grade_notebooks(course.read(submission), course.notebooks, course.limits)
+            recorder.record(submission, {name: one.notebook for name, one in results.items()}, {})
+    print("Seconds for each submission, one after the other:")
+    for activity, total in spent.most_common():
         print(f"  {activity:<32} {total / len(submissions):6.3f}")
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from autograder.assignment import Assignment
 from autograder.course.folder import Course
 from autograder.grading.run import Graded, grade_submission
 from autograder.sandbox import fork_server
@@ -36,4 +35,4 @@ def right_result(course_template: Path, tmp_path_factory: pytest.TempPathFactory
     """What grading says of a submission with right answers; copy it, do not change it."""
     folder = courses.copy_of(course_template, tmp_path_factory.mktemp("right") / "course")
     submission = courses.hand_in(folder, "right", courses.answers()).read_bytes()
-    return grade_submission(submission, Assignment.from_directory(folder / "source/Initialization"))
+    return grade_submission(submission, courses.assignment_in(folder / "source/Initialization"))

@@ -6,7 +6,7 @@ import json
 import nbformat
 import pytest
 
-from autograder.assignment import Assignment, Role, grade_id, role
+from autograder.assignment import Role, grade_id, role
 from autograder.submission.notebook import read_submission
 from autograder.submission.rebuild import rebuild
 from lesson.rules import check_cells, check_notebook
@@ -185,7 +185,7 @@ def test_what_another_editor_saves_keeps_all_rules_and_answers(save, tmp_path):
     path = tmp_path / "Initialization.ipynb"
     path.write_bytes(save(solved()).encode())
     assert check_notebook(path) == []
-    assignment = Assignment.from_directory(courses.PROJECT / "source" / "Initialization")
+    assignment = courses.assignment_in()
     rebuilt = rebuild(assignment, read_submission(path.read_bytes()))
     assert rebuilt.repairs == []
     cells = rebuilt.notebook.cells

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -29,7 +28,6 @@ class Outcome:
     problem: str = ""  # why a person has to look at it
     verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)  # by notebook and test
     repairs: list[Repair] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)  # by activity, see `Graded`
     recorded: bool = False  # whether it stands in the gradebook
 
     @property
@@ -153,15 +151,11 @@ def record(
         reason = str(error) if isinstance(error, NotRecorded) else summary(error)
         return Outcome(submission.student, f"the result could not be recorded: {reason}")
     facts = {name: graded.facts for name, graded in results.items()}
-    seconds: Counter[str] = Counter()
-    for graded in results.values():
-        seconds.update(graded.seconds)
     return Outcome(
         submission.student,
         " ".join(dict.fromkeys(one.failure for one in facts.values() if one.failure)),
         {(name, t): v for name, one in facts.items() for t, v in one.verdicts.items()},
         [repair for one in facts.values() for repair in one.repairs],
-        dict(seconds),
         recorded=True,
     )
 

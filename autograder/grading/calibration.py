@@ -33,7 +33,7 @@ from autograder.assignment import (
     syntax_tree,
 )
 from autograder.grading.examiner import imported_modules, whole_test
-from autograder.grading.run import first_verdicts
+from autograder.grading.run import grade_submission
 from autograder.limits import Limits
 from autograder.sandbox.process import ProcessDied, StudentProcess
 
@@ -106,7 +106,8 @@ def _tried(assignment: Assignment, limits: Limits, hidden: tuple[str, ...]) -> d
 
     @functools.cache
     def grade(notebook: bytes, inside: frozenset[str]) -> dict:
-        return first_verdicts(notebook, replace(assignment, inside=inside), limits, hidden)
+        way = replace(assignment, inside=inside)
+        return grade_submission(notebook, way, limits, hidden=hidden).facts.verdicts
 
     solution, release = assignment.notebook, assignment.released()
     reasons = why_inside(assignment)
@@ -134,7 +135,7 @@ def _modules_of_solution(
     assignment: Assignment, limits: Limits, hidden: tuple[str, ...]
 ) -> list[str]:
     """What a sandbox may have loaded before it meets a submission; no hidden test has a say."""
-    files = assignment.files_with({})
+    files = assignment.files
     with contextlib.suppress(ProcessDied), StudentProcess(files, limits, hidden) as process:
         for ours, released in zip(assignment.cells, assignment.released_cells(), strict=True):
             kind = role(ours)
@@ -174,8 +175,7 @@ def _why_inside(assignment: Assignment, test: str) -> Reason | None:
     functions = set(assignment.graded_functions())
     for name in sorted(bound & functions):
         return Reason("replaces", name)
-    answers = (cell for cell in assignment.cells if role(cell) is Role.ANSWER)
-    variables = set().union(*map(defined_names, answers))
+    variables = set().union(*map(defined_names, assignment.answers))
     for name in sorted(used - bound - functions - _BUILTINS):
         return Reason("variable" if name in variables else "uses", name)
     return None

@@ -10,6 +10,7 @@ and no module remembers one student when it meets the next.
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import ctypes
 import dataclasses
@@ -59,7 +60,6 @@ _TOO_LONG = Verdict(
 _TOO_LARGE = Verdict(
     False, TEST_ENDED, "The test itself needed too much memory for what this answer returned."
 )
-_DOES_IT_END = "Does each loop end? In a while loop each round must change its condition."
 _WALL_FACTOR = 3  # time of the clock for a test, in terms of its processor time
 _GRACE_SECONDS = 1  # after the deadline, for a child to say so itself
 
@@ -238,10 +238,8 @@ class Examiner:
         parts = {name: getattr(error, name, None) for name in ("code", "message", "case", "hint")}
         if all(isinstance(part, str) for part in parts.values()):  # public_tests.WrongAnswer, say
             return Verdict(False, **{name: readable(part) for name, part in parts.items()})
-        name = type(error).__name__
-        if type(error) in _BUILTIN_ERRORS.values():
-            name = error.type_name
         place = ""
+        code = f"raises-{type(error).__name__}"
         lines = self._assignment.test_source(test).splitlines()
         frames = traceback.extract_tb(error.__traceback__)
         places = [lines[one.lineno - 1].strip() for one in frames if one.filename == f"<{test}>"]
@@ -250,7 +248,7 @@ class Examiner:
             place = f"in the line: {places[0]}"
         elif places and not str(error):
             return HIDDEN_FAILED
-        return Verdict.from_text(False, f"raises-{name}", readable(str(error) or name), place)
+        return Verdict.from_text(False, code, readable(str(error) or type(error).__name__), place)
 
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -259,17 +257,18 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def on_death(death: ProcessDied) -> Verdict:
     """What the loss of the student's process means for the test that met it."""
     code = TIME_OUT if isinstance(death, TimeUsedUp) else DIED
-    hint = _DOES_IT_END if isinstance(death, TimedOut) else ""
+    hint = "Does each loop end? In a while loop each round must change its condition."
+    hint = hint if isinstance(death, TimedOut) else ""
     return Verdict(False, code, f"While the tests ran: {death}.", hint=hint)
 
 
 _BUILTIN_ERRORS = {
-    kind.__name__: type("StudentError", (StudentError, kind), {})
-    for kind in (
-        *(ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, LookupError),
-        *(NameError, NotImplementedError, OverflowError, RecursionError, RuntimeError, TypeError),
-        *(ValueError, ZeroDivisionError),
-    )
+    name: type(name, (StudentError, getattr(builtins, name)), {})
+    for name in (
+        "ArithmeticError AssertionError AttributeError IndexError KeyError LookupError NameError "
+        "NotImplementedError OverflowError RecursionError RuntimeError TypeError ValueError "
+        "ZeroDivisionError"
+    ).split()
 }
 
 
@@ -291,8 +290,8 @@ def _compiled(assignment: Assignment, test: str) -> tuple[CodeType, CodeType]:
 class _PublicModules:
     """The assignment's files, in memory, and those of its modules that tests import.
 
-    They are loaded once in a worker, and no test runs there: each fork has them as new. In the
-    worker itself nobody sees them, for a module of the grader may have the same name.
+    They are loaded once in a worker, where no test runs: each fork has them as new. In the worker
+    itself nobody sees them, for a module of the grader may have the same name.
     """
 
     def __init__(self, assignment: Assignment) -> None:
@@ -300,26 +299,23 @@ class _PublicModules:
         weakref.finalize(self, os.close, archive)
         self.path = f"/proc/self/fd/{archive}"
         with zipfile.ZipFile(self.path, "w") as files:
-            for folder in {str(one) for path in assignment.files for one in Path(path).parents}:
+            for folder in {str(one) for name in assignment.files for one in Path(name).parents}:
                 files.writestr(f"{folder}/", b"")  # for packages without __init__.py
-            for path, content in assignment.files.items():
-                files.writestr(path, content)
+            for name, content in assignment.files.items():
+                files.writestr(name, content)
         aside = _take_modules(assignment)
         sys.path_importer_cache.pop(self.path, None)
         # An earlier archive may have had the same number, and Python remembers its files.
         zipimport.zipimporter(self.path).invalidate_caches()
         sys.path.insert(0, self.path)
-        try:
-            for test in assignment.points().keys() - assignment.inside:
-                for name in _of_assignment(
-                    assignment, imported_modules(whole_test(assignment, test))
-                ):
-                    with contextlib.suppress(Exception):  # the test will say so
-                        importlib.import_module(name)
-        finally:
-            sys.path.remove(self.path)
-            self.loaded = _take_modules(assignment)
-            sys.modules.update(aside)
+        for test in assignment.points().keys() - assignment.inside:
+            imported = imported_modules(whole_test(assignment, test))
+            for name in _of_assignment(assignment, imported):
+                with contextlib.suppress(Exception, SystemExit):  # the test will say so
+                    importlib.import_module(name)
+        sys.path.remove(self.path)
+        self.loaded = _take_modules(assignment)
+        sys.modules.update(aside)
 
 
 _public_modules = functools.lru_cache(maxsize=4)(_PublicModules)

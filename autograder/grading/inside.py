@@ -32,17 +32,24 @@ def grade_inside(
     cells: list[NotebookNode], assignment: Assignment, session: Callable[[], Session]
 ) -> tuple[list[list[NotebookNode]], dict[str, Verdict]]:
     """Run cells with their tests."""
+    inside = assignment.inside
     with session() as shown:
         outputs = [shown.run(cell, mark_failure=True) for cell in cells]
-    complete = [_complete(cell, assignment) for cell in cells]
+    complete = [
+        NotebookNode(cell, source=assignment.test_source(grade_id(cell)))
+        if grade_id(cell) in inside
+        else cell
+        for cell in cells
+    ]
     scored = outputs
     if any(one.source != cell.source for one, cell in zip(complete, cells, strict=True)):
         with session() as hidden:
             scored = [hidden.run(cell, mark_failure=True) for cell in complete]
-    verdicts = {}
-    for cell, visible, judged in zip(cells, outputs, scored, strict=True):
-        if grade_id(cell) in assignment.inside:
-            verdicts[grade_id(cell)] = _verdict(cell, assignment, visible, judged)
+    verdicts = {
+        grade_id(cell): _verdict(cell, assignment, *both)
+        for cell, *both in zip(cells, outputs, scored, strict=True)
+        if grade_id(cell) in inside
+    }
     return outputs, verdicts
 
 
@@ -53,15 +60,6 @@ def judge_saved(cells: list[NotebookNode], assignment: Assignment) -> dict[str, 
         for cell in cells
         if grade_id(cell) in assignment.points()
     }
-
-
-def _complete(cell: NotebookNode, assignment: Assignment) -> NotebookNode:
-    """The cell with its hidden tests, if it is a test that runs inside."""
-    if grade_id(cell) not in assignment.inside:
-        return cell
-    cell = copy.copy(cell)
-    cell.source = assignment.test_source(grade_id(cell))
-    return cell
 
 
 def _verdict(

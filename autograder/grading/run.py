@@ -14,7 +14,7 @@ import math
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from nbformat import NotebookNode
@@ -39,7 +39,6 @@ class Graded:
 
     notebook: NotebookNode  # executed, without hidden tests; its metadata hold the facts, too
     facts: Facts
-    seconds: dict[str, float] = field(default_factory=dict)  # of the clock, by activity
 
 
 def grade_submission(
@@ -52,23 +51,19 @@ def grade_submission(
     execute: bool = True,
     hidden: tuple[str, ...] = (),
 ) -> Graded:
-    """Grade the notebook `submission`.
+    """Grade the notebook `submission`, of which nothing is trusted.
 
     Parameters
     ----------
-    submission : bytes
-        The submitted notebook as it was handed in, not trusted in any way.
-    assignment : Assignment
-    limits : Limits
-    handed_in : mapping of str to bytes
-        Files that the student handed in beside the notebook, by path.
+    submission, handed_in
+        The notebook, and what was handed in beside it by path.
+    assignment, limits
     full : bool
         Run the cells tagged ``demonstration`` as well.
     execute : bool
         False runs nothing and judges, as nbgrader does, the outputs that the student saved.
     hidden : tuple of str
-        Folders that the sandbox must not show even if they lie inside the Python environment,
-        such as the course.
+        Folders that the sandbox must not show even if they lie inside the Python environment.
 
     Returns
     -------
@@ -77,16 +72,13 @@ def grade_submission(
 
     Raises
     ------
-    AssignmentError
-        If the assignment itself cannot be used.
-    SandboxUnavailable
-        If this machine cannot make the sandbox.
+    AssignmentError, SandboxUnavailable
+        If the assignment itself cannot be used, or this machine cannot make the sandbox.
     """
     task = Task(assignment, limits, time.monotonic() + limits.total_seconds, handed_in, hidden)
     try:
-        with task.clock("intake"):
-            submitted = read_submission(submission, keep_outputs=not execute)
-            rebuilt = rebuild(assignment, submitted)
+        submitted = read_submission(submission, keep_outputs=not execute)
+        rebuilt = rebuild(assignment, submitted)
     except Unreadable as reason:
         return without_points(assignment, str(reason), submission, handed_in)
     if execute:
@@ -100,22 +92,8 @@ def grade_submission(
     for test in assignment.failing:
         if not verdicts[test].passed:
             verdicts[test] = replace(verdicts[test], hint=_SOLUTION_FAILS)
-    facts = Facts(
-        repairs=rebuilt.repairs,
-        violations=violations,
-        submission=digest(submission, handed_in),
-        verdicts=verdicts,
-    )
-    return _finished(rebuilt.notebook, assignment, facts, task.seconds, keep_outputs=not execute)
-
-
-def first_verdicts(
-    notebook: bytes, assignment: Assignment, limits: Limits, hidden: tuple[str, ...]
-) -> dict[str, Verdict]:
-    """What the tests say of one of the instructor's own notebooks, without second chances."""
-    task = Task(assignment, limits, time.monotonic() + limits.total_seconds, hidden=hidden)
-    rebuilt = rebuild(assignment, read_submission(notebook)).notebook
-    return _run(task, rebuilt, None, full=False)[0]
+    facts = Facts("", rebuilt.repairs, violations, digest(submission, handed_in), verdicts)
+    return _finished(rebuilt.notebook, assignment, facts, keep_outputs=not execute)
 
 
 def without_points(
@@ -128,12 +106,9 @@ def without_points(
     reason = readable(reason)  # it may quote the name of a file
     empty = NotebookNode(cells=[], metadata=NotebookNode())
     verdict = Verdict(False, "unreadable", "The submission could not be read.", reason)
-    facts = Facts(
-        failure=reason,
-        submission=digest(submission, handed_in),
-        verdicts=dict.fromkeys(assignment.points(), verdict),
-    )
-    return _finished(rebuild(assignment, empty).notebook, assignment, facts, {})
+    verdicts = dict.fromkeys(assignment.points(), verdict)
+    facts = Facts(reason, submission=digest(submission, handed_in), verdicts=verdicts)
+    return _finished(rebuild(assignment, empty).notebook, assignment, facts)
 
 
 def digest(submission: bytes, handed_in: Mapping[str, bytes] = MappingProxyType({})) -> str:
@@ -148,7 +123,6 @@ def _finished(
     notebook: NotebookNode,
     assignment: Assignment,
     facts: Facts,
-    seconds: dict[str, float],
     keep_outputs: bool = False,
 ) -> Graded:
     """Write into the notebook what nbgrader, Formgrader and our pages need to know."""
@@ -172,16 +146,13 @@ def _finished(
             elif not verdict.passed:
                 cell.outputs = [error_output("WrongAnswer", said)]
     leave_long_code_plain(notebook)
-    return Graded(notebook, facts, seconds)
+    return Graded(notebook, facts)
 
 
 def _run(
-    task: Task, notebook: NotebookNode, submitted: NotebookNode | None, full: bool
+    task: Task, notebook: NotebookNode, submitted: NotebookNode, full: bool
 ) -> tuple[dict[str, Verdict], list[RuleViolation]]:
-    """Verdicts by grade id of the test, and broken rules of what was submitted.
-
-    Without a submitted notebook no rules are checked, and no exercise is tested again.
-    """
+    """Verdicts by grade id of the test, and broken rules of what was submitted."""
     for _ in range(_ATTEMPTS - 1):
         with contextlib.suppress(SandboxLost):
             return _Run(task, notebook, submitted, full).grade()
@@ -192,14 +163,14 @@ class _Run:
     """One submission on its way through its sandboxes; cells are known by their positions."""
 
     def __init__(
-        self, task: Task, notebook: NotebookNode, submitted: NotebookNode | None, full: bool
+        self, task: Task, notebook: NotebookNode, submitted: NotebookNode, full: bool
     ) -> None:
         self._task = task
         self._submitted = submitted
         self._full = full
         self._code = [cell for cell in notebook.cells if cell.cell_type == "code"]
         self._ids = [grade_id(cell) for cell in self._code]
-        self._violations: list[RuleViolation] | None = None if submitted else []
+        self._violations: list[RuleViolation] | None = None
 
     def grade(self) -> tuple[dict[str, Verdict], list[RuleViolation]]:
         tests = self._with_role(Role.TEST)
@@ -242,8 +213,6 @@ class _Run:
             # The tests come last, so that no cell can print a hidden test's arguments.
             verdicts = session.examine([self._ids[test] for test in tests])
         failed = [test for test in tests if not verdicts[self._ids[test]].passed]
-        if self._submitted is None or not failed:
-            return verdicts
         ran = cells - interrupted
         needed = set()
         if self._task.seconds_left > limits.total_seconds / 2:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
@@ -34,9 +33,6 @@ class Task:
     deadline: float  # of time.monotonic()
     handed_in: Mapping[str, bytes] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
-    seconds: dict[str, float] = field(  # spent so far, by activity
-        default_factory=lambda: dict.fromkeys(("intake", "start", "cells", "tests"), 0.0)
-    )
 
     @property
     def seconds_left(self) -> float:
@@ -46,11 +42,11 @@ class Task:
     def start_process(self, seconds: float) -> StudentProcess:
         """A fresh sandbox."""
         return StudentProcess(
-            self.assignment.files_with(self.handed_in),
+            {**self.assignment.files, **self.handed_in},
             self.limits,
             hidden=self.hidden,
             modules=self.assignment.modules,
-            common=self.assignment.files_with({}),
+            common=self.assignment.files,
             reader=reader(self.assignment),
             seconds=seconds,
         )
@@ -58,15 +54,6 @@ class Task:
     def session(self, seconds: float) -> Session:
         """A session that has so many seconds, or what is left of the time for everything."""
         return Session(self, min(seconds, self.seconds_left))
-
-    @contextlib.contextmanager
-    def clock(self, activity: str) -> Iterator[None]:
-        """Add the time that something takes to that of its kind."""
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[activity] += time.monotonic() - started
 
 
 class Session:
@@ -109,8 +96,7 @@ class Session:
             most = self._task.limits.cell_seconds
             if seconds:
                 most = min(most, seconds + _INTERRUPT_SECONDS)
-            with self._task.clock("cells"):
-                result = process.run_cell(cell.source, self._time_for(most), seconds)
+            result = process.run_cell(cell.source, self._time_for(most), seconds)
         except ProcessDied as death:
             self._stop()
             outputs = [error_output("Stopped", str(death))]
@@ -137,10 +123,9 @@ class Session:
                 examiner = Examiner(
                     self._task.assignment, process, self._time_for, self._failures, sources
                 )
-                with self._task.clock("tests"):
-                    for verdict, undefined in examiner.examine(left, self._deadline):
-                        verdicts[tests[len(verdicts)]] = verdict
-                        self.undefined.update(undefined)
+                for verdict, undefined in examiner.examine(left, self._deadline):
+                    verdicts[tests[len(verdicts)]] = verdict
+                    self.undefined.update(undefined)
             except ProcessDied as death:
                 verdicts[left[0]] = on_death(death)
             self._stop()
@@ -151,18 +136,16 @@ class Session:
         while self._process is None:
             seconds = self._time_for(START_SECONDS)
             try:
-                with self._task.clock("start"):
-                    self._process = self._task.start_process(seconds)
-                    self._process.deadline = self._deadline
+                self._process = self._task.start_process(seconds)
+                self._process.deadline = self._deadline
             except SandboxUnavailable:
                 self._time_for(0)  # it may have had too little time
                 raise
             replay, self._completed = self._completed, []
             try:
                 for cell in replay:
-                    with self._task.clock("cells"):
-                        seconds = self._time_for(self._task.limits.cell_seconds)
-                        self._process.run_cell(cell.source, seconds)
+                    seconds = self._time_for(self._task.limits.cell_seconds)
+                    self._process.run_cell(cell.source, seconds)
                     self._completed.append(cell)
             except ProcessDied:  # this cell ran the first time, but not again: do without it
                 self._completed += replay[len(self._completed) + 1 :]

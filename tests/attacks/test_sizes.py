@@ -8,7 +8,6 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_output
 
-from autograder.assignment import Assignment
 from autograder.grading.run import grade_submission
 from autograder.limits import Limits
 from autograder.submission.notebook import Unreadable, read_submission
@@ -17,7 +16,7 @@ from tests.support import courses, heavy
 
 @pytest.fixture(scope="module")
 def assignment():
-    return Assignment.from_directory(courses.PROJECT / "source" / courses.ASSIGNMENT)
+    return courses.assignment_in()
 
 
 @pytest.mark.parametrize("kind", heavy.CELLS)

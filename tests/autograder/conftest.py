@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from autograder.assignment import Assignment
+from tests.support import courses
 from tests.support.damage import answers, code_cell
 from tests.support.three_functions import SOLUTIONS, instructors_notebook, to_bytes, with_id
 
@@ -36,7 +36,7 @@ def small_course(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def assignment(small_course):
-    return Assignment.from_directory(small_course / "source" / "Small")
+    return courses.assignment_in(small_course / "source" / "Small")
 
 
 @pytest.fixture(scope="session")

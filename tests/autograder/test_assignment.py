@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
 
-from autograder.assignment import Assignment, AssignmentError, Role, role, unmade_links
+from autograder.assignment import AssignmentError, Role, role, unmade_links
 from tests.support import courses
 from tests.support.three_functions import instructors_notebook, nbgrader, to_bytes
 
@@ -58,22 +58,17 @@ def test_a_solution_cell_without_markers_is_replaced_as_a_whole(assignment):
     assert changed.released_cells()[-1].source == STUB + "\nraise NotImplementedError()"
 
 
-def test_a_folder_without_exactly_one_notebook_is_no_assignment(tmp_path):
-    with pytest.raises(AssignmentError, match="must hold a notebook"):
-        Assignment.from_directory(tmp_path)
-    with pytest.raises(AssignmentError, match="must hold a notebook"):
-        Assignment.from_directory(tmp_path / "nowhere")
-    for name in "ab":
-        (tmp_path / f"{name}.ipynb").write_bytes(to_bytes(instructors_notebook()))
-    with pytest.raises(AssignmentError, match="found: a, b"):
-        Assignment.from_directory(tmp_path)
+def test_a_folder_without_a_notebook_is_no_assignment(tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(AssignmentError, match="must hold a notebook"):
+            courses.assignment_in(folder)
 
 
 def test_a_link_that_leads_nowhere_is_named(tmp_path):
     (tmp_path / "a.ipynb").write_bytes(to_bytes(instructors_notebook()))
     os.symlink("missing.py", tmp_path / "helpers.py")
     with pytest.raises(AssignmentError, match=r"helpers\.py cannot be read"):
-        Assignment.from_directory(tmp_path)
+        courses.assignment_in(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +86,7 @@ def test_a_faulty_notebook_of_the_instructor_is_refused(change, message, tmp_pat
     change(notebook)
     (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
     with pytest.raises(AssignmentError, match=message):
-        Assignment.from_directory(tmp_path)
+        courses.assignment_in(tmp_path)
 
 
 # Links that git did not make
@@ -120,8 +115,8 @@ def test_nothing_is_generated_from_links_that_git_did_not_make(clone):
 
 def test_such_links_are_followed_where_the_assignment_is_read(clone):
     source = Path("source", "Initialization")
-    read = Assignment.from_directory(clone / source)
-    assert read.files == Assignment.from_directory(courses.PROJECT / source).files
+    read = courses.assignment_in(clone / source)
+    assert read.files == courses.assignment_in(courses.PROJECT / source).files
 
 
 def test_a_short_file_is_no_link(tmp_path):

@@ -20,7 +20,6 @@ from sqlalchemy import Engine, event
 from tornado.log import app_log
 
 from autograder.__main__ import main
-from autograder.assignment import Assignment
 from autograder.course import folder, workers
 from autograder.course.batch import grade_course, new_submissions
 from autograder.course.folder import Course
@@ -278,7 +277,7 @@ def test_a_clock_that_jumps_changes_nothing(course, right_result, monkeypatch):
     jumps = itertools.cycle([0, 86_400, -86_400 * 365])
     true_time = time.time
     monkeypatch.setattr(time, "time", lambda: true_time() + next(jumps))
-    assignment = Assignment.from_directory(course / "source/Initialization")
+    assignment = courses.assignment_in(course / "source/Initialization")
     graded = grade_submission(submission, assignment)
     assert all(verdict.passed for verdict in graded.facts.verdicts.values())
     grade_quickly(course, graded)

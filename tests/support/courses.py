@@ -17,7 +17,9 @@ from pathlib import Path
 import nbformat
 from nbgrader.api import Gradebook
 from nbgrader.utils import notebook_hash
+from traitlets.config import Config
 
+from autograder.assignment import Assignment
 from autograder.course.folder import LOCK, Submitted
 from autograder.course.workers import InThisProcess, Workers
 from autograder.grading.run import Graded, digest
@@ -51,6 +53,12 @@ def run(folder: Path, *arguments: str, **options: object) -> subprocess.Complete
 def grade(folder: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
     """Run ``python -m autograder grade`` on a course folder."""
     return run(PROJECT, "autograder", "grade", "--course", str(folder), *arguments, **options)
+
+
+def assignment_in(folder: Path = PROJECT / "source" / ASSIGNMENT, rules: str = "") -> Assignment:
+    """The assignment in a source folder, with nbgrader's own settings."""
+    (assignment,) = Assignment.all_in(folder, Config(), rules).values()
+    return assignment
 
 
 def generate(folder: Path) -> Path:

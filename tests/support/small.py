@@ -38,7 +38,7 @@ SECRETS = ("HIDDEN TESTS", "check_hidden", "_reference", "6, 9", "5, 11", "64, 3
 
 def make_assignment(*more_cells: NotebookNode) -> Assignment:
     """The answers and tests of the real assignment, and perhaps more cells behind them."""
-    whole = Assignment.from_directory(courses.PROJECT / "source" / courses.ASSIGNMENT)
+    whole = courses.assignment_in()
     notebook = nbformat.v4.reads(whole.notebook.decode())
     packages = next(cell for cell in notebook.cells if cell.id == "packages")
     tests = ", ".join(f"initialize_parameters_{exercise}_test" for exercise in EXERCISES)

@@ -15,7 +15,7 @@ RULES = "lesson.rules"
 
 @pytest.fixture(scope="module")
 def assignment():
-    return Assignment.from_directory(courses.PROJECT / "source" / courses.ASSIGNMENT, rules=RULES)
+    return courses.assignment_in(rules=RULES)
 
 
 def violations(assignment, source, **handed_in):

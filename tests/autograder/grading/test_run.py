@@ -14,7 +14,6 @@ import pytest
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from autograder.assignment import Assignment
 from autograder.grading import examiner, run, session
 from autograder.grading.run import grade_submission
 from autograder.grading.session import Session
@@ -246,7 +245,7 @@ def test_no_mixture_of_starts_takes_more_than_the_time_for_all(
 def test_an_array_of_the_other_byte_order_is_as_wrong_as_in_public(course):
     foreign = answer("zeros", "np.zeros((layers_dims[l], layers_dims[l - 1])).astype('>f8')")
     submission = courses.hand_in(course, "ada", courses.answers(zeros=foreign)).read_bytes()
-    ours = Assignment.from_directory(course / "source/Initialization")
+    ours = courses.assignment_in(course / "source/Initialization")
     assert grade_submission(submission, ours).facts.verdicts["test-zeros"].code == "wrong-dtype"
 
 

@@ -12,7 +12,6 @@ import pytest
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from autograder.assignment import Assignment
 from autograder.config import configure
 from autograder.submission import files
 from autograder.submission.notebook import Unreadable
@@ -39,7 +38,7 @@ NO_TIMES = [
 
 @pytest.fixture(scope="module")
 def assignment():
-    return Assignment.from_directory(courses.PROJECT / "source" / "Initialization")
+    return courses.assignment_in()
 
 
 def written(folder, text):

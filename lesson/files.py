@@ -22,6 +22,6 @@ def read_table(name: str) -> dict:
     return tomllib.loads(pkgutil.get_data("lesson", name).decode())
 
 
-def page(name: str, **fields: object) -> str:
+def page(name: str, /, **fields: object) -> str:
     """Fill in a page of `pages.toml`."""
     return Template(read_table("pages.toml")[name]).substitute(fields)

@@ -50,6 +50,7 @@ def verdict_on(mistake: Mistake, architectures=None) -> WrongAnswer | None:
 # Programs that name no function, or whose outcome depends on more than the architecture.
 PROGRAMS = [*MISTAKES, *RARE_MISTAKES]
 IMPURE = {"no-seed", "seed-too-late", "seed-of-random", "not-repeatable", "not-a-function"}
+IMPURE |= {"outside-name"}
 IMPURE_PROGRAMS = [
     m
     for m in PROGRAMS

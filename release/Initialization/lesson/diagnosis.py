@@ -71,11 +71,10 @@ def diagnose(exercise: str, calls: list[Call], function: Callable) -> Diagnosis 
         for call in calls:
             if call.error is not None:
                 return explain_error(call, source)
-            if wrong := _wrong_structure(call, calls, source):
+            if wrong := _wrong_structure(Results(call, calls, source, exercise)):
                 return wrong
         for call in calls:
-            repeats = Repeats(exercise, call.found, call.found_again, source)
-            for code, fields in applying("repeats", repeats):
+            for code, fields in applying("repeats", Results(call, calls, source, exercise)):
                 return call.about(code, **fields)
         # Biases first: numbers drawn for them also shift the weights that are drawn after them.
         for letter in "bW":
@@ -175,13 +174,14 @@ SIZES: dict[str, Callable[[list[int], int], int]] = {
 
 
 @dataclass
-class Structure(Evidence):
-    """Keys and shapes of all calls; `call` is the one to describe, `key` one of its arrays."""
+class Results(Evidence):
+    """What all calls returned; `call` is the one to describe, `key` one of its arrays."""
 
     call: Call
     calls: list[Call]
     source: Source
-    value: str
+    exercise: str
+    value: str = ""
     key: str = ""
 
     def keys(self, pattern: str) -> bool:
@@ -221,6 +221,14 @@ class Structure(Evidence):
         last = [(*call.layers_dims[:-3:-1],) for call in self.calls]
         first = [call.expected["W1"].shape for call in self.calls]
         return [call.shape("W1") for call in self.calls] == last != first
+
+    @property
+    def differing(self) -> set[str]:
+        """The letters of the arrays that differ in a second call; "?" if the keys do."""
+        first, second = self.call.found, self.call.found_again
+        if type(second) is not dict or second.keys() != first.keys():
+            return {"?"}
+        return {key[0] for key in first if not np.array_equal(first[key], second[key])}
 
     @property
     def fixed_depth(self) -> dict:
@@ -279,16 +287,17 @@ def _have_nothing_in_common(architectures: list[list[int]]) -> bool:
     return all(len(set(values)) > 1 for values in zip(*features, strict=True))
 
 
-def _only(group: str, others: str, evidence: Structure) -> tuple[str, dict]:
+def _only(group: str, others: str, evidence: Results) -> tuple[str, dict]:
     """The first row that applies; one of the others if none does, or rows of another kind do."""
     found = list(applying(group, evidence))
     kinds = {(row.get("keys"), row.get("shape")) for row in (TABLE[group][one] for one, _ in found)}
     return found[0] if len(kinds) == 1 else next(applying(others, evidence))
 
 
-def _wrong_structure(call: Call, calls: list[Call], source: Source) -> Diagnosis | None:
+def _wrong_structure(evidence: Results) -> Diagnosis | None:
     """Compare what one call returned with what was expected, up to the shapes."""
-    evidence = Structure(call, calls, source, type_name(call.found))
+    call = evidence.call
+    evidence.value = type_name(call.found)
     for code, fields in applying("result", evidence):
         return call.about(code, **{"found": evidence.value} | fields)
     if call.keys != set(call.expected) or not evidence.all_text:
@@ -315,30 +324,10 @@ def _wrong_structure(call: Call, calls: list[Call], source: Source) -> Diagnosis
 # ----------------------------------------------------------------------------------------- values
 
 
-@dataclass
-class Repeats(Evidence):
-    """Whether the values of one call are finite, and the same in a second call."""
-
-    exercise: str
-    found: dict[str, np.ndarray]
-    found_again: object
-    source: Source
-
-    @property
-    def differing(self) -> set[str]:
-        """The letters of the arrays that differ; "?" if the keys do."""
-        first, second = self.found, self.found_again
-        if type(second) is not dict or second.keys() != first.keys():
-            return {"?"}
-        return {key[0] for key in first if not np.array_equal(first[key], second[key])}
-
-
 def _wrong_values(weights: "Weights", calls: list[Call], call: Call, key: str) -> Diagnosis:
     """Describe the first array whose values are wrong, and all others with it."""
     group = "biases" if key[0] == "b" else "weights"
     code, fields = next(applying(group, weights), ("values-differ", {}))
-    if code in FACTORS_WITHOUT_CAUSE and weights.outside_name:
-        code, fields = "outside-name", {"name": weights.outside_name}
     layer, shown = fields.pop("layer", None), "entry"
     if layer:  # what is shown is what is meant
         call, key = calls[layer.network], layer.key
@@ -513,14 +502,14 @@ class Weights(Evidence):
         return None
 
     @property
-    def outside_name(self) -> str:
-        """A variable of the notebook that the function uses; empty if none, or no code, is seen."""
+    def outside_name(self) -> dict:
+        """A variable of the notebook that the function uses, if the code is seen."""
         if not isinstance(self.function, FunctionType):
-            return ""
+            return {}
         data = (bool, int, float, str, list, tuple, dict, np.ndarray, np.generic)
         known = self.function.__globals__
         uses = (one for one in dis.get_instructions(self.function) if one.opname == "LOAD_GLOBAL")
-        return next((one.argval for one in uses if isinstance(known.get(one.argval), data)), "")
+        return first_of({"name": o.argval} for o in uses if isinstance(known.get(o.argval), data))
 
     # Places in the stream of random numbers
 
@@ -611,9 +600,6 @@ LARGE_WEIGHTS = {  # shape and standard deviation
     "he": {"W1": ((200, 300), 0.0816496580927726), "W2": ((100, 200), 0.1)},
 }
 MEAN_LIMIT, SPREAD_LIMIT, SKEWNESS_LIMIT, KURTOSIS_LIMIT = 0.05, 0.04, 0.15, 0.3
-FACTORS_WITHOUT_CAUSE = (
-    "scale-missing scale-constant scale-fixed scale-other scale-varies scale-of-network".split()
-)
 
 
 def _sorted_numbers(layers: list[Layer]) -> list[np.ndarray]:
@@ -666,11 +652,11 @@ Evidence.facts |= {
     "is_weight": lambda e: e.key[0] == "W",
     # Repeated calls
     "not_finite": lambda e: first_of(
-        {"key": key} for key, array in e.found.items() if not np.isfinite(array).all()
+        {"key": key} for key, array in e.call.found.items() if not np.isfinite(array).all()
     ),
     "unseeded": lambda e: e.exercise != "zeros" and e.differing == {"W"},
     "changes": lambda e: (  # in exercise 1 values that are not zero say more
-        e.differing and (e.exercise != "zeros" or not any(map(np.any, e.found.values())))
+        e.differing and (e.exercise != "zeros" or not any(map(np.any, e.call.found.values())))
     ),
     # Values
     "constant_bias": lambda e: (
@@ -700,6 +686,7 @@ Evidence.facts |= {
         )
     ),
     "imprecise": lambda e: close(e.found, e.expected, 1e-3),
+    "one_factor": lambda e: None not in e.ratios,
     "common_ratio": lambda e: (
         None not in e.ratios and close(e.ratios, e.ratios[0]) and {"ratio": e.ratios[0]}
     ),
@@ -714,8 +701,8 @@ Evidence.facts |= {
     ),
     "one_more": lambda e: e.is_factor(np.sqrt(2 / (e.n_prev + 1))),
     "of_inputs": lambda e: e.is_factor(np.sqrt(2 / e.inputs)),
-    "of_network": lambda e: None not in e.ratios and not e.uneven_layer and {"layer": e.wrong[0]},
-    "of_layer": lambda e: None not in e.ratios and {"layer": e.uneven_layer},
+    "of_network": lambda e: not e.uneven_layer and {"layer": e.wrong[0]},
+    "of_layer": lambda e: {"layer": e.uneven_layer},
     "factor_added": lambda e: np.allclose(
         e.found - e.draw, e.expected / e.draw, rtol=1e-7, atol=1e-9
     ),

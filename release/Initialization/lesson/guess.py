@@ -8,7 +8,7 @@ from html import escape
 
 from IPython.display import display
 
-from lesson.files import read_table
+from lesson.files import page, read_table
 
 # By name: the question, and by each of its options what to say to those who chose it.
 QUESTIONS = read_table("guess.toml")
@@ -16,18 +16,13 @@ QUESTIONS = read_table("guess.toml")
 
 def ask(name: str) -> None:
     """Show a question with its options."""
-    question = QUESTIONS[name]["question"]
-    # With the attribute JupyterLab leaves the arrow keys to the options.
-    options = "".join(
-        f'<label style="display: block"><input data-lm-suppress-shortcuts="true" type="radio" '
-        f'name="guess-{name}" id="guess-{name}-{number}"> {escape(option)}</label>'
-        for number, option in enumerate(QUESTIONS[name]["replies"])
-    )
-    page = (
-        '<fieldset style="max-width: 60em"><legend>Guess first (no points): '
-        f"{escape(question)}</legend>{options}</fieldset>"
-    )
-    display({"text/plain": question, "text/html": page}, raw=True)
+    question, replies = QUESTIONS[name].values()
+    options = [
+        page("guess-option", name=name, number=number, option=escape(option))
+        for number, option in enumerate(replies)
+    ]
+    asked = page("guess-question", question=escape(question), options="".join(options))
+    display({"text/plain": question, "text/html": asked}, raw=True)
 
 
 def reply(name: str) -> None:
@@ -37,17 +32,9 @@ def reply(name: str) -> None:
     """
     replies = QUESTIONS[name]["replies"]
     right = next(text for text in replies.values() if text.startswith("Right"))
-    style = f":root:has([name=guess-{name}]:checked) .reply-{name} {{ display: none }}"
-    page = ""
-    for number, (option, text) in enumerate(replies.items()):
-        style += f":root:has(#guess-{name}-{number}:checked) .reply-{name}-{number} "
-        style += "{ display: block !important }"
-        page += f'<p hidden class="reply-{name}-{number}">'
-        page += f"Your guess: <b>{escape(option)}</b>. {escape(text)}</p>"
-    page += (
-        f'<div class="reply-{name}"><p>No option of the question above is chosen.</p><details>'
-        f"<summary>What comes true</summary>{escape(right)}</details>"
-        "</div>"
-    )
-    page = f'<style>{style}</style><div aria-live="polite">{page}</div>'
-    display({"text/plain": right, "text/html": page}, raw=True)
+    shown = [
+        page("guess-reply", name=name, number=number, option=escape(option), text=escape(text))
+        for number, (option, text) in enumerate(replies.items())
+    ]
+    replied = page("guess-replies", name=name, replies="".join(shown), right=escape(right))
+    display({"text/plain": right, "text/html": replied}, raw=True)

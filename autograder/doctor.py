@@ -14,10 +14,11 @@ from traitlets import TraitError
 
 from autograder.course.folder import CourseError, load_config
 from autograder.limits import MEGABYTE, Limits
-from autograder.machine import HOW_TO_ALLOW, HOW_TO_INSTALL, free_memory
 from autograder.sandbox import bubblewrap, seccomp
+from autograder.sandbox.bubblewrap import HOW_TO_ALLOW, HOW_TO_INSTALL
 from autograder.sandbox.fork_server import COLD, fork_servers
 from autograder.sandbox.process import SandboxUnavailable, StudentProcess
+from autograder.sandbox.sandbox import free_memory
 from autograder.text import counted
 
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc")

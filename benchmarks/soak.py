@@ -310,7 +310,7 @@ def kill_a_worker(soak: Soak) -> None:
 def kill_fork_servers(soak: Soak) -> None:
     """The fork server is the oldest process in a sandbox; the others are its forks."""
     children = soak.processes["worker 1"].children(recursive=True)
-    inside = [one for one in children if "/run/fork_server_program.py" in one.cmdline()]
+    inside = [one for one in children if "/run/first_program.py" in one.cmdline()]
     oldest = {}
     for one in sorted(inside, key=psutil.Process.create_time):
         oldest.setdefault(one.ppid(), one)

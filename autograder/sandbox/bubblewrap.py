@@ -1,50 +1,28 @@
-"""Start a Python program inside a sandbox that bubblewrap makes."""
+"""Start our program inside a sandbox that bubblewrap makes."""
 
+import base64
 import contextlib
 import functools
 import json
 import os
+import pkgutil
 import shutil
 import site
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from autograder.sandbox import seccomp
-from autograder.sandbox.sandbox import MEMORY_FOLDERS, CannotStart, Sandbox
+from autograder.sandbox import program, seccomp
+from autograder.sandbox.sandbox import CannotStart, Profile, Sandbox
 
-_PROGRAMS = "/run"
-STAGING = "/run/staging"  # where a fork makes its scratch space before it moves it to its place
+_TABLE = tomllib.loads(pkgutil.get_data(__name__, "bubblewrap.toml").decode())
+HOW_TO_INSTALL, HOW_TO_ALLOW = _TABLE["advice"]["install"], _TABLE["advice"]["allow"]
+"""What to do where no sandbox can be made."""
+_PROGRAMS = [Path(__file__).with_name(f"{name}.py") for name in ("first_program", "program")]
 _STUDENT = 61184  # the first of the user numbers that systemd keeps for such purposes
-# No /dev/zero: shared mappings of it are memory that no process is charged for. What /dev/full
-# gives to a reader are zeros as well. No terminals: the whole machine shares their number.
-_DEVICES = {
-    "null": "null",
-    "zero": "full",
-    "full": "full",
-    "random": "random",
-    "urandom": "urandom",
-}
-_LINKS = {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}  # below /proc/self/fd
-_FILES = {
-    "/etc/passwd": f"student:x:{_STUDENT}:{_STUDENT}::/tmp/home:/bin/sh\n",
-    # Without one, a program that Matplotlib asks for fonts complains in the student's output.
-    "/etc/fonts/fonts.conf": "<fontconfig><cachedir>/tmp/home/fonts</cachedir></fontconfig>",
-}
-_ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "LANG": "C.UTF-8",
-    "USER": "student",
-    "LOGNAME": "student",
-    "NBGRADER_EXECUTION": "autograde",  # as nbgrader sets it
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    # One thread for each library: a sandbox has a limit on threads, and one core.
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
 _NAMESPACES = [
     *("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
     *("--unshare-cgroup-try", "--die-with-parent", "--new-session"),
@@ -61,37 +39,27 @@ def package_folders() -> list[Path]:
 
 
 class Bubblewrap(Sandbox):
-    """A sandbox in which the first of some programs runs, with the number of `channel`."""
+    """A sandbox with our program, which has the number of `channel` there."""
 
     def __init__(
-        self,
-        programs: Sequence[Path],
-        channel: int,
-        scratch_bytes: int,
-        hidden: Sequence[Path] = (),
-        makes_namespaces: bool = False,
+        self, channel: int, scratch_bytes: int, hidden: Sequence[Path], forks: bool = False
     ) -> None:
         bwrap = shutil.which("bwrap")
         if bwrap is None:
             raise CannotStart("bwrap: command not found")
-        try:
-            self._rules = seccomp.program(makes_namespaces=makes_namespaces)
-        except seccomp.Unavailable as error:
-            raise CannotStart(str(error)) from error
-        self._programs = programs
-        self._makes_namespaces = makes_namespaces
-        self.user = _STUDENT if os.geteuid() == 0 else None
+        self._forks = forks
+        self._user = _STUDENT if os.geteuid() == 0 else None
         mounts = _mounts(bwrap, scratch_bytes, hidden)
         try:
             self._start(bwrap, channel, mounts)
         except CannotStart:
-            if self.user is None:
+            if self._user is None:
                 raise
             # Root of a container that lacks a second user or the right to use one: the way of
             # ordinary users works. Where this root is the machine's, the kernel keeps no limit on
             # its processes; `usage` does. And root owns the devices and the settings in /proc.
-            self.user = None
-            owned = [f"/dev/{name}" for name in _DEVICES]
+            self._user = None
+            owned = [f"/dev/{name}" for name in _TABLE["devices"]]
             if "--proc" in mounts:
                 owned.append("/proc")
             mounts += [word for path in owned for word in ("--remount-ro", path)]
@@ -105,26 +73,23 @@ class Bubblewrap(Sandbox):
         with status, contextlib.ExitStack() as theirs:
             theirs.enter_context(status_end)
             answer_end = theirs.enter_context(status_end.dup())
-            files = {
-                f"{_PROGRAMS}/{path.name}": _memory_file(theirs, path.read_bytes())
-                for path in self._programs
-            }
-            program = next(iter(files))
-            files |= {path: _memory_file(theirs, text.encode()) for path, text in _FILES.items()}
-            rules = _memory_file(theirs, self._rules)
+            files = {f"/run/{path.name}": path.read_bytes() for path in _PROGRAMS}
+            first = next(iter(files))
+            files |= {path: text.encode() for path, text in _TABLE["files"].items()}
+            given = {path: _memory_file(theirs, content) for path, content in files.items()}
+            rules = _memory_file(theirs, seccomp.program(makes_namespaces=self._forks))
             arguments = [*_NAMESPACES, *mounts]
-            for path, source in files.items():
+            for path, source in given.items():
                 arguments += ["--perms", "0444", "--ro-bind-data", source, path]
             arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--cap-drop", "ALL"]
             arguments += ["--info-fd", status_end.fileno(), "--seccomp", rules]
             if may(bwrap, *_HOST_NAME):
                 arguments += _HOST_NAME
-            if self.user is None:
+            if self._user is None:
                 arguments += ["--uid", _STUDENT, "--gid", _STUDENT]
             else:
-                arguments += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-                if self._makes_namespaces:
-                    arguments += ["--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP"]
+                kept = ["SETUID", "SETGID", *(["SYS_ADMIN", "SETPCAP"] if self._forks else [])]
+                arguments += [word for name in kept for word in ("--cap-add", f"CAP_{name}")]
                 arguments += ["--userns-block-fd", answer_end.fileno()]
             # Not on the command line, because that can be read inside the sandbox.
             listing = b"".join(os.fsencode(str(argument)) + b"\0" for argument in arguments)
@@ -132,12 +97,12 @@ class Bubblewrap(Sandbox):
             # The interpreter itself, not the link in a virtual environment: it finds its standard
             # library from there. Isolated and without the site module, so that no folder or
             # variable of a user has a say in what is imported.
-            python = [os.path.realpath(sys.executable), "-I", "-S", "-B", program, str(channel)]
+            python = [os.path.realpath(sys.executable), "-I", "-S", "-B", first, str(channel)]
             ends = (channel, status_end.fileno(), answer_end.fileno())
             self._process = subprocess.Popen(
                 [bwrap, "--args", str(listed), *python],
-                pass_fds=[*ends, *files.values(), rules, listed],
-                env=_ENVIRONMENT,
+                pass_fds=[*ends, *given.values(), rules, listed],
+                env=_TABLE["environment"],
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -147,14 +112,35 @@ class Bubblewrap(Sandbox):
             theirs.close()
             try:
                 self._found(_child_pid(status))
-                if self.user is not None:
-                    _map_users(self.pid, [os.geteuid(), self.user])
+                if self._user is not None:
+                    _map_users(self.pid, [os.geteuid(), self._user])
                     status.send(b"1")
             except BaseException as error:
                 self.kill()
                 if isinstance(error, OSError | ValueError):
                     raise CannotStart(self.stderr or str(error)) from error
                 raise
+
+    def load(self, connection: socket.socket, profile: Profile) -> None:
+        """Let our program load what is given, which `connection` leads to."""
+        settings = {
+            **profile._asdict(),
+            "hidden": (),
+            "files": program.as_base64(dict(profile.files)),
+            "packages": [str(folder) for folder in package_folders()],
+            "user": self._user,
+            "rules": base64.b64encode(seccomp.program()).decode() if self._forks else "",
+        }
+        try:
+            channel = program.Channel(connection)
+            channel.send(settings)
+            answer = channel.receive()
+        except (OSError, EOFError) as error:
+            self.kill()
+            raise CannotStart(self.stderr or str(error)) from error
+        if "failed" in answer:
+            self.kill()
+            raise CannotStart(answer["failed"], _TABLE["advice"]["readable"])
 
     def _keep_stderr(self, errors: int) -> None:
         self.stderr = os.pread(errors, 2_000, 0).decode(errors="replace").strip()
@@ -213,12 +199,12 @@ def _mounts(bwrap: str, scratch_bytes: int, hidden: Sequence[Path]) -> list:
         for folder in path.parents[:-1]:
             steps.setdefault(folder, ["--perms", "0755", "--dir", folder])
     arguments = ["--proc", "/proc"] if may(bwrap, "--proc", "/proc") else ["--dir", "/proc"]
-    arguments += ["--dir", STAGING, "--perms", "0755", "--tmpfs", "/dev"]
-    for name, source in _DEVICES.items():
+    arguments += ["--dir", program.STAGING, "--perms", "0755", "--tmpfs", "/dev"]
+    for name, source in _TABLE["devices"].items():
         arguments += ["--dev-bind", f"/dev/{source}", f"/dev/{name}"]
-    for name, target in _LINKS.items():
-        arguments += ["--symlink", f"/proc/self/fd{target}", f"/dev/{name}"]
-    for folder in MEMORY_FOLDERS:
+    for name, target in _TABLE["links"].items():
+        arguments += ["--symlink", target, f"/dev/{name}"]
+    for folder in program.MEMORY_FOLDERS:
         size = ["--size", scratch_bytes] if _knows_size(bwrap) else []
         arguments += ["--perms", "1777", *size, "--tmpfs", folder]
     # These come after the scratch space, because the environment may lie in a folder of that name;

@@ -6,23 +6,18 @@ Where a module starts threads, which no fork would have, each submission imports
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import socket
 import struct
 import threading
 import weakref
-from pathlib import Path
-from typing import NamedTuple
 
-from autograder.sandbox import bubblewrap, program, seccomp
-from autograder.sandbox.sandbox import MEMORY_FOLDERS, SCRATCH, CannotStart, Sandbox, SandboxLost
+from autograder.sandbox.bubblewrap import Bubblewrap
+from autograder.sandbox.sandbox import CannotStart, Profile, Sandbox, SandboxLost
 
-_FORK_SERVER = Path(__file__).with_name("fork_server_program.py")
-PROGRAM = Path(program.__file__)
 _START_SECONDS = 60
 _ENDING_SECONDS = 2
-_SCRATCH_BYTES = 50_000_000  # the fork server empties it before the first fork
+_SCRATCH_BYTES = 50_000_000  # of the fork server itself
 _FORKS = 200  # of one fork server; the next one has another seed for hashes
 _PROFILES = 3  # fork servers at a time: an assignment may have several notebooks
 _ENDED = "the fork server has ended"
@@ -31,15 +26,6 @@ COLD = (
     "each sandbox starts from nothing, which takes about half a second more for each submission, "
     "because none can be forked here: {}"
 )
-
-
-class Profile(NamedTuple):
-    """What a fork server has for its forks: modules in the order of import, and files."""
-
-    modules: tuple[str, ...]
-    hidden: tuple[Path, ...]
-    files: tuple[tuple[str, bytes], ...]
-    reader: str
 
 
 class Fork(Sandbox):
@@ -92,31 +78,10 @@ class ForkServer:
         self.control, far_end = socket.socketpair()
         weakref.finalize(self, self.control.close)
         with far_end:
-            self.sandbox = bubblewrap.Bubblewrap(
-                [_FORK_SERVER, PROGRAM], far_end.fileno(), _SCRATCH_BYTES, profile.hidden, True
-            )
+            self.sandbox = Bubblewrap(far_end.fileno(), _SCRATCH_BYTES, profile.hidden, forks=True)
         weakref.finalize(self, self.sandbox.kill)
         self.control.settimeout(_START_SECONDS)
-        channel = program.Channel(self.control)
-        settings = {
-            "modules": profile.modules,
-            "files": program.as_base64(dict(profile.files)),
-            "reader": profile.reader,
-            "packages": [str(folder) for folder in bubblewrap.package_folders()],
-            "scratch": SCRATCH,
-            "memory_folders": MEMORY_FOLDERS,
-            "staging": bubblewrap.STAGING,
-            "user": self.sandbox.user,
-            "rules": base64.b64encode(seccomp.program()).decode(),
-        }
-        try:
-            channel.send(settings)
-            answer = channel.receive()
-        except (OSError, EOFError) as error:
-            self.sandbox.kill()
-            raise CannotStart(self.sandbox.stderr or str(error)) from error
-        if "failed" in answer:
-            raise CannotStart(answer["failed"])
+        self.sandbox.load(self.control, profile)
 
 
 class ForkServers:
@@ -128,8 +93,18 @@ class ForkServers:
         self._bare: set[Profile] = set()  # whose modules cannot be loaded before a fork
         self.refusal = ""
 
-    def fork(self, channel: int, scratch_bytes: int, profile: Profile) -> Fork | None:
-        """Return a new fork; None if there can be no fork servers here."""
+    def sandbox(
+        self, channel: socket.socket, far_end: socket.socket, scratch_bytes: int, profile: Profile
+    ) -> Sandbox:
+        """Return a new sandbox, a fork if there can be one; its program has the far end."""
+        with far_end:
+            fork = self._fork(far_end.fileno(), scratch_bytes, profile)
+            made = fork or Bubblewrap(far_end.fileno(), scratch_bytes, profile.hidden)
+        if fork is None:
+            made.load(channel, profile)
+        return made
+
+    def _fork(self, channel: int, scratch_bytes: int, profile: Profile) -> Fork | None:
         with self._lock:
             for _ in range(3):  # a fork server may have ended, or may have to do without modules
                 if self.refusal:

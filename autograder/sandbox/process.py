@@ -21,10 +21,9 @@ from typing import Any, NamedTuple, NoReturn, Self
 import numpy as np
 
 from autograder.limits import MEGABYTE, Limits
-from autograder.machine import HOW_TO_ALLOW, HOW_TO_INSTALL, free_memory
 from autograder.outputs import Malformed, decode_outputs
 from autograder.sandbox import bubblewrap, fork_server, program, protocol
-from autograder.sandbox.sandbox import SCRATCH, CannotStart, Sandbox, SandboxLost
+from autograder.sandbox.sandbox import CannotStart, Profile, Sandbox, SandboxLost, free_memory
 from autograder.text import UserError
 
 START_SECONDS = 60
@@ -96,35 +95,27 @@ class StudentProcess:
         try:
             self._channel, far_end = socket.socketpair()
             self._resources.callback(self._channel.close)
-            with far_end:
-                ends = far_end.fileno(), limits.scratch_bytes
-                shared = (tuple(modules), tuple(hidden), tuple(common.items()), reader)
-                fork = fork_server.fork_servers.fork(*ends, fork_server.Profile(*shared))
-                self._sandbox = fork or bubblewrap.Bubblewrap([fork_server.PROGRAM], *ends, hidden)
+            self._channel.settimeout(seconds)
+            profile = Profile(tuple(modules), tuple(hidden), tuple(common.items()), reader)
+            self._sandbox = fork_server.fork_servers.sandbox(
+                self._channel, far_end, limits.scratch_bytes, profile
+            )
             self._resources.callback(self._sandbox.kill)
-            if isinstance(self._sandbox, fork_server.Fork):  # which has these already
-                files = {name: data for name, data in files.items() if common.get(name) != data}
+            new = {name: data for name, data in files.items() if common.get(name) != data}
             settings = {
-                "files": program.as_base64(files),
+                "files": program.as_base64(new),
                 "modules": modules,
-                "reader": reader,
                 "limits": dataclasses.asdict(limits),
-                "packages": [str(folder) for folder in bubblewrap.package_folders()],
-                "scratch": SCRATCH,
-                "user": self._sandbox.user,
             }
             self._send(settings, deadline)
-            answer = self._receive(deadline)
-            if "failed" in answer:
-                raise SandboxUnavailable(
-                    f"Python does not start in the sandbox: {answer['failed']}\n"
-                    "All users must be able to read it and its packages (chmod -R o+rX)."
-                )
+            if "failed" in (answer := self._receive(deadline)):
+                raise CannotStart(answer["failed"])
         except BaseException as error:
             self.close()
             if isinstance(error, CannotStart | ProcessDied | TimeoutError | Malformed):
                 reason = (self._sandbox and self._sandbox.stderr) or str(error)
-                raise SandboxUnavailable(_what_to_do(reason)) from error
+                advice = getattr(error, "advice", "")
+                raise SandboxUnavailable(_what_to_do(reason, advice)) from error
             raise
         self._next_look = 0.0
 
@@ -177,18 +168,14 @@ class StudentProcess:
     def defines(self, name: str, seconds: float) -> bool:
         """Tell whether the student's code defines something callable of this name."""
         with self._ask(seconds, do="defines", name=name) as answer:
-            match answer:
-                case {"answer": bool(found)}:
-                    return found
-            raise Malformed("neither yes nor no")
+            return answer.get("answer") is True
 
     def installed_modules(self) -> list[str]:
         """Names of the modules that are loaded, but not those of the assignment's own files."""
         with self._ask(START_SECONDS, do="modules") as answer:
-            match answer:
-                case {"answer": list(names)}:
-                    return [name for name in names if type(name) is str]
-            raise Malformed("no list of modules")
+            if type(names := answer.get("answer")) is not list:
+                raise Malformed("no list of modules")
+            return [name for name in names if type(name) is str]
 
     def close(self, *_: object) -> None:
         """End every process of the submission; return when none is left."""
@@ -221,27 +208,22 @@ class StudentProcess:
             self._die(f"the process sent what no notebook sends: {error}")
 
     def _send(self, message: dict, deadline: float) -> None:
-        data = json.dumps(message).encode()
-        left = memoryview(len(data).to_bytes(4, "big") + data)
+        left = memoryview(json.dumps(message).encode() + b"\n")
         while left:
             with self._waiting(deadline):
                 left = left[self._channel.send(left) :]
 
     def _receive(self, deadline: float) -> dict:
-        size = int.from_bytes(self._read(4, deadline), "big")
-        if size > self.limits.message_bytes:
-            self._die(f"the process sent {size} bytes at once, more than is accepted")
-        return protocol.parse(self._read(size, deadline), self.limits)
-
-    def _read(self, size: int, deadline: float) -> bytes:
         data = bytearray()
-        while len(data) < size:
+        while not data.endswith(b"\n"):
             with self._waiting(deadline):
-                part = self._channel.recv(min(size - len(data), 2**16))
+                part = self._channel.recv(2**16)
                 if not part:
                     raise ConnectionResetError
                 data += part
-        return bytes(data)
+            if len(data) > self.limits.message_bytes:
+                self._die(f"the process sent more than {len(data)} bytes at once")
+        return protocol.parse(bytes(data), self.limits)
 
     @contextlib.contextmanager
     def _waiting(self, deadline: float) -> Iterator[None]:
@@ -305,9 +287,12 @@ def _wait_for_memory(deadline: float) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def _what_to_do(reason: str) -> str:
-    advice = f"bubblewrap is installed, but it cannot make a sandbox here:\n{HOW_TO_ALLOW}"
-    advice = advice if shutil.which("bwrap") else f"Install it with: {HOW_TO_INSTALL}"
+def _what_to_do(reason: str, advice: str) -> str:
+    if shutil.which("bwrap") is None:
+        advice = f"Install it with: {bubblewrap.HOW_TO_INSTALL}"
+    elif not advice:
+        advice = "bubblewrap is installed, but it cannot make a sandbox here:\n"
+        advice += bubblewrap.HOW_TO_ALLOW
     return f"Student code runs in a sandbox, and there is none: {reason}\n{advice}"
 
 

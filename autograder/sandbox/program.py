@@ -1,8 +1,8 @@
-"""The program inside the sandbox: runs a student's cells and calls the student's functions.
+"""What serves a student inside the sandbox: runs cells and calls functions.
 
-Nothing else of this package exists in there. A message is a length (4 bytes, big-endian) and that
-many bytes of JSON: settings first, then requests, each with exactly one answer. From the first cell
-on, everything here belongs to the student; what protects the grader is kept by others.
+Nothing else of this package exists in there but `first_program.py`, which starts it. A message is a
+line of JSON: settings first, then requests, each with exactly one answer. From the first cell on,
+everything here belongs to the student; what protects the grader is kept by others.
 """
 
 import base64
@@ -16,15 +16,17 @@ import json
 import linecache
 import math
 import os
-import shutil
 import signal
-import site
 import socket
 import sys
 import time
 from collections.abc import Iterable
 from traceback import walk_tb
 
+SCRATCH, STAGING = "/tmp", "/run/staging"
+MEMORY_FOLDERS = (SCRATCH, "/dev/shm")
+"""Folders that are file systems in memory; a fork makes them in the staging folder."""
+HOME, WORK = f"{SCRATCH}/home", f"{SCRATCH}/work"
 STUDENT_SCORE = 1000  # oom_score_adj: nobody can have more, and no student can have less
 _CELL_FILE = "<ipython-input-"  # how IPython calls the file of a cell
 _PR_SET_THP_DISABLE = 41
@@ -41,33 +43,21 @@ class Channel:
     """Messages over a stream socket."""
 
     def __init__(self, connection: socket.socket) -> None:
-        self._socket = connection
-        self._socket.set_inheritable(False)
+        connection.set_inheritable(False)
+        self._file = connection.makefile("rwb")
         self._owner = os.getpid()
 
     def receive(self) -> dict:
-        return json.loads(self._read(int.from_bytes(self._read(4), "big")))
+        if not (line := self._file.readline()):
+            raise EOFError("the other side is gone")
+        return json.loads(line)
 
     def send(self, message: dict) -> None:
         if os.getpid() != self._owner:
             os._exit(0)  # a copy that student code made by os.fork must not answer as well
         data = json.dumps(message, ensure_ascii=False).encode(errors="replace")
-        self._socket.sendall(len(data).to_bytes(4, "big") + data)
-
-    def _read(self, size: int) -> bytes:
-        data = bytearray()
-        while len(data) < size:
-            part = self._socket.recv(size - len(data))
-            if not part:
-                raise EOFError
-            data += part
-        return bytes(data)
-
-
-def set_oom_score(score: int) -> None:
-    """Let this process go first if the machine runs out of memory."""
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write(str(score))
+        self._file.write(data + b"\n")
+        self._file.flush()
 
 
 def limit_resources(limits: dict) -> None:
@@ -90,13 +80,6 @@ def limit_resources(limits: dict) -> None:
         hard = resource.getrlimit(kind)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (value, value))
-
-
-def become(user: int) -> None:
-    """Give up root for `user`; capabilities go with it."""
-    os.setgroups([])
-    os.setresgid(user, user, user)
-    os.setresuid(user, user, user)
 
 
 class OutputRecorder:
@@ -221,8 +204,7 @@ def make_shell(recorder: OutputRecorder):
     config.HistoryManager.enabled = False
     config.IPCompleter.use_jedi = False
     # IPython would ask who the real user is.
-    folder = os.environ["IPYTHONDIR"]
-    shell = InteractiveShell.instance(config=config, ipython_dir=folder, colors="neutral")
+    shell = InteractiveShell.instance(config=config, ipython_dir=HOME, colors="neutral")
     shell.display_formatter.active_types = ["text/plain", "image/png"]
     hook = shell.displayhook
 
@@ -344,15 +326,16 @@ def interruption(seconds: float):
     def interrupt(*_: object) -> None:
         raise Interrupted(f"your own cells have {seconds:.2g} s left, and this one takes longer")
 
-    if seconds:
-        before = signal.signal(signal.SIGALRM, interrupt)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+    if not seconds:
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
-        if seconds:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextlib.contextmanager
@@ -407,11 +390,11 @@ class Decoder:
             case list():
                 return [inner(item) for item in content]
             case {"tuple": list(items)}:
-                return tuple(inner(item) for item in items)
+                return tuple(map(inner, items))
             case {"set": list(items)}:
-                return {inner(item) for item in items}
+                return set(map(inner, items))
             case {"frozenset": list(items)}:
-                return frozenset(inner(item) for item in items)
+                return frozenset(map(inner, items))
             case {"dict": list(items)}:
                 return {inner(key): inner(value) for key, value in items}
             case {"complex": [float(real), float(imaginary)]}:
@@ -514,24 +497,20 @@ class Server:
         return {"answer": found}
 
 
-def write_files(folder: str, files: dict[str, bytes]) -> None:
+def make_home() -> None:
+    """Make the folder in which programs keep their settings."""
+    os.environ["HOME"] = os.environ["IPYTHONDIR"] = HOME
+    os.environ["MPLCONFIGDIR"] = f"{HOME}/matplotlib"
+    os.makedirs(os.environ["MPLCONFIGDIR"], exist_ok=True)
+
+
+def write_files(files: dict[str, str]) -> None:
+    """Write files, which travel in base64, into the working directory."""
     for name, content in files.items():
-        path = os.path.join(folder, name)
+        path = os.path.join(WORK, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
-            file.write(content)
-
-
-def make_home(settings: dict) -> str:
-    """Make the folder in which programs keep their settings, and let packages be found."""
-    home = os.path.join(settings["scratch"], "home")
-    os.environ["HOME"] = os.environ["IPYTHONDIR"] = home
-    os.environ["MPLCONFIGDIR"] = os.path.join(home, "matplotlib")
-    os.makedirs(os.environ["MPLCONFIGDIR"])
-    for folder in settings["packages"]:
-        if folder not in sys.path:
-            site.addsitedir(folder)
-    return home
+            file.write(base64.b64decode(content))
 
 
 def import_modules(names: Iterable[str]) -> None:
@@ -541,80 +520,39 @@ def import_modules(names: Iterable[str]) -> None:
             importlib.import_module(name)
 
 
-def make_reader(settings: dict) -> dict:
-    """The names of the program that reads submissions before they run, ready to be used."""
-    names: dict = {"__name__": "reading_program"}
-    if settings["reader"]:
-        reader = json.loads(settings["reader"])
-        folder = os.path.join(settings["scratch"], "reader")
-        os.makedirs(folder)
-        write_files(folder, settings["files"])
-        exec(compile(reader["program"], "reading_program.py", "exec"), names)
-        names["prepare"](folder, reader["rules"], reader["cells"])
-        shutil.rmtree(folder)
-    return names
-
-
-def start(settings: dict, recorder: OutputRecorder, shell: object, reader: dict | None) -> Server:
-    """Give up all rights, then make everything ready for the first cell."""
-    set_oom_score(STUDENT_SCORE)
-    if settings["user"] is not None:
-        become(settings["user"])
+def start(settings: dict, recorder: OutputRecorder, shell, files: dict[str, str]) -> None:
+    """Make everything ready for the first cell; a fork has to make its folders first."""
     limit_resources(settings["limits"])
-    work = os.path.join(settings["scratch"], "work")
-    os.makedirs(work)
-    os.environ["PWD"] = work
-    home = make_home(settings)
+    os.makedirs(WORK, exist_ok=True)
+    os.environ["PWD"] = WORK
+    make_home()
     import_modules(settings["modules"])
-    shell = shell or make_shell(recorder)
-    reader = make_reader(settings) if reader is None else reader
-    write_files(work, settings["files"])
-    os.chdir(work)
-    recorder.open(settings["limits"], home)
-    os.makedirs(shell.profile_dir.location, exist_ok=True)  # a fork server has left none
+    write_files({**files, **settings["files"]})
+    os.chdir(WORK)
+    recorder.open(settings["limits"], HOME)
+    os.makedirs(shell.profile_dir.location, exist_ok=True)
     shell.profile_dir.check_dirs()
     # Only now, so that no file beside the notebook takes the place of a module needed above.
-    sys.path.insert(0, work)
+    sys.path.insert(0, WORK)
+    importlib.invalidate_caches()
     builtins.input = refuse_input
     sys.stdout, sys.stderr = Stream("stdout", recorder), Stream("stderr", recorder)
-    return Server(shell, recorder, reader, settings["limits"])
-
-
-def open_socket() -> socket.socket:
-    """The socket that leads to the grader; all else is closed."""
-    descriptor = int(sys.argv[1])
-    os.closerange(3, descriptor)
-    os.closerange(descriptor + 1, 256)
-    return socket.socket(fileno=descriptor)
 
 
 def as_base64(files: dict[str, bytes]) -> dict[str, str]:
-    """Files as they travel in the first message."""
+    """Files as they travel."""
     return {name: base64.b64encode(content).decode() for name, content in files.items()}
 
 
-def receive_settings(channel: Channel) -> dict:
-    """Receive the first message, and undo `as_base64`."""
+def serve(channel: Channel, recorder: OutputRecorder, shell, reader: dict, files: dict) -> None:
+    """Serve requests until the grader ends this process."""
     settings = channel.receive()
-    files = settings["files"].items()
-    return {**settings, "files": {name: base64.b64decode(text) for name, text in files}}
-
-
-def serve(
-    channel: Channel,
-    recorder: OutputRecorder,
-    shell: object = None,
-    reader: dict | None = None,
-    files: dict | None = None,
-) -> None:
-    """Serve requests until the grader ends this process; a fork has the rest already."""
-    settings = receive_settings(channel)
-    settings["files"] = {**(files or {}), **settings["files"]}
     try:
-        server = start(settings, recorder, shell, reader)
+        start(settings, recorder, shell, files)
     except Exception as error:
         channel.send({"failed": f"{type(error).__name__}: {error}"})
         return
+    server = Server(shell, recorder, reader, settings["limits"])
     channel.send({"id": 0})
     while True:
         try:
@@ -623,7 +561,3 @@ def serve(
             os._exit(0)  # the grader is gone
         number, method = request.pop("id"), request.pop("do")
         channel.send({**getattr(server, method)(**request), "id": number})
-
-
-if __name__ == "__main__":
-    serve(Channel(open_socket()), OutputRecorder())

@@ -5,7 +5,6 @@ import os
 
 import pytest
 
-from autograder import machine
 from autograder.limits import MEGABYTE
 from autograder.sandbox import process as process_module
 from autograder.sandbox import sandbox
@@ -88,14 +87,14 @@ def test_where_memory_is_short_the_largest_sandbox_is_ended(monkeypatch):
 
 
 def test_a_container_has_the_memory_that_its_group_may_use(monkeypatch, tmp_path):
-    monkeypatch.setattr(machine, "_GROUP", tmp_path)
-    everything = machine.free_memory()
+    monkeypatch.setattr(sandbox, "_GROUP", tmp_path)
+    everything = sandbox.free_memory()
     (tmp_path / "memory.max").write_text(str(800 * MEGABYTE))
     (tmp_path / "memory.current").write_text(str(700 * MEGABYTE))
     (tmp_path / "memory.stat").write_text(f"anon 5\ninactive_file {200 * MEGABYTE}\n")
-    assert machine.free_memory() == (300 * MEGABYTE, 100 * MEGABYTE)
+    assert sandbox.free_memory() == (300 * MEGABYTE, 100 * MEGABYTE)
     (tmp_path / "memory.max").write_text("max\n")
-    assert machine.free_memory()[1] == everything[1]
+    assert sandbox.free_memory()[1] == everything[1]
 
 
 # Time
@@ -118,7 +117,7 @@ def work(seconds):
 
 def test_a_busy_neighbour_on_the_same_core_costs_an_answer_no_points(monkeypatch):
     core = min(os.sched_getaffinity(0))
-    monkeypatch.setattr(sandbox, "take_core", lambda resources: core)
+    monkeypatch.setattr(sandbox, "_take_core", lambda resources: core)
     many = dataclasses.replace(SMALL, processes=32, memory_bytes=2_000 * MEGABYTE)
     with StudentProcess(FILES, many) as neighbour, StudentProcess(FILES, SMALL) as honest:
         attack(neighbour, BUSY)
@@ -128,7 +127,7 @@ def test_a_busy_neighbour_on_the_same_core_costs_an_answer_no_points(monkeypatch
 
 
 def test_sandboxes_of_many_processes_have_a_core_each_and_cannot_leave_it(monkeypatch):
-    monkeypatch.setattr(machine, "_CORE_LOCK", f"\0test-{os.getpid()}-")  # other tests have some
+    monkeypatch.setattr(sandbox, "_CORE_LOCK", f"\0test-{os.getpid()}-")  # other tests have some
     source = """
 import threading, time
 threading.Thread(target=time.sleep, args=(30,)).start()

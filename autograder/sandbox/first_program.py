@@ -1,7 +1,7 @@
-"""The program of a fork server: it loads what submissions need, and forks for each of them.
+"""The first program in a sandbox: it loads what submissions need, before there is one.
 
-It stands beside ``program.py`` in a sandbox in which no student code runs. Each fork first makes
-namespaces of its own, and then does what a new process with ``program.py`` would do.
+Then it either becomes the student, or is a fork server and forks for each submission; no student
+code runs in it then. Each fork makes namespaces of its own first.
 """
 
 import base64
@@ -9,10 +9,11 @@ import compileall
 import contextlib
 import ctypes
 import gc
+import json
 import os
 import py_compile
-import shutil
 import signal
+import site
 import socket
 import sys
 from pathlib import Path
@@ -64,55 +65,71 @@ def _unshare(flags: int) -> None:
                 file.write(content)
 
 
-def load(settings: dict, recorder: program.OutputRecorder) -> tuple[object, dict]:
-    """Import modules, as the student and not as root; return a shell and a reader, no file."""
-    program.set_oom_score(program.STUDENT_SCORE - 1)  # so that forks can be told from it
-    if settings["user"] is not None:  # root can be had back until `confine` gives it up
+def _set_oom_score(score: int) -> None:
+    """Let this process go first if the machine runs out of memory."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write(str(score))
+
+
+@contextlib.contextmanager
+def _as_student(user: int | None):
+    """Be the student if this is root, who can be had back until `_become` gives it up."""
+    if user is not None:
         os.setgroups([])
-        os.setegid(settings["user"])
-        os.seteuid(settings["user"])
-    settings["files"] = compiled(settings["files"], os.path.join(settings["scratch"], "work"))
-    home = program.make_home(settings)
+        os.setegid(user)
+        os.seteuid(user)
+    yield
+    if user is not None:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+def _become(user: int | None) -> None:
+    """Give up root for the student; capabilities go with it."""
+    if user is not None:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+
+
+def load(settings: dict, recorder: program.OutputRecorder) -> tuple[object, dict, dict]:
+    """Import modules; return a shell, what reads a submission, and the assignment's files."""
+    program.make_home()
+    for folder in settings["packages"]:
+        if folder not in sys.path:
+            site.addsitedir(folder)
+    program.write_files(settings["files"])
     program.import_modules(settings["modules"])
     shell = program.make_shell(recorder)
-    reader = program.make_reader(settings)
-    spare_autoreload()
-    shutil.rmtree(home)
-    if len(os.listdir("/proc/self/task")) > 1:
+    reader: dict = {"__name__": "reading_program"}
+    if settings["reader"]:
+        given = json.loads(settings["reader"])
+        exec(compile(given["program"], "reading_program.py", "exec"), reader)
+        reader["prepare"](program.WORK, given["rules"], given["cells"])
+    if settings["rules"] and len(os.listdir("/proc/self/task")) > 1:
         raise RuntimeError("the modules start threads, which no fork would have")
-    gc.collect()
-    gc.freeze()  # a fork that looks for garbage would copy all of this
-    return shell, reader
+    spare_autoreload()
+    return shell, reader, compiled()
 
 
-def compiled(files: dict[str, bytes], folder: str) -> dict[str, bytes]:
-    """Add to `files` what Python keeps in ``__pycache__``, with hashes of the sources."""
-    program.write_files(folder, files)
+def compiled() -> dict[str, str]:
+    """All files of the assignment, with what Python keeps of them in ``__pycache__``."""
     checked = py_compile.PycInvalidationMode.CHECKED_HASH
-    compileall.compile_dir(folder, quiet=2, invalidation_mode=checked)
-    paths = [path for path in Path(folder).rglob("*") if path.is_file()]
-    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-    shutil.rmtree(folder, ignore_errors=True)
-    return found
+    compileall.compile_dir(program.WORK, quiet=2, invalidation_mode=checked)
+    paths = [path for path in Path(program.WORK).rglob("*") if path.is_file()]
+    files = {str(path.relative_to(program.WORK)): path.read_bytes() for path in paths}
+    return program.as_base64(files)
 
 
 def spare_autoreload() -> None:
     """Let ``%autoreload`` look at no module that is loaded by now: their files cannot change."""
-    autoreload = sys.modules.get("IPython.extensions.autoreload")
-    if autoreload is None:
-        return
-    loaded, base = frozenset(sys.modules), autoreload.DeduperReloader
-    find = autoreload.ModuleReloader.filename_and_mtime
-    autoreload.ModuleReloader.filename_and_mtime = lambda reloader, module: (
-        (None, None) if getattr(module, "__name__", None) in loaded else find(reloader, module)
-    )
-
-    class Deduper(base):
-        def __init__(self) -> None:
-            super().__init__()
-            self.source_by_modname = dict.fromkeys(loaded, "")
-
-    autoreload.DeduperReloader = Deduper
+    if autoreload := sys.modules.get("IPython.extensions.autoreload"):
+        loaded, find = frozenset(sys.modules), autoreload.ModuleReloader.filename_and_mtime
+        autoreload.ModuleReloader.filename_and_mtime = lambda reloader, module: (
+            (None, None) if getattr(module, "__name__", None) in loaded else find(reloader, module)
+        )
+        # It would read the text of all modules; without it, what changes is loaded as a whole.
+        autoreload.DeduperReloader.enabled = property(lambda _: False, lambda *_: None)
 
 
 def serve_forks(control: socket.socket, settings: dict, environment: dict) -> socket.socket:
@@ -138,15 +155,10 @@ def enter(
     """Enter namespaces of its own; return in the second process, whose end the first reports."""
     try:
         flags = _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS | _NEWCGROUP
-        if settings["user"] is not None:
-            os.seteuid(0)
-            os.setegid(0)
-        else:
-            flags |= _NEWUSER
-        _unshare(flags)
+        _unshare(flags if settings["user"] is not None else flags | _NEWUSER)
         if os.fork():
             os._exit(0)
-        program.set_oom_score(program.STUDENT_SCORE)
+        _set_oom_score(program.STUDENT_SCORE)
         os.setsid()  # the kernel shares processors fairly between sessions
         confine(size, settings, environment)
         student = os.fork()
@@ -172,23 +184,21 @@ def enter(
 def confine(size: str, settings: dict, environment: dict[str, list[str]]) -> None:
     """Leave nothing of the fork server in reach: files, processes, rights."""
     _mount("", "/", _REC | _PRIVATE)
+    place = program.STAGING
     for folder, names in environment.items():  # the Python environment may lie in there
-        place = settings["staging"] if names else folder
         _mount("tmpfs", place, _NOSUID | _NODEV, f"mode=1777,size={size}")
         for name in names:
             os.mkdir(f"{place}/{name}")
             _mount("", f"{place}/{name}", _BIND | _REC, source=f"{folder}/{name}")
             _mount("", f"{place}/{name}", _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
-        if names:
-            _mount("", folder, _MOVE, source=place)
+        _mount("", folder, _MOVE, source=place)
     proc = _NOSUID | _NODEV | _NOEXEC
     try:
         _mount("proc", "/proc", proc)
         whole = True
     except OSError:  # some containers forbid it
         whole = False
-    if settings["user"] is not None:
-        program.become(settings["user"])
+    _become(settings["user"])
     _unshare(_NEWUSER | _NEWNS)  # which locks all mounts: what lies below cannot be uncovered
     if whole:
         _mount("", "/proc", proc | _REMOUNT | _BIND | _RDONLY)
@@ -204,21 +214,32 @@ def confine(size: str, settings: dict, environment: dict[str, list[str]]) -> Non
 
 
 def main() -> None:
-    """Be a fork server; in its forks, serve a student."""
-    control = program.open_socket()
-    channel = program.Channel(control)
-    settings = program.receive_settings(channel)
-    environment = {folder: os.listdir(folder) for folder in settings["memory_folders"]}
+    """Load, then fork for each submission if there are rules for forks; serve a student."""
+    descriptor = int(sys.argv[1])
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, 256)
+    connection = socket.socket(fileno=descriptor)
+    channel = program.Channel(connection)
+    settings = channel.receive()
+    environment = {folder: os.listdir(folder) for folder in program.MEMORY_FOLDERS}
     recorder = program.OutputRecorder()
+    _set_oom_score(program.STUDENT_SCORE - 1)  # so that those who serve a student can be told
     try:
-        shell, reader = load(settings, recorder)
+        with _as_student(settings["user"]):
+            loaded = load(settings, recorder)
     except Exception as error:
         channel.send({"failed": f"{type(error).__name__}: {error}"})
         return
     channel.send({"id": 0})
-    del channel
-    channel = program.Channel(serve_forks(control, settings, environment))
-    program.serve(channel, recorder, shell, reader, settings["files"])
+    if settings["rules"]:
+        del channel
+        gc.collect()
+        gc.freeze()  # a fork that looks for garbage would copy all of this
+        channel = program.Channel(serve_forks(connection, settings, environment))
+    else:
+        _set_oom_score(program.STUDENT_SCORE)
+        _become(settings["user"])
+    program.serve(channel, recorder, *loaded)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,14 @@ from traitlets import TraitError
 from autograder.course.folder import CourseError, load_config
 from autograder.limits import MEGABYTE, Limits
 from autograder.sandbox import bubblewrap, seccomp
-from autograder.sandbox.bubblewrap import HOW_TO_ALLOW, HOW_TO_INSTALL
 from autograder.sandbox.fork_server import COLD, fork_servers
-from autograder.sandbox.process import SandboxUnavailable, StudentProcess
-from autograder.sandbox.sandbox import free_memory
+from autograder.sandbox.process import StudentProcess
+from autograder.sandbox.sandbox import (
+    HOW_TO_ALLOW,
+    HOW_TO_INSTALL,
+    SandboxUnavailable,
+    free_memory,
+)
 from autograder.text import counted
 
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc")

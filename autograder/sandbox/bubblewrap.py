@@ -5,28 +5,25 @@ import contextlib
 import functools
 import json
 import os
-import pkgutil
 import shutil
 import site
 import socket
 import subprocess
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 from autograder.sandbox import program, seccomp
-from autograder.sandbox.sandbox import CannotStart, Profile, Sandbox
+from autograder.sandbox.sandbox import (
+    HOW_TO_INSTALL,
+    TABLE,
+    Profile,
+    Sandbox,
+    SandboxUnavailable,
+)
 
-_TABLE = tomllib.loads(pkgutil.get_data(__name__, "bubblewrap.toml").decode())
-HOW_TO_INSTALL, HOW_TO_ALLOW = _TABLE["advice"]["install"], _TABLE["advice"]["allow"]
-"""What to do where no sandbox can be made."""
 _PROGRAMS = [Path(__file__).with_name(f"{name}.py") for name in ("first_program", "program")]
 _STUDENT = 61184  # the first of the user numbers that systemd keeps for such purposes
-_NAMESPACES = [
-    *("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
-    *("--unshare-cgroup-try", "--die-with-parent", "--new-session"),
-]
 _HOST_NAME = ("--hostname", "sandbox")  # some containers forbid it; then the machine's can be read
 
 
@@ -46,20 +43,20 @@ class Bubblewrap(Sandbox):
     ) -> None:
         bwrap = shutil.which("bwrap")
         if bwrap is None:
-            raise CannotStart("bwrap: command not found")
+            raise SandboxUnavailable("bwrap: command not found", HOW_TO_INSTALL)
         self._forks = forks
         self._user = _STUDENT if os.geteuid() == 0 else None
         mounts = _mounts(bwrap, scratch_bytes, hidden)
         try:
             self._start(bwrap, channel, mounts)
-        except CannotStart:
+        except SandboxUnavailable:
             if self._user is None:
                 raise
             # Root of a container that lacks a second user or the right to use one: the way of
             # ordinary users works. Where this root is the machine's, the kernel keeps no limit on
             # its processes; `usage` does. And root owns the devices and the settings in /proc.
             self._user = None
-            owned = [f"/dev/{name}" for name in _TABLE["devices"]]
+            owned = [f"/dev/{name}" for name in TABLE["devices"]]
             if "--proc" in mounts:
                 owned.append("/proc")
             mounts += [word for path in owned for word in ("--remount-ro", path)]
@@ -75,10 +72,10 @@ class Bubblewrap(Sandbox):
             answer_end = theirs.enter_context(status_end.dup())
             files = {f"/run/{path.name}": path.read_bytes() for path in _PROGRAMS}
             first = next(iter(files))
-            files |= {path: text.encode() for path, text in _TABLE["files"].items()}
+            files |= {path: text.encode() for path, text in TABLE["files"].items()}
             given = {path: _memory_file(theirs, content) for path, content in files.items()}
             rules = _memory_file(theirs, seccomp.program(makes_namespaces=self._forks))
-            arguments = [*_NAMESPACES, *mounts]
+            arguments = [*TABLE["options"].split(), *mounts]
             for path, source in given.items():
                 arguments += ["--perms", "0444", "--ro-bind-data", source, path]
             arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--cap-drop", "ALL"]
@@ -102,7 +99,7 @@ class Bubblewrap(Sandbox):
             self._process = subprocess.Popen(
                 [bwrap, "--args", str(listed), *python],
                 pass_fds=[*ends, *given.values(), rules, listed],
-                env=_TABLE["environment"],
+                env=TABLE["environment"],
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -118,7 +115,7 @@ class Bubblewrap(Sandbox):
             except BaseException as error:
                 self.kill()
                 if isinstance(error, OSError | ValueError):
-                    raise CannotStart(self.stderr or str(error)) from error
+                    raise SandboxUnavailable(self.stderr or str(error)) from error
                 raise
 
     def load(self, connection: socket.socket, profile: Profile) -> None:
@@ -137,19 +134,18 @@ class Bubblewrap(Sandbox):
             answer = channel.receive()
         except (OSError, EOFError) as error:
             self.kill()
-            raise CannotStart(self.stderr or str(error)) from error
+            raise SandboxUnavailable(self.stderr or str(error)) from error
         if "failed" in answer:
             self.kill()
-            raise CannotStart(answer["failed"], _TABLE["advice"]["readable"])
+            raise SandboxUnavailable(answer["failed"], TABLE["advice"]["readable"])
 
     def _keep_stderr(self, errors: int) -> None:
         self.stderr = os.pread(errors, 2_000, 0).decode(errors="replace").strip()
 
     def wait(self, seconds: float) -> int | None:
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             return self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
+        return None
 
     def kill(self) -> None:
         self._process.kill()
@@ -182,8 +178,7 @@ def _map_users(pid: int, users: list[int]) -> None:
 def _mounts(bwrap: str, scratch_bytes: int, hidden: Sequence[Path]) -> list:
     """Return the arguments that make the file system of a sandbox."""
     python = [Path(sys.executable).resolve(), Path(sys.base_prefix).resolve() / "lib"]
-    system = ("/usr/bin", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/alternatives")
-    visible = [*python, *package_folders(), *map(Path, system)]
+    visible = [*python, *package_folders(), *map(Path, TABLE["visible"])]
     steps = {path: ["--ro-bind", path, path] for path in visible if path.exists()}
     for folder in {Path(folder).resolve() for folder in hidden}:
         if any(folder.is_relative_to(path) for path in visible):
@@ -200,10 +195,10 @@ def _mounts(bwrap: str, scratch_bytes: int, hidden: Sequence[Path]) -> list:
             steps.setdefault(folder, ["--perms", "0755", "--dir", folder])
     arguments = ["--proc", "/proc"] if may(bwrap, "--proc", "/proc") else ["--dir", "/proc"]
     arguments += ["--dir", program.STAGING, "--perms", "0755", "--tmpfs", "/dev"]
-    for name, source in _TABLE["devices"].items():
+    for name, source in TABLE["devices"].items():
         arguments += ["--dev-bind", f"/dev/{source}", f"/dev/{name}"]
-    for name, target in _TABLE["links"].items():
-        arguments += ["--symlink", target, f"/dev/{name}"]
+    for name, target in TABLE["links"].items():
+        arguments += ["--symlink", target, name]
     for folder in program.MEMORY_FOLDERS:
         size = ["--size", scratch_bytes] if _knows_size(bwrap) else []
         arguments += ["--perms", "1777", *size, "--tmpfs", folder]

@@ -13,7 +13,7 @@ import threading
 import weakref
 
 from autograder.sandbox.bubblewrap import Bubblewrap
-from autograder.sandbox.sandbox import CannotStart, Profile, Sandbox, SandboxLost
+from autograder.sandbox.sandbox import Profile, Sandbox, SandboxLost, SandboxUnavailable
 
 _START_SECONDS = 60
 _ENDING_SECONDS = 2
@@ -47,7 +47,7 @@ class Fork(Sandbox):
             if not message:
                 raise SandboxLost(_ENDED)
             if message != b"\0":
-                raise CannotStart(message.decode(errors="replace"))
+                raise SandboxUnavailable(message.decode(errors="replace"))
             # The kernel says who has sent it, by the numbers that processes have here.
             self._found(_CREDENTIALS.unpack(ancillary[0][2])[0])
         except BaseException as error:
@@ -118,11 +118,11 @@ class ForkServers:
                     fork = Fork(server, channel, scratch_bytes)
                 except SandboxLost:
                     continue
-                except CannotStart as error:
+                except SandboxUnavailable as error:
                     if profile.modules:
                         self._bare.add(profile)
                     else:
-                        self.refusal = str(error)
+                        self.refusal = error.reason
                 else:
                     self._kept[profile] = server  # as the youngest
                     while len(self._kept) > _PROFILES:

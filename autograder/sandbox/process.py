@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import json
 import math
-import shutil
 import signal
 import socket
 import time
@@ -22,19 +21,20 @@ import numpy as np
 
 from autograder.limits import MEGABYTE, Limits
 from autograder.outputs import Malformed, decode_outputs
-from autograder.sandbox import bubblewrap, fork_server, program, protocol
-from autograder.sandbox.sandbox import CannotStart, Profile, Sandbox, SandboxLost, free_memory
-from autograder.text import UserError
+from autograder.sandbox import fork_server, program, protocol
+from autograder.sandbox.sandbox import (
+    Profile,
+    Sandbox,
+    SandboxLost,
+    SandboxUnavailable,
+    free_memory,
+)
 
 START_SECONDS = 60
 WALL_FACTOR = 4
 """How much longer than its processor time a cell or a call may take."""
 _ENDING_SECONDS = 2  # for a process to end that has closed its side of the socket
 _LOOK_SECONDS = 0.2  # between two looks at the memory of a sandbox
-
-
-class SandboxUnavailable(UserError):
-    """There is no sandbox on this machine; the message says how to get one."""
 
 
 class ProcessDied(RuntimeError):
@@ -109,13 +109,11 @@ class StudentProcess:
             }
             self._send(settings, deadline)
             if "failed" in (answer := self._receive(deadline)):
-                raise CannotStart(answer["failed"])
+                raise SandboxUnavailable(answer["failed"])
         except BaseException as error:
             self.close()
-            if isinstance(error, CannotStart | ProcessDied | TimeoutError | Malformed):
-                reason = (self._sandbox and self._sandbox.stderr) or str(error)
-                advice = getattr(error, "advice", "")
-                raise SandboxUnavailable(_what_to_do(reason, advice)) from error
+            if isinstance(error, ProcessDied | TimeoutError | Malformed):
+                raise SandboxUnavailable(self._sandbox.stderr or str(error)) from error
             raise
         self._next_look = 0.0
 
@@ -285,15 +283,6 @@ def _wait_for_memory(deadline: float) -> None:
                 f"where there are {floor // MEGABYTE} MB"
             )
         time.sleep(_LOOK_SECONDS)
-
-
-def _what_to_do(reason: str, advice: str) -> str:
-    if shutil.which("bwrap") is None:
-        advice = f"Install it with: {bubblewrap.HOW_TO_INSTALL}"
-    elif not advice:
-        advice = "bubblewrap is installed, but it cannot make a sandbox here:\n"
-        advice += bubblewrap.HOW_TO_ALLOW
-    return f"Student code runs in a sandbox, and there is none: {reason}\n{advice}"
 
 
 def _mirror(argument: Any, new: Any) -> None:

@@ -119,13 +119,13 @@ class OutputRecorder:
                 self._seen[name] = size
                 self.append(name, text)
 
-    def add(self, output: dict) -> None:
+    def add(self, output_type: str, **content: object) -> None:
         """Record a display, a result or an error."""
         self.collect()
         if len(self._outputs) < _OUTPUTS:
-            self._outputs.append(output)
+            self._outputs.append({"output_type": output_type, **content})
 
-    def add_data(self, data: dict, **output: object) -> None:
+    def add_data(self, output_type: str, data: dict, **output: object) -> None:
         """Record a display or a result, as text and PNG."""
         text, picture = data.get("text/plain"), data.get("image/png")
         kept = {}
@@ -138,7 +138,7 @@ class OutputRecorder:
             if self._pictures_left >= 0:
                 kept["image/png"] = picture
         if kept:
-            self.add({**output, "data": kept, "metadata": {}})
+            self.add(output_type, data=kept, metadata={}, **output)
 
     def _cut(self, text: str) -> str:
         # One character too many is kept: from it the grader sees that something was cut off.
@@ -209,28 +209,20 @@ def make_shell(recorder: OutputRecorder):
     hook = shell.displayhook
 
     def show_result(data: dict, *_: object) -> None:
-        count = hook.prompt_count
-        recorder.add_data(data, output_type="execute_result", execution_count=count)
+        recorder.add_data("execute_result", data, execution_count=hook.prompt_count)
 
     def show_error(kind: type, error: BaseException, lines: list[str]) -> None:
+        text = _text_of(error)[:_LINE_CHARACTERS]
         lines = "\n".join(lines).split("\n")[-_ERROR_LINES:]
-        recorder.add(
-            {
-                "output_type": "error",
-                "ename": kind.__name__,
-                "evalue": _text_of(error)[:_LINE_CHARACTERS],
-                "traceback": [line[:_LINE_CHARACTERS] for line in lines],
-            }
-        )
+        lines = [line[:_LINE_CHARACTERS] for line in lines]
+        recorder.add("error", ename=kind.__name__, evalue=text, traceback=lines)
 
     def leave() -> None:
         raise SystemExit
 
     hook.write_output_prompt = hook.finish_displayhook = lambda: None
     hook.write_format_data = show_result
-    shell.display_pub.publish = lambda data, *_, **__: recorder.add_data(
-        data, output_type="display_data"
-    )
+    shell.display_pub.publish = lambda data, *_, **__: recorder.add_data("display_data", data)
     shell.display_pub.clear_output = lambda wait=False: recorder.clear()
     shell._showtraceback, shell.ask_exit = show_error, leave
     shell.enable_gui = lambda gui=None: None
@@ -449,13 +441,11 @@ class Server:
                 result = self._shell.run_cell(source, store_history=True)
             error, failed = result.error_in_exec, not result.success
         except Interrupted as late:  # outside of the student's own code
-            said = {"ename": "Interrupted", "evalue": str(late), "traceback": [str(late)]}
-            self._recorder.add({"output_type": "error", **said})
-        return {
-            "outputs": self._recorder.finish(),
-            "failed": failed,
-            "undefined": undefined_name(error),
-        }
+            self._recorder.add(
+                "error", ename="Interrupted", evalue=str(late), traceback=[str(late)]
+            )
+        outputs, name = self._recorder.finish(), undefined_name(error)
+        return {"outputs": outputs, "failed": failed, "undefined": name}
 
     def read(self, cells: list, limits: dict) -> dict:
         """Read what was handed in, see ``grading/reading_program.py``; before any cell runs."""
@@ -534,7 +524,7 @@ def start(settings: dict, recorder: OutputRecorder, shell, files: dict[str, str]
     shell.profile_dir.check_dirs()
     # Only now, so that no file beside the notebook takes the place of a module needed above.
     sys.path.insert(0, WORK)
-    importlib.invalidate_caches()
+    sys.path_importer_cache.pop(WORK, None)  # what stood there while the rules were loaded
     builtins.input = refuse_input
     sys.stdout, sys.stderr = Stream("stdout", recorder), Stream("stderr", recorder)
 

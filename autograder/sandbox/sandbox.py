@@ -4,16 +4,22 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import pkgutil
 import select
 import signal
 import socket
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from autograder.sandbox import program
+from autograder.text import UserError
 
+TABLE = tomllib.loads(pkgutil.get_data(__name__, "bubblewrap.toml").decode())
+HOW_TO_INSTALL, HOW_TO_ALLOW = TABLE["advice"]["install"], TABLE["advice"]["allow"]
+"""What to do where no sandbox can be made."""
 # What the kernel needs for one of these (bytes). docs/design.md says where the numbers are from.
 _FILE_BYTES = 1_300
 _SOCKET_BYTES = 2 * 212_992
@@ -25,12 +31,13 @@ _STUDENT_SCORE = f"{program.STUDENT_SCORE}\n"
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
-class CannotStart(RuntimeError):
-    """There is no sandbox; what bubblewrap or the kernel said, and what to do if that is known."""
+class SandboxUnavailable(UserError):
+    """There is no sandbox, for a reason that bubblewrap or the kernel said; and what to do."""
 
-    def __init__(self, message: str, advice: str = "") -> None:
-        super().__init__(message)
-        self.advice = advice
+    def __init__(self, reason: str, advice: str = HOW_TO_ALLOW) -> None:
+        text = f"Student code runs in a sandbox, and there is none: {reason}\n{advice}"
+        super().__init__(text)
+        self.reason = reason
 
 
 class SandboxLost(RuntimeError):

@@ -13,7 +13,7 @@ import platform
 import tomllib
 from collections.abc import Iterator
 
-from autograder.sandbox.sandbox import CannotStart
+from autograder.sandbox.sandbox import SandboxUnavailable
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 """The kernel's number (AUDIT_ARCH) of each kind of machine that is supported."""
@@ -60,14 +60,14 @@ def _equal(argument: int, value: int, mask: int = _INT) -> _Comparison:
 def program(machine: str = platform.machine(), makes_namespaces: bool = False) -> bytes:
     """Return the filter as BPF, for one of the `ARCHITECTURES`, or for a fork server on it."""
     if machine not in ARCHITECTURES:
-        raise CannotStart(
+        raise SandboxUnavailable(
             f"the filter of system calls knows {' and '.join(ARCHITECTURES)}, "
             f"but this machine is of the architecture {machine}"
         )
     try:
         library = ctypes.CDLL("libseccomp.so.2")
     except OSError as error:
-        raise CannotStart(
+        raise SandboxUnavailable(
             "the library libseccomp is not installed (on Debian and Ubuntu: libseccomp2)"
         ) from error
     library.seccomp_init.restype = ctypes.c_void_p
@@ -76,7 +76,7 @@ def program(machine: str = platform.machine(), makes_namespaces: bool = False) -
 
     def call(function: str, *arguments: object) -> None:
         if (status := getattr(library, f"seccomp_{function}")(rules, *arguments)) < 0:
-            raise CannotStart(f"libseccomp: {function}: {os.strerror(-status)}")
+            raise SandboxUnavailable(f"libseccomp: {function}: {os.strerror(-status)}")
 
     def add(action: int, name: str, *comparisons: _Comparison) -> None:
         number = library.seccomp_syscall_resolve_name_arch(architecture, name.encode())

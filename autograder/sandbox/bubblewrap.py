@@ -10,7 +10,6 @@ import site
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from autograder.sandbox import program, seccomp
@@ -39,14 +38,14 @@ class Bubblewrap(Sandbox):
     """A sandbox with our program, which has the number of `channel` there."""
 
     def __init__(
-        self, channel: int, scratch_bytes: int, hidden: Sequence[Path], forks: bool = False
+        self, channel: int, scratch_bytes: int, profile: Profile, forks: bool = False
     ) -> None:
         bwrap = shutil.which("bwrap")
         if bwrap is None:
             raise SandboxUnavailable("bwrap: command not found", HOW_TO_INSTALL)
-        self._forks = forks
+        self._profile, self._forks, self.network = profile, forks, profile.network
         self._user = _STUDENT if os.geteuid() == 0 else None
-        mounts = _mounts(bwrap, scratch_bytes, hidden)
+        mounts = _mounts(bwrap, scratch_bytes, profile)
         try:
             self._start(bwrap, channel, mounts)
         except SandboxUnavailable:
@@ -74,8 +73,11 @@ class Bubblewrap(Sandbox):
             first = next(iter(files))
             files |= {path: text.encode() for path, text in TABLE["files"].items()}
             given = {path: _memory_file(theirs, content) for path, content in files.items()}
-            rules = _memory_file(theirs, seccomp.program(makes_namespaces=self._forks))
+            allowed = seccomp.program(makes_namespaces=self._forks, network=self.network)
+            rules = _memory_file(theirs, allowed)
             arguments = [*TABLE["options"].split(), *mounts]
+            if not self.network:
+                arguments.append("--unshare-net")
             for path, source in given.items():
                 arguments += ["--perms", "0444", "--ro-bind-data", source, path]
             arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--cap-drop", "ALL"]
@@ -118,15 +120,16 @@ class Bubblewrap(Sandbox):
                     raise SandboxUnavailable(self.stderr or str(error)) from error
                 raise
 
-    def load(self, connection: socket.socket, profile: Profile) -> None:
+    def load(self, connection: socket.socket) -> None:
         """Let our program load what is given, which `connection` leads to."""
+        rules = seccomp.program(network=self.network) if self._forks else b""
         settings = {
-            **profile._asdict(),
+            **self._profile._asdict(),
             "hidden": (),
-            "files": program.as_base64(dict(profile.files)),
+            "files": program.as_base64(dict(self._profile.files)),
             "packages": [str(folder) for folder in package_folders()],
             "user": self._user,
-            "rules": base64.b64encode(seccomp.program()).decode() if self._forks else "",
+            "rules": base64.b64encode(rules).decode(),
         }
         try:
             channel = program.Channel(connection)
@@ -175,12 +178,13 @@ def _map_users(pid: int, users: list[int]) -> None:
         Path(f"/proc/{pid}/{kind}").write_text("".join(lines))
 
 
-def _mounts(bwrap: str, scratch_bytes: int, hidden: Sequence[Path]) -> list:
+def _mounts(bwrap: str, scratch_bytes: int, profile: Profile) -> list:
     """Return the arguments that make the file system of a sandbox."""
     python = [Path(sys.executable).resolve(), Path(sys.base_prefix).resolve() / "lib"]
-    visible = [*python, *package_folders(), *map(Path, TABLE["visible"])]
+    named = TABLE["visible"] + (TABLE["visible_with_network"] if profile.network else [])
+    visible = [*python, *package_folders(), *map(Path, named)]
     steps = {path: ["--ro-bind", path, path] for path in visible if path.exists()}
-    for folder in {Path(folder).resolve() for folder in hidden}:
+    for folder in {Path(folder).resolve() for folder in profile.hidden}:
         if any(folder.is_relative_to(path) for path in visible):
             steps.setdefault(folder, ["--perms", "0755", "--tmpfs", folder])
     for name in ("/bin", "/lib", "/lib64"):

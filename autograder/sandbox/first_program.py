@@ -154,7 +154,8 @@ def enter(
 ) -> None:
     """Enter namespaces of its own; return in the second process, whose end the first reports."""
     try:
-        flags = _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS | _NEWCGROUP
+        flags = _NEWNS | _NEWPID | _NEWIPC | _NEWUTS | _NEWCGROUP
+        flags |= 0 if settings["network"] else _NEWNET
         _unshare(flags if settings["user"] is not None else flags | _NEWUSER)
         if os.fork():
             os._exit(0)

@@ -34,6 +34,7 @@ class Fork(Sandbox):
     def __init__(self, server: ForkServer, channel: int, scratch_bytes: int) -> None:
         super().__init__()
         self._server = server
+        self.network = server.sandbox.network
         server.forks += 1
         try:
             status, far_end = socket.socketpair()
@@ -78,10 +79,10 @@ class ForkServer:
         self.control, far_end = socket.socketpair()
         weakref.finalize(self, self.control.close)
         with far_end:
-            self.sandbox = Bubblewrap(far_end.fileno(), _SCRATCH_BYTES, profile.hidden, forks=True)
+            self.sandbox = Bubblewrap(far_end.fileno(), _SCRATCH_BYTES, profile, forks=True)
         weakref.finalize(self, self.sandbox.kill)
         self.control.settimeout(_START_SECONDS)
-        self.sandbox.load(self.control, profile)
+        self.sandbox.load(self.control)
 
 
 class ForkServers:
@@ -99,9 +100,9 @@ class ForkServers:
         """Return a new sandbox, a fork if there can be one; its program has the far end."""
         with far_end:
             fork = self._fork(far_end.fileno(), scratch_bytes, profile)
-            made = fork or Bubblewrap(far_end.fileno(), scratch_bytes, profile.hidden)
+            made = fork or Bubblewrap(far_end.fileno(), scratch_bytes, profile)
         if fork is None:
-            made.load(channel, profile)
+            made.load(channel)
         return made
 
     def _fork(self, channel: int, scratch_bytes: int, profile: Profile) -> Fork | None:

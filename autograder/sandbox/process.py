@@ -81,6 +81,7 @@ class StudentProcess:
         modules: Sequence[str] = (),
         common: Mapping[str, bytes] = MappingProxyType({}),
         reader: str = "",
+        network: bool = False,
         seconds: float = START_SECONDS,
     ) -> None:
         self.limits = limits
@@ -96,9 +97,9 @@ class StudentProcess:
             self._channel, far_end = socket.socketpair()
             self._resources.callback(self._channel.close)
             self._channel.settimeout(seconds)
-            profile = Profile(tuple(modules), tuple(hidden), tuple(common.items()), reader)
+            shared = (tuple(modules), tuple(hidden), tuple(common.items()), reader, network)
             self._sandbox = fork_server.fork_servers.sandbox(
-                self._channel, far_end, limits.scratch_bytes, profile
+                self._channel, far_end, limits.scratch_bytes, Profile(*shared)
             )
             self._resources.callback(self._sandbox.kill)
             new = {name: data for name, data in files.items() if common.get(name) != data}

@@ -33,12 +33,13 @@ class _Comparison(ctypes.Structure):
     )
 
 
-def _rules(makes_namespaces: bool) -> Iterator[tuple]:
+def _rules(makes_namespaces: bool, network: bool) -> Iterator[tuple]:
     """What happens to a call, its name, and comparisons that must all hold."""
     own = _TABLE["fork_server"] if makes_namespaces else {"allowed": "", "limited": []}
     for name in " ".join([own["allowed"], *_TABLE["allowed"].values()]).split():
         yield _ALLOW, name
-    rows = [(_ALLOW, row) for row in _TABLE["limited"] + own["limited"]]
+    rows = _TABLE["limited"] + own["limited"] + (_TABLE["network"] if network else [])
+    rows = [(_ALLOW, row) for row in rows]
     rows += [(_ERRNO, row) for row in _TABLE["ignored"] if row["call"] not in own["allowed"]]
     for action, row in rows:
         where = [_equal(**row["where"])] if "where" in row else []
@@ -47,9 +48,11 @@ def _rules(makes_namespaces: bool) -> Iterator[tuple]:
             yield action, row["call"], *where, compared
         if "values" not in row:
             yield action, row["call"]
+    family = _TABLE["sockets"]["family"]
     for name in _TABLE["sockets"]["calls"]:
-        yield _ALLOW, name, _equal(0, 1)
-        yield _ERRNO | errno.EAFNOSUPPORT, name, _Comparison(0, _NOT_EQUAL, 1)
+        yield _ALLOW, name, _equal(0, family)
+        if not network:
+            yield _ERRNO | errno.EAFNOSUPPORT, name, _Comparison(0, _NOT_EQUAL, family)
 
 
 def _equal(argument: int, value: int, mask: int = _INT) -> _Comparison:
@@ -57,7 +60,9 @@ def _equal(argument: int, value: int, mask: int = _INT) -> _Comparison:
 
 
 @functools.cache
-def program(machine: str = platform.machine(), makes_namespaces: bool = False) -> bytes:
+def program(
+    machine: str = platform.machine(), makes_namespaces: bool = False, network: bool = False
+) -> bytes:
     """Return the filter as BPF, for one of the `ARCHITECTURES`, or for a fork server on it."""
     if machine not in ARCHITECTURES:
         raise SandboxUnavailable(
@@ -90,7 +95,7 @@ def program(machine: str = platform.machine(), makes_namespaces: bool = False) -
         call("arch_remove", native)
     call("attr_set", _BAD_ARCHITECTURE, ctypes.c_uint32(_ERRNO | errno.EPERM))
     call("attr_set", _OPTIMIZE, _BINARY_TREE)
-    for action, name, *comparisons in _rules(makes_namespaces):
+    for action, name, *comparisons in _rules(makes_namespaces, network):
         add(action, name, *comparisons)
     descriptor = os.memfd_create("seccomp")
     try:

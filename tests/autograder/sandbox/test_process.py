@@ -9,8 +9,10 @@ import dataclasses
 import os
 import resource
 import select
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +51,15 @@ def student():
 
 
 @pytest.fixture(params=["warm", "cold"])
-def victim(request):
-    """A process for code that does harm, in each of the two kinds of sandbox."""
+def kind_of_start(request):
+    """Sandboxes of each of the two kinds."""
     if request.param == "cold":
         request.getfixturevalue("cold")
+
+
+@pytest.fixture
+def victim(kind_of_start):
+    """A process for code that does harm."""
     with StudentProcess(FILES, SMALL) as process:
         yield process
 
@@ -244,6 +251,39 @@ for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PAC
         print(error.errno)
 """
     assert text_of(attack(victim, source)) == "97\n" * 6
+
+
+WEB = """
+import urllib.request
+print(urllib.request.urlopen("http://localhost:{port}/", timeout=9).read().decode())
+for family in (socket.AF_NETLINK, socket.AF_PACKET, socket.AF_VSOCK):
+    try:
+        socket.socket(family, socket.SOCK_RAW)
+    except OSError as error:
+        print(error.errno)
+try:
+    socket.create_server(("127.0.0.1", {port}))
+except OSError as error:
+    print(error.errno)
+"""
+
+
+def test_where_the_network_is_allowed_a_server_is_reached(kind_of_start):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        source = WEB.format(port=server.getsockname()[1])
+
+        def answer():
+            with server.accept()[0] as connection:
+                connection.recv(1_000)
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nhello")
+
+        threading.Thread(target=answer, daemon=True).start()
+        with StudentProcess(FILES, SMALL, network=True) as process:
+            # 38: no such system call; 98: the address is in use, by the server outside
+            assert text_of(attack(process, source)) == "hello\n38\n38\n38\n98\n"
+            assert process._sandbox.usage().memory < 100 * MEGABYTE
+        with StudentProcess(FILES, SMALL) as process:
+            assert attack(process, source).outputs[-1]["ename"] == "URLError"
 
 
 def test_only_the_scratch_space_can_be_written(victim):

@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
 from statistics import mean
 from typing import NamedTuple
@@ -68,82 +67,24 @@ class Mistake(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the report says."""
+    """Everything that the report says. Lists begin with what is most frequent, or latest."""
 
     assignment: str
     titles: dict[str, str]  # by exercise, in the notebook's order
     points: dict[str, float]  # what each exercise can earn
+    max_score: float
     results: list[Student]  # those who submitted something, in the order of their ids
     absent: list[Student]
-    tests: set[str]  # the exercises with a test; people grade the others
+    scores: list[float]  # of the submissions
+    distribution: dict[str, int]  # how many students have a score in each part of the range
+    passed: dict[str, int]  # how many passed the tests; people grade exercises without any
+    mean_points: dict[str, float]  # of each exercise
+    mistakes: list[Mistake]
+    for_grader: dict[str, list[str]]  # why a person has to look at submissions, and whose
+    repairs: dict[str, list[str]]  # what was repaired, and in whose notebooks
+    broken_rules: dict[str, list[str]]  # which, and by whom
+    late: list[Student]
     modes: dict[str, Reason | None]  # as of `Course`
-
-    @cached_property
-    def max_score(self) -> float:
-        """What the assignment can earn."""
-        return sum(self.points.values())
-
-    @cached_property
-    def scores(self) -> list[float]:
-        """The score of each submission."""
-        return [student.score for student in self.results]
-
-    @cached_property
-    def distribution(self) -> dict[str, int]:
-        """How many students have a score in each part of the range, by the part in words."""
-        largest = max(self.max_score, *self.scores) or 1
-        counts = Counter(min(int(_BARS * score / largest), _BARS - 1) for score in self.scores)
-        edges = [f"{largest * edge / _BARS:g}" for edge in range(_BARS + 1)]
-        return {f"{edges[bar]} to {edges[bar + 1]}": counts[bar] for bar in range(_BARS)}
-
-    @cached_property
-    def passed(self) -> dict[str, int]:
-        """How many submissions passed the tests of each exercise that has any."""
-        with_test = [test for test in self.titles if test in self.tests]
-        return {test: sum(test in one.passed for one in self.results) for test in with_test}
-
-    @cached_property
-    def mean_points(self) -> dict[str, float]:
-        """Mean score of each exercise."""
-        return {test: mean(r.scores.get(test, 0) for r in self.results) for test in self.titles}
-
-    @cached_property
-    def mistakes(self) -> list[Mistake]:
-        """The mistakes, those of most students first."""
-        made: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
-        for student in self.results:
-            for test, verdict in student.verdicts.items():
-                exercise = self.titles.get(test, test).partition(":")[0]
-                made[verdict.code].append((verdict.message, exercise, student.name))
-        made.pop("", None)
-        mistakes = []
-        for code, places in made.items():
-            messages, exercises, names = zip(*places, strict=True)
-            counts = sorted(Counter(exercises).items())
-            where = [name if number == 1 else f"{name} ({number})" for name, number in counts]
-            mistakes.append(Mistake(code, messages[0], where, list(dict.fromkeys(names))))
-        return sorted(mistakes, key=lambda one: (-len(one.students), one.code))
-
-    @cached_property
-    def repairs(self) -> dict[str, list[str]]:
-        """What was repaired, and in whose notebooks, the most frequent first."""
-        return _by_frequency((str(repair), r) for r in self.results for repair in r.repairs)
-
-    @cached_property
-    def broken_rules(self) -> dict[str, list[str]]:
-        """Which of the rules were broken, and by whom, the most frequent first."""
-        return _by_frequency((v.title, r) for r in self.results for v in r.violations)
-
-    @cached_property
-    def for_grader(self) -> dict[str, list[str]]:
-        """Why a person has to look at submissions, and whose, the most frequent first."""
-        return _by_frequency((r.for_grader, r) for r in self.results if r.for_grader)
-
-    @cached_property
-    def late(self) -> list[Student]:
-        """Those who were late, the latest first."""
-        late = [student for student in self.results if student.late_by]
-        return sorted(late, key=lambda student: student.late_by, reverse=True)
 
 
 def read_report(course: Course) -> Report:
@@ -173,13 +114,27 @@ def read_report(course: Course) -> Report:
         )
     for student in results:
         _add_facts(course, student)
+    titles, points = _exercises(course)
+    tests = {course.label(*test) for test in course.tests}
+    scores = [student.score for student in results]
+    late = [student for student in results if student.late_by]
     return Report(
-        course.assignment_id,
-        *_exercises(course),
-        results,
-        [student for student in students if not student.scores],
-        {course.label(*test) for test in course.tests},
-        course.modes,
+        assignment=course.assignment_id,
+        titles=titles,
+        points=points,
+        max_score=sum(points.values()),
+        results=results,
+        absent=[student for student in students if not student.scores],
+        scores=scores,
+        distribution=_distribution(scores, sum(points.values())),
+        passed={one: sum(one in r.passed for r in results) for one in titles if one in tests},
+        mean_points={one: mean(r.scores.get(one, 0) for r in results) for one in titles},
+        mistakes=_mistakes(results, titles),
+        for_grader=_by_frequency((r.for_grader, r) for r in results if r.for_grader),
+        repairs=_by_frequency((str(repair), r) for r in results for repair in r.repairs),
+        broken_rules=_by_frequency((one.title, r) for r in results for one in r.violations),
+        late=sorted(late, key=lambda student: student.late_by, reverse=True),
+        modes=course.modes,
     )
 
 
@@ -263,6 +218,29 @@ def _exercises(course: Course) -> tuple[dict[str, str], dict[str, float]]:
         if repeated[title] > 1 and title != label:
             titles[label] = f"{title} ({label})"
     return titles, points
+
+
+def _distribution(scores: list[float], max_score: float) -> dict[str, int]:
+    largest = max(max_score, *scores) or 1
+    counts = Counter(min(int(_BARS * score / largest), _BARS - 1) for score in scores)
+    edges = [f"{largest * edge / _BARS:g}" for edge in range(_BARS + 1)]
+    return {f"{edges[bar]} to {edges[bar + 1]}": counts[bar] for bar in range(_BARS)}
+
+
+def _mistakes(results: list[Student], titles: dict[str, str]) -> list[Mistake]:
+    made: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for student in results:
+        for test, verdict in student.verdicts.items():
+            exercise = titles.get(test, test).partition(":")[0]
+            made[verdict.code].append((verdict.message, exercise, student.name))
+    made.pop("", None)
+    mistakes = []
+    for code, places in made.items():
+        messages, exercises, names = zip(*places, strict=True)
+        counts = sorted(Counter(exercises).items())
+        where = [name if number == 1 else f"{name} ({number})" for name, number in counts]
+        mistakes.append(Mistake(code, messages[0], where, list(dict.fromkeys(names))))
+    return sorted(mistakes, key=lambda one: (-len(one.students), one.code))
 
 
 def _by_frequency(found: Iterable[tuple[str, Student]]) -> dict[str, list[str]]:

@@ -41,7 +41,7 @@ def print_summary(report: Report) -> None:
     print(f"{report.assignment}: {counted(total, 'submission')}, mean score {average}")
     for test, title in report.titles.items():
         passed = "graded by hand"
-        if test in report.tests:
+        if test in report.passed:
             passed = f"{report.passed[test]} ({report.passed[test] / total:.0%}) passed the tests"
         points = f"{report.mean_points[test]:.1f} of {report.points[test]:g}"
         print(f"  {title}: {passed}, mean points {points}")

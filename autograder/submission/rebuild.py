@@ -4,11 +4,9 @@ Whatever is not an answer cannot do harm: metadata, outputs, test cells and lock
 submission are never used.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from copy import deepcopy
 from itertools import count
 from typing import NamedTuple
@@ -128,38 +126,47 @@ def _as_plain_text(source: str) -> str:
 
 def _match(assignment: Assignment, theirs: list[NotebookNode]) -> dict[int, int]:
     """Position of each cell of ours that was found -> index of the submitted cell."""
-    ours = assignment.cells
-    released = assignment.released_cells()
+    ours, released = assignment.cells, assignment.released_cells()
     claims = _claims(ours, theirs)
     free = set(range(len(theirs)))
     match: dict[int, int] = {}
 
-    def take(position: int, index: int) -> None:
-        match[position] = index
-        free.remove(index)
+    def take(position: int, index: int | None) -> None:
+        if index is not None:
+            match[position] = index
+            free.remove(index)
 
-    # Answers choose first, so that no other cell with a copied grade id takes one away.
+    # Answers choose first, so that no other cell with a copied grade id takes one away. Of several
+    # copies the last one counts that is more than the untouched stub.
     for position, cell in enumerate(ours):
         if role(cell) is Role.ANSWER:
-            claimed = [index for index in claims[position] if index in free]
             names = distinctive_names(assignment).get(grade_id(cell), [])
-            index = _find_answer(names, released[position], theirs, claimed, free)
-            if index is not None:
-                take(position, index)
+            rank = {
+                index: (
+                    _defined(names, theirs[index].source),
+                    not _same_text(theirs[index], released[position]),
+                    index,
+                )
+                for index in free
+            }
+            claimed = free.intersection(claims[position])
+            defining = {index for index in free if rank[index][0]}
+            candidates = claimed & defining or defining or claimed
+            take(position, max(candidates, key=rank.get, default=None))
 
     for position, cell in enumerate(released):
-        claimed = [index for index in claims[position] if index in free]
-        if claimed and position not in match:
+        if position not in match:
+            claimed = [index for index in claims[position] if index in free]
             unchanged = [index for index in claimed if _same_text(theirs[index], cell)]
-            take(position, (unchanged or claimed)[0])
+            take(position, next(iter(unchanged or claimed), None))
 
     by_text = defaultdict(list)
-    for position, cell in reversed(list(enumerate(released))):
+    for index in sorted(free, reverse=True):
+        by_text[_bare(theirs[index].source)].append(index)
+    for position, cell in enumerate(released):
         if position not in match and cell.metadata.autograder.role != Role.ANSWER:
-            by_text[_bare(cell.source)].append(position)
-    for index in sorted(free):
-        if positions := by_text.get(_bare(theirs[index].source)):
-            take(positions.pop(), index)
+            indices = by_text[_bare(cell.source)]
+            take(position, indices.pop() if indices else None)
     return match
 
 
@@ -176,28 +183,6 @@ def _claims(ours: Iterable[NotebookNode], theirs: list[NotebookNode]) -> dict[in
         if position is not None:
             claims[position].append(index)
     return claims
-
-
-def _find_answer(
-    names: Collection[str],
-    released: NotebookNode,
-    theirs: list[NotebookNode],
-    claimed: Collection[int],
-    free: Collection[int],
-) -> int | None:
-    """Index of the submitted cell with the answer: among `claimed`, else among all `free` ones."""
-    defined = {index: _defined(names, theirs[index].source) for index in free}
-    candidates = (
-        [index for index in claimed if defined[index]]
-        or [index for index in free if defined[index]]
-        or claimed
-    )
-    return max(
-        candidates,
-        # Of several copies the last one counts that is more than the untouched stub.
-        key=lambda index: (defined[index], not _same_text(theirs[index], released), index),
-        default=None,
-    )
 
 
 def _defined(names: Iterable[str], source: str) -> int:
@@ -218,15 +203,17 @@ def _merged_answers(
     assignment: Assignment, theirs: list[NotebookNode], match: dict[int, int]
 ) -> set[int]:
     """Positions of answers that have no cell of their own but stand in that of another one."""
-    ours = assignment.cells
-    answers = [position for position, cell in enumerate(ours) if role(cell) is Role.ANSWER]
-    sources = [theirs[match[position]].source for position in answers if position in match]
     names = distinctive_names(assignment)
+    answers = {
+        position: names.get(grade_id(cell), [])
+        for position, cell in enumerate(assignment.cells)
+        if role(cell) is Role.ANSWER
+    }
+    sources = [theirs[match[position]].source for position in answers if position in match]
     return {
         position
-        for position in answers
-        if position not in match
-        and any(_defined(names.get(grade_id(ours[position]), []), source) for source in sources)
+        for position, own in answers.items()
+        if position not in match and any(_defined(own, source) for source in sources)
     }
 
 
@@ -236,28 +223,24 @@ def _describe(
     """What distinguishes the submission from one that was changed only where students may."""
     found: dict[str, list[str]] = defaultdict(list)
     grade_ids = Counter(grade_id(cell) for cell in submission.cells)
-    foreign = submission.cells and not _claims(assignment.cells, submission.cells)
     for position, ours in enumerate(assignment.released_cells()):
         name = grade_id(ours) or ours.id
-        answer = ours.metadata.autograder.role == Role.ANSWER
         theirs = submission.cells[match[position]] if position in match else None
         if grade_ids[name] > 1:
             found["repeated"].append(name)
-        if answer and not theirs:
+        if not theirs and ours.metadata.autograder.role == Role.ANSWER:
             found["answer-merged" if position in merged else "answer-missing"].append(name)
         elif _is_changed(ours, theirs):
             found["given-changed"].append(name)
-    if foreign:  # then this says it all, but for answers that are not there
+    if submission.cells and not _claims(assignment.cells, submission.cells):
+        # This says it all, but for answers that are not there.
         kept = ("answer-missing", "answer-merged")
         return [Repair("other-notebook"), *(Repair(c, tuple(found[c])) for c in kept if c in found)]
     repairs = [Repair(code, tuple(names)) for code, names in found.items()]
     indices = [match[position] for position in sorted(match)]
     if indices != sorted(indices):
         repairs.append(Repair("order"))
-    kernel, language = (
-        submission.metadata.get("kernel", ""),
-        submission.metadata.get("language", ""),
-    )
+    kernel, language = (submission.metadata.get(key, "") for key in ("kernel", "language"))
     expected = assignment.metadata.kernelspec.name
     if language != "python" and (language or kernel != expected):  # its name differs by place
         detail = f"The notebook asked for kernel {kernel[:40]!r} and language {language[:40]!r}"

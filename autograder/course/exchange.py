@@ -129,10 +129,11 @@ class Exchange:
         copy = Path(mkdtemp(prefix=".collected-", dir=course.root / files.STAGING))
         try:
             stamp = found.stamp or f"{arrival.submitted:%Y-%m-%d %H:%M:%S.%f} UTC"
-            files.stage(copy, (), stamp, submitted.secret, submitted.attachments)
-            for name, content in submitted.notebooks.items():
-                if isinstance(content, bytes):
-                    (copy / f"{name}.ipynb").write_bytes(content)
+            content = dict(submitted.attachments)
+            for name, notebook in submitted.notebooks.items():
+                if isinstance(notebook, bytes):
+                    content[f"{name}.ipynb"] = notebook
+            files.stage(copy, content, stamp, submitted.secret)
             place = course.folder(course.directory.submitted_directory, arrival.student)
             place.parent.mkdir(parents=True, exist_ok=True)
             if place.exists():

@@ -93,12 +93,11 @@ class Recorder:
             for name, notebook in notebooks.items():
                 self._course.notebooks[name].complete_tests(notebook)
                 comments[name] = _Comments(notebook, points)
-            received = dict(attachments)
-            if submission.stamp is not None:
-                received[files.TIMESTAMP] = submission.stamp.encode()
-            if secret:
-                received[files.SECRET] = secret
-            self._write_files(staged / _RESULT, notebooks, received)
+            content = self._beside(attachments)
+            files.stage(staged / _RESULT, content, submission.stamp, secret)
+            for name, notebook in notebooks.items():
+                path = staged / _RESULT / f"{name}.ipynb"
+                path.write_text(writes(notebook) + "\n", encoding="utf-8")
             with self._transaction() as gradebook:
                 self._write_rows(gradebook, submission, comments)
             self._move_files(staged / _RESULT, submission.student, set(notebooks))
@@ -123,19 +122,12 @@ class Recorder:
             raise
         self._gradebook = gradebook
 
-    def _write_files(
-        self, folder: Path, notebooks: Mapping[str, NotebookNode], received: Mapping[str, bytes]
-    ) -> None:
-        """Write what nbgrader's Autograde leaves in ``autograded/``."""
+    def _beside(self, attachments: Mapping[str, bytes]) -> dict[str, bytes]:
+        """What nbgrader's Autograde leaves beside the notebooks: the student's files, and ours."""
         some = next(iter(self._course.notebooks.values()))
         ours = {path: data for path, data in some.files.items() if path not in some.declared}
-        folder.mkdir(parents=True)
-        for path, content in {**received, **ours}.items():
-            if path in ours or not self._is_ignored(path):
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                (folder / path).write_bytes(content)
-        for name, notebook in notebooks.items():
-            (folder / f"{name}.ipynb").write_text(writes(notebook) + "\n", encoding="utf-8")
+        kept = {path: data for path, data in attachments.items() if not self._is_ignored(path)}
+        return kept | ours
 
     def _is_ignored(self, path: str) -> bool:
         patterns = self._course.directory.ignore

@@ -6,10 +6,9 @@ import functools
 import itertools
 import os
 import re
-import shutil
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -156,24 +155,18 @@ def read_secret(directory: Path) -> bytes | None:
 
 
 def stage(
-    folder: Path,
-    notebooks: Iterable[str],
-    timestamp: str | None,
-    secret: bytes | None,
-    attachments: Mapping[str, bytes],
+    folder: Path, content: Mapping[str, bytes], stamp: str | None, secret: bytes | None
 ) -> None:
-    """Write into a new folder what may be seen of a submission; notebooks, by name, stay empty."""
-    shutil.rmtree(folder, ignore_errors=True)  # left by a run that did not come to its end
-    folder.mkdir(parents=True)
-    if timestamp is not None:
-        (folder / TIMESTAMP).write_text(timestamp)
+    """Write files by their paths, with the time stamp and the secret of a submission."""
+    content = dict(content)
+    if stamp is not None:
+        content[TIMESTAMP] = stamp.encode()
     if secret:
-        (folder / SECRET).write_bytes(secret)
-    for path, content in attachments.items():  # for people to look at
+        content[SECRET] = secret
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, data in content.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
-    for name in notebooks:
-        (folder / f"{name}.ipynb").touch()
+        (folder / path).write_bytes(data)
 
 
 def _read_file(path: Path, largest: int) -> bytes:

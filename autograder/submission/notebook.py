@@ -57,8 +57,7 @@ def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
     entries = _cell_entries(document)
     _limit("cells", len(entries), MAX_CELLS)
     objects = [entry for entry in entries if isinstance(entry, dict)]
-    saved = (entry.get("outputs") for entry in objects)
-    _limit("outputs", sum(len(one) for one in saved if isinstance(one, list)), MAX_OUTPUTS)
+    _limit("outputs", sum(len(_list(entry.get("outputs"))) for entry in objects), MAX_OUTPUTS)
     cells = [_read_cell(entry) for entry in objects]
     longest = max((len(cell.source) for cell in cells), default=0)
     _limit("characters in one cell", longest, MAX_SOURCE)
@@ -156,9 +155,8 @@ def _cell_entries(document: dict[str, Any]) -> list[Any]:
     """The list of cells of a notebook in a format that we know; some do not name theirs."""
     version = document.get("nbformat", 4)
     if version in (3, "3"):
-        sheets = document.get("worksheets")
-        lists = [_dict(sheet).get("cells") for sheet in sheets] if isinstance(sheets, list) else []
-        return list(chain.from_iterable(cells for cells in lists if isinstance(cells, list)))
+        sheets = _list(document.get("worksheets"))
+        return list(chain.from_iterable(_list(_dict(sheet).get("cells")) for sheet in sheets))
     if version not in (4, "4", None):
         shown = f"{version:g}" if isinstance(version, float) else repr(version)[:40]
         raise Unreadable(f"The notebook has format {shown}; only nbformat 4 and 3 can be read.")
@@ -172,6 +170,7 @@ def _read_cell(entry: dict[str, Any]) -> NotebookNode:
     """A cell from a JSON object with any content."""
     kind = entry.get("cell_type")
     metadata = _dict(entry.get("metadata"))
+    tags = [tag for tag in _list(metadata.get("tags")) if isinstance(tag, str)]
     nbgrader = _dict(metadata.get("nbgrader"))
     settings = {
         key: nbgrader[key]
@@ -186,7 +185,7 @@ def _read_cell(entry: dict[str, Any]) -> NotebookNode:
         id=_text(entry.get("id")),
         # A cell whose type was lost may be an answer, so the unknown ones count as code.
         cell_type=kind if kind in _CELL_TYPES else "code",
-        metadata=NotebookNode(nbgrader=settings, tags=_tags(metadata)),
+        metadata=NotebookNode(nbgrader=settings, tags=tags),
         source=source,
         outputs=_outputs(entry.get("outputs")),
     )
@@ -195,16 +194,15 @@ def _read_cell(entry: dict[str, Any]) -> NotebookNode:
 def _outputs(saved: Any) -> list[NotebookNode]:
     """Text and pictures of outputs that were saved; all else could run in somebody's browser."""
     outputs = []
-    for output in saved if isinstance(saved, list) else []:
+    for output in _list(saved):
         kind = _dict(output).get("output_type")
         if kind == "stream":
             name = "stderr" if output.get("name") == "stderr" else "stdout"
             outputs.append(new_output(kind, name=name, text=_shown(output.get("text"))))
         elif kind == "error":
-            trace = output.get("traceback")
-            trace = ["\n".join(map(_shown, trace))] if isinstance(trace, list) else []
+            trace = "\n".join(map(_shown, _list(output.get("traceback"))))
             names = {key: _shown(output.get(key)) for key in ("ename", "evalue")}
-            outputs.append(new_output(kind, traceback=trace, **names))
+            outputs.append(new_output(kind, traceback=[trace], **names))
         elif kind in ("execute_result", "display_data"):
             data = _dict(output.get("data"))
             shown = {k: _shown(data[k]) for k in ("text/plain", "image/png") if k in data}
@@ -217,13 +215,12 @@ def _shown(value: Any) -> str:
     return re.sub("[\v\f\x1c-\x1e\x85\u2028\u2029]", "\n", _text(value))
 
 
-def _tags(metadata: dict[str, Any]) -> list[str]:
-    tags = metadata.get("tags")
-    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-
-
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:

@@ -120,7 +120,7 @@ def read_and_stage(course: Course) -> None:
         submitted = course.read(submission)
         place = course.unfinished(submission.student)
         time = files.timestamp_text(submission.folder)
-        files.stage(place, course.notebooks, time, submitted.secret, submitted.attachments)
+        files.stage(place, submitted.attachments, time, submitted.secret)
 
 
 def assert_clean(folder: Path) -> int:

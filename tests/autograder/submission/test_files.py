@@ -91,10 +91,9 @@ def test_only_plain_files_pass_and_all_else_is_named(assignment, tmp_path):
     odd += ["[a]/page.html", "links/a.txt", "sparse.csv", "pipe.txt"]
     assert attachments.skipped == sorted(odd)
     staged = tmp_path / "staged"
-    files.stage(staged, ["Initialization"], "", b"0d91", attachments.files)
+    files.stage(staged, attachments.files, "", b"0d91")
     left = {str(path.relative_to(staged)) for path in staged.rglob("*") if path.is_file()}
-    assert left == {*plain, "Initialization.ipynb", files.TIMESTAMP, files.SECRET}
-    assert (staged / "Initialization.ipynb").read_bytes() == b""
+    assert left == {*plain, files.TIMESTAMP, files.SECRET}
 
 
 def test_no_tree_of_files_holds_up_or_passes_a_door(course_template, tmp_path):

@@ -14,6 +14,7 @@ import builtins
 import contextlib
 import ctypes
 import dataclasses
+import difflib
 import functools
 import importlib
 import io
@@ -38,6 +39,7 @@ from autograder.assignment import (
     Assignment,
     Role,
     answers_tested_by,
+    defined_names,
     grade_id,
     role,
     syntax_tree,
@@ -86,6 +88,7 @@ class Examiner:
         self._failures = failures
         self._sources = sources
         self._undefined: set[str] = set()
+        self._functions: set[str] = set()  # of the student
 
     def examine(self, tests: Sequence[str], deadline: float) -> Iterator[tuple[Verdict, list[str]]]:
         """Run test cells, hidden tests included; the process cannot be asked afterwards."""
@@ -152,8 +155,9 @@ class Examiner:
             limit(resource.RLIMIT_CPU, int(time.process_time() + seconds) + 1)
             try:
                 if proxies is None:
-                    names = self._assignment.graded_functions()
-                    proxies = {name: self._proxy(name) for name in names if self._defines(name)}
+                    self._functions = self._student.functions(self._time_for(seconds))
+                    names = self._functions.intersection(self._assignment.graded_functions())
+                    proxies = {name: self._proxy(name) for name in names}
                 verdict = self._why_missing(test)
                 if verdict is None:
                     signal.setitimer(signal.ITIMER_REAL, _WALL_FACTOR * seconds)
@@ -168,25 +172,26 @@ class Examiner:
             if over:
                 return
 
-    def _defines(self, name: str) -> bool:
-        return self._student.defines(name, self._time_for(self._limits.call_seconds))
-
     def _why_missing(self, test: str) -> Verdict | None:
         for answer, functions in answers_tested_by(self._assignment, test).items():
             for name in functions:
-                if answer in self._failures and not self._defines(name):
+                if answer in self._failures and name not in self._functions:
                     message = f"{name} cannot be tested, because its cell failed."
                     return Verdict(False, "cell-failed", message, self._failures[answer])
         return None
 
     def _proxy(self, name: str) -> Callable[..., Any]:
+        seeds: list[int] = []
+
         def call(*arguments: Any, **keywords: Any) -> Any:
             if self._lost:  # the tests explain exceptions, but must not explain this
                 raise self._lost
             wall_left, _ = signal.setitimer(signal.ITIMER_REAL, 0)  # the student's is another limit
             try:
                 seconds = self._time_for(self._limits.call_seconds)
-                value = self._student.call(name, list(arguments), seconds, keywords)
+                *_, seed = None, *seeds
+                seeds.clear()
+                value = self._student.call(name, list(arguments), seconds, keywords, seed)
             except StudentError as error:
                 self._undefined.add(error.undefined)
                 raise _as_builtin(error) from error
@@ -203,6 +208,7 @@ class Examiner:
         defines = re.compile(rf"^def +{name}\b", re.MULTILINE)
         found = (source for source in reversed(self._sources) if defines.search(source))
         call.__source__ = next(found, "")
+        call.__seed__ = seeds.append  # where the student's generators start for the next call
         return call
 
     def _run(self, test: str, proxies: Mapping[str, Callable]) -> Verdict:
@@ -233,8 +239,7 @@ class Examiner:
         if isinstance(error, NameError) and not isinstance(error, StudentError):
             self._undefined.add(error.name or "")
             if error.name in self._assignment.graded_functions():
-                message = f"There is no function {error.name}."
-                return Verdict(False, "wrong-name", message, hint="Was it renamed or deleted?")
+                return self._no_function(error.name)
         parts = {name: getattr(error, name, None) for name in ("code", "message", "case", "hint")}
         if all(isinstance(part, str) for part in parts.values()):  # public_tests.WrongAnswer, say
             return Verdict(False, **{name: readable(part) for name, part in parts.items()})
@@ -249,6 +254,17 @@ class Examiner:
         elif places and not str(error):
             return HIDDEN_FAILED
         return Verdict.from_text(False, code, readable(str(error) or type(error).__name__), place)
+
+    def _no_function(self, name: str) -> Verdict:
+        ours = (cell for cell in self._assignment.cells if cell.cell_type == "code")
+        theirs = self._functions.difference(*map(defined_names, ours))
+        plain = {one.replace("_", "").lower(): one for one in theirs if one.isidentifier()}
+        near = difflib.get_close_matches(name.replace("_", "").lower(), plain, n=1, cutoff=0.75)
+        message, hint = f"There is no function {name}.", "Was it renamed or deleted?"
+        if near:
+            message = f"There is no function {name}; a cell defines {plain[near[0]]}."
+            hint = "The name must be exactly the given one, capital and small letters included."
+        return Verdict(False, "wrong-name", message, hint=hint)
 
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h

@@ -136,17 +136,17 @@ class StudentProcess:
         arguments: list,
         seconds: float,
         keywords: Mapping[str, Any] = MappingProxyType({}),
+        seed: int | None = None,
     ) -> Any:
         """Call a function with plain data; return plain data, or raise `StudentError`.
 
         TypeError says that an argument is no plain data. What the function changes in a list,
-        dictionary or array is changed here, too.
+        dictionary or array is changed here, too. A `seed` goes to the generators of random numbers.
         """
         sent = [protocol.encode(value, self.limits) for value in arguments]
         named = {name: protocol.encode(value, self.limits) for name, value in keywords.items()}
-        with self._ask(
-            seconds, do="call", function=function, arguments=sent, keywords=named
-        ) as answer:
+        request = {"function": function, "arguments": sent, "keywords": named, "seed": seed}
+        with self._ask(seconds, do="call", **request) as answer:
             if "error" in answer:
                 raise StudentError(*protocol.decode_error(answer["error"]))
             value = protocol.decode(answer.get("value"), self.limits)
@@ -164,16 +164,18 @@ class StudentProcess:
         with self._ask(seconds, do="read", cells=cells, limits=limits) as answer:
             return answer
 
-    def defines(self, name: str, seconds: float) -> bool:
-        """Tell whether the student's code defines something callable of this name."""
-        with self._ask(seconds, do="defines", name=name) as answer:
-            return answer.get("answer") is True
+    def functions(self, seconds: float) -> set[str]:
+        """Names of what the student's code defines and can be called."""
+        return set(self._names(seconds, "functions"))
 
     def installed_modules(self) -> list[str]:
         """Names of the modules that are loaded, but not those of the assignment's own files."""
-        with self._ask(START_SECONDS, do="modules") as answer:
+        return self._names(START_SECONDS, "modules")
+
+    def _names(self, seconds: float, kind: str) -> list[str]:
+        with self._ask(seconds, do=kind) as answer:
             if type(names := answer.get("answer")) is not list:
-                raise Malformed("no list of modules")
+                raise Malformed("no list of names")
             return [name for name in names if type(name) is str]
 
     def close(self, *_: object) -> None:

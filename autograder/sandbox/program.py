@@ -37,6 +37,7 @@ _DTYPES = {"|b1", "|i1", "|u1", "<c8", "<c16", ">c8", ">c16"} | {
 _DIMENSIONS, _INTEGER_BITS = 32, 1_024
 _OUTPUTS = 501  # one more than the grader keeps, so that it sees that something is missing
 _ERROR_LINES, _LINE_CHARACTERS = 100, 2_000
+_NAMES, _NAME_CHARACTERS = 10_000, 100  # of functions
 
 
 class Channel:
@@ -455,12 +456,16 @@ class Server:
             except BaseException as error:
                 return {"failed": type(error).__name__}
 
-    def call(self, function: str, arguments: list, keywords: dict) -> dict:
+    def call(self, function: str, arguments: list, keywords: dict, seed: int | None) -> dict:
+        """Call a function of the student; before that, let generators of random numbers start."""
         self._recorder.start()
         arguments = [Decoder(self._limits).decode(value) for value in arguments]
         keywords = {name: Decoder(self._limits).decode(keywords[name]) for name in keywords}
         try:
             with self._shell.builtin_trap:
+                for name in ("random", "numpy.random") if seed is not None else ():
+                    if name in sys.modules:
+                        sys.modules[name].seed(seed)
                 if function not in self._shell.user_ns:
                     raise NameError(f"name '{function}' is not defined")
                 value = self._shell.user_ns[function](*arguments, **keywords)
@@ -472,8 +477,11 @@ class Server:
             "outputs": self._recorder.finish(),
         }
 
-    def defines(self, name: str) -> dict:
-        return {"answer": callable(self._shell.user_ns.get(name))}
+    def functions(self) -> dict:
+        """Name what can be called."""
+        names = self._shell.user_ns.items()
+        found = [name for name, one in names if type(name) is str and callable(one)]
+        return {"answer": [name for name in found if len(name) <= _NAME_CHARACTERS][:_NAMES]}
 
     def modules(self) -> dict:
         """Name the modules that are loaded from files, but not from the working directory."""

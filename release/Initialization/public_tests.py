@@ -122,7 +122,7 @@ def _first_problem(
             calls.append(_call(target, layers_dims, expected))
             if isinstance(calls[-1].error, TimeoutError):
                 break  # each further call would take as long
-        _disturb(len(cases))
+        _disturb(target, len(cases))
         return diagnose(exercise, calls, target)
     finally:
         set_state(state)
@@ -133,18 +133,21 @@ def _call(target: Callable, layers_dims: list[int], expected: dict[str, np.ndarr
     call = Call(layers_dims, expected, argument=list(layers_dims))
     try:
         with _time_limit():
-            _disturb(len(layers_dims))
+            _disturb(target, len(layers_dims))
             call.found = _snapshot(target(call.argument))
-            _disturb(len(layers_dims) + 100)
+            _disturb(target, len(layers_dims) + 100)
             call.found_again = _snapshot(target(list(layers_dims)))
     except (Exception, SystemExit) as error:
         call.error = error
     return call
 
 
-def _disturb(number: int) -> None:
-    """Let the generator stand elsewhere before each call: a seed set earlier must not help."""
-    seed(1_000_003 + number)
+def _disturb(target: Callable, number: int) -> None:
+    """Let the generator stand elsewhere before each call: a seed set earlier must not help.
+
+    A function in another process has a way to reach the generator there.
+    """
+    getattr(target, "__seed__", seed)(1_000_003 + number)
 
 
 @contextmanager

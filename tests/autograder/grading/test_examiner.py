@@ -27,10 +27,10 @@ class FailingStudent:
     def __init__(self, error):
         self.error = error
 
-    def defines(self, name, seconds):
-        return True
+    def functions(self, seconds):
+        return {"initialize_parameters_he"}
 
-    def call(self, name, arguments, seconds, keywords):
+    def call(self, name, arguments, seconds, keywords, seed):
         raise self.error
 
 

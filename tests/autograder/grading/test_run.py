@@ -207,11 +207,11 @@ def slow_process(clock, start, cell, fails_at):
             self._spend(seconds)
             return {"found": []}
 
-        def defines(self, name, seconds):
+        def functions(self, seconds):
             self._spend(seconds)
-            return True
+            return {f"initialize_parameters_{exercise}" for exercise in EXERCISES}
 
-        def call(self, function, arguments, seconds, keywords=None):
+        def call(self, function, arguments, seconds, keywords, seed):
             self._spend(seconds)
             raise StudentError("ValueError", "no", [])
 
@@ -340,6 +340,24 @@ def test_a_helper_cell_works_beside_an_answer_that_spoils_numpy(assignment):
     notebook = small.submission(assignment, **answers)
     insert(notebook, "he", "def column(n):\n    return np.zeros((n, 1))")
     assert small.passed(small.grade(notebook, assignment)) == [True, False, True]
+
+
+def test_a_seed_that_an_earlier_call_has_set_does_not_help(assignment):
+    late = answer("he", seed="", end="np.random.seed(3)\nreturn parameters")
+    notebook = small.submission(assignment, he=late + "\ninitialize_parameters_he([2, 4, 1])")
+    assert small.passed(small.grade(notebook, assignment)) == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    "name", ["Initialize_Parameters_He", "initializeparameters_he", "initialise_parameters_he"]
+)
+def test_a_function_of_a_similar_name_is_named(assignment, name):
+    notebook = small.submission(assignment, he=answer("he", function=name))
+    verdict = small.grade(notebook, assignment).facts.verdicts["test-he"]
+    assert (verdict.code, verdict.passed) == ("wrong-name", False)
+    assert (
+        verdict.message == f"There is no function initialize_parameters_he; a cell defines {name}."
+    )
 
 
 @pytest.mark.parametrize("last", ["def initialize_parameters_he(x):\n    return {}", "1"])

@@ -9,6 +9,7 @@ import os
 import re
 import socket
 import sqlite3
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -136,6 +137,34 @@ def test_a_forged_notebook_earns_nothing(forge, assignment):
     graded_cells = [cell for cell in graded.notebook.cells if "nbgrader" in cell.metadata]
     assert len(graded_cells) == len(assignment.cells)
     assert not any("All tests passed." in output.get("text", "") for output in tests[1].outputs)
+
+
+IN_EACH_WAY = [
+    "ends-the-process-in-its-cell",
+    "ends-the-process-when-called",
+    "reads-the-solution",
+    "asks-a-server",
+    "scripts-in-displays",
+    "not-a-function",
+]
+
+
+@pytest.mark.parametrize("way", ["warm", "cold", "inside"])
+def test_a_batch_gets_the_same_scores_in_each_way(way, assignment, outside, request):
+    """The attacks are those that fool no test, wherever it runs."""
+    if way == "cold":
+        request.getfixturevalue("cold")
+    inside = frozenset(assignment.points()) if way == "inside" else frozenset()
+    assignment = replace(assignment, modules=("numpy",), inside=inside)
+    proof = PROOF.format(course=str(outside[0]), port=outside[1], outside=__file__)
+    batch = {one.name: proof + one.cell for one in ATTACKS if one.name in IN_EACH_WAY}
+    assert len(batch) == len(IN_EACH_WAY)
+    batch |= {"wrong": WRONG_ANSWER, "right": small.RIGHT_ANSWERS["random"]}
+    beside = {"numpy.py": b"raise SystemExit('shadowed')"}
+    for name, source in batch.items():
+        notebook = small.submission(assignment, random=source)
+        graded = small.grade(notebook, assignment, handed_in=beside)
+        assert small.passed(graded) == [True, name == "right", True], name
 
 
 # Real courses, with the commands that instructors use

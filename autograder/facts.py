@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,11 @@ class Repair:
     count: int = 0  # of cells without names
     detail: str = ""  # fills the gap in some sentences
 
+    @property
+    def heading(self) -> str:
+        """What it stands under on a page: not all that is found can be repaired."""
+        return "Handed in" if self.code in _FOUND else "Repaired"
+
     def __str__(self) -> str:
         number = len(self.cells) or self.count
         sentence = REPAIRS[self.code].format(
@@ -94,6 +99,7 @@ REPAIRS = {
     "skipped": "Not all that was handed in beside the notebook could be used",
 }
 """Sentences by code."""
+_FOUND = frozenset(["other-notebook", "answer-missing", "odd-place", "skipped"])
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,11 @@ class Facts:
     submission: str = ""  # digest of what was handed in
     verdicts: dict[str, Verdict] = field(default_factory=dict)  # by grade id of the test
     attempt: Attempt | None = None  # where attempts are counted
+
+    def elsewhere(self, answers: Collection[str]) -> list[RuleViolation]:
+        """Broken rules outside the answers, but for those that a repair tells of as well."""
+        told = {repair.code for repair in self.repairs}
+        return [v for v in self.violations if v.cell not in answers and v.rule not in told]
 
     def store(self, notebook: NotebookNode) -> None:
         """Write the facts into the metadata of an executed notebook."""
@@ -185,7 +196,7 @@ def comment_on_answer(
     if penalty:
         rules.append(f"Points taken off for this: {penalty:g}.")
     about = [
-        f"{'Repair' if isinstance(fact, Repair) else 'Rule'}: {fact}" for fact in about_notebook
+        f"{fact.heading if isinstance(fact, Repair) else 'Rule'}: {fact}" for fact in about_notebook
     ]
     blocks += ["\n".join(rules), "\n".join(["About the whole notebook:", *about]) if about else ""]
     return "\n\n".join(block for block in blocks if block)

@@ -215,8 +215,7 @@ class _Comments:
             grade_id(cell) for cell in notebook.cells if cell.metadata.autograder.get("inside")
         }
         failed = {test for test, verdict in facts.verdicts.items() if not verdict.passed}
-        elsewhere = [one for one in facts.violations if one.cell not in answers]
-        about_notebook = [*facts.repairs, *elsewhere]
+        about_notebook = [*facts.repairs, *facts.elsewhere(answers)]
         for answer, cell in answers.items():
             ours = cell.metadata.autograder
             own = [one for one in facts.violations if one.cell == answer]

@@ -109,7 +109,7 @@ class FeedbackExporter(Exporter):
             max_score=graded["max_score"],
             late_penalty=graded["late_penalty"],
             facts=facts,
-            elsewhere=[one for one in facts.violations if one.cell not in answers],
+            elsewhere=facts.elsewhere(answers),
             exercises=exercises,
             other_cells=[_shown(cell) for cell in nb.cells if _concerns_student(cell)],
         )

@@ -81,7 +81,7 @@ class Report:
     mean_points: dict[str, float]  # of each exercise
     mistakes: list[Mistake]
     for_grader: dict[str, list[str]]  # why a person has to look at submissions, and whose
-    repairs: dict[str, list[str]]  # what was repaired, and in whose notebooks
+    repairs: dict[str, list[str]]  # what was found or repaired, and in whose notebooks
     broken_rules: dict[str, list[str]]  # which, and by whom
     late: list[Student]
     modes: dict[str, Reason | None]  # as of `Course`

@@ -55,10 +55,19 @@ def test_a_comment_reads_from_the_diagnosis_to_the_notebook():
         "Points taken off for this: 2.",
         "",
         "About the whole notebook:",
-        "Repair: 1 cell had been deleted, or changed where students should not write; our version "
-        "was used: test-he.",
+        "Repaired: 1 cell had been deleted, or changed where students should not write; our "
+        "version was used: test-he.",
         "Rule: code cell 7: No extra code cells. Delete it.",
     ]
+
+
+def test_another_notebook_is_told_of_once_and_not_as_a_repair():
+    rule = RuleViolation("other-notebook", "This is another notebook", "notebook", None, "Copy it.")
+    facts = Facts(repairs=[Repair("other-notebook")], violations=[rule, EXTRA_CELL])
+    assert facts.elsewhere([]) == [EXTRA_CELL]
+    (said,) = comment_on_answer({}, [], about_notebook=facts.repairs).split("\n")[1:]
+    assert said == f"Handed in: {facts.repairs[0]}"
+    assert facts.repairs[0].heading == "Handed in"
 
 
 def test_a_comment_tells_the_verdict_of_each_test_of_an_answer():

@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,7 +161,7 @@ def _modes(options: argparse.Namespace) -> int:
             course.calibrate()
         else:
             print("  Found by reading the tests; on Linux they are run as well.")
-            course.recall_modes(read_tests=True)
+            course.recall_modes()
         for line in where_tests_run(course.modes) or ["It has no test cells: people grade it."]:
             print(f"  {line}")
 
@@ -171,6 +171,11 @@ def _modes(options: argparse.Namespace) -> int:
 
 def _grade(options: argparse.Namespace) -> int:
     _require_linux()
+    with _workers(options, len(os.sched_getaffinity(0))) as workers:
+        return _grade_all(options, workers)
+
+
+def _grade_all(options: argparse.Namespace, workers: "Workers") -> int:
     from autograder.course.batch import grade_course, new_submissions, only_grader
     from autograder.course.folder import Course
 
@@ -186,13 +191,9 @@ def _grade(options: argparse.Namespace) -> int:
         course, submissions = found[name]
         if not submissions:
             return False
-        _calibrate(course, options)
-        jobs = min(options.jobs or len(os.sched_getaffinity(0)), len(submissions))
+        course.calibrate(call=workers.call)
         show = terminal.progress(len(submissions))
-        with _workers(options, jobs) as workers:
-            outcomes = grade_course(
-                course, submissions, workers, full=options.full, on_outcome=show
-            )
+        outcomes = grade_course(course, submissions, workers, full=options.full, on_outcome=show)
         terminal.print_table(course, outcomes)
         return course.has_failing_tests or any(outcome.problem for outcome in outcomes)
 
@@ -236,13 +237,10 @@ def _watch(options: argparse.Namespace) -> int:
     assignments()
     log_to_stdout(options.log_format)
     # Twice as many workers as processors: those that work on slow submissions are not missed.
-    jobs = options.jobs or 2 * len(os.sched_getaffinity(0))
-    with ExitStack() as stack:
-        stack.enter_context(only_grader(root))
+    jobs = 2 * len(os.sched_getaffinity(0))
+    with only_grader(root), _workers(options, jobs) as workers:
         _require_sandbox(options)
-        workers = stack.enter_context(_workers(options, jobs))
-        calibrate = partial(_calibrate, options=options)
-        watcher = Watcher(root, assignments, workers, calibrate=calibrate)
+        watcher = Watcher(root, assignments, workers)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: watcher.stop())
         watcher.run()
@@ -266,23 +264,12 @@ def _require_sandbox(options: argparse.Namespace) -> None:
             terminal.warn(COLD.format(fork_servers.refusal))
 
 
-def _calibrate(course: "Course", options: argparse.Namespace) -> None:
-    from autograder.sandbox.process import SandboxUnavailable
-
-    try:
-        course.calibrate()
-    except SandboxUnavailable:  # here; the cluster's workers have one
-        if not options.scheduler:
-            raise
-        with _workers(options, 1) as workers, workers.make_executor() as executor:
-            course.calibrate(executor)
-
-
 def _workers(options: argparse.Namespace, jobs: int) -> "AbstractContextManager[Workers]":
+    """Workers, that many on this machine; the first one imports what it needs meanwhile."""
     if options.scheduler:
         from autograder.course.cluster import cluster_workers
 
         return cluster_workers(options.scheduler, warn=terminal.warn)
     from autograder.course.workers import local_workers
 
-    return nullcontext(local_workers(jobs))
+    return local_workers(options.jobs or jobs)

@@ -10,14 +10,13 @@ nbgrader logs most errors in that file, drops what it says, and goes on: with it
 student code would run unprotected. So no error here may be an ordinary exception.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 from nbgrader.converters import Autograde
@@ -47,8 +46,7 @@ class Grading(Configurable):
     points_per_violation = Float(
         0,
         min=0,
-        help="""Points taken off an exercise for each place where its answer breaks a rule. No
-        exercise falls below 0, and what is found outside the answers never costs points.""",
+        help="Points taken off an exercise, at most all, for each place where it breaks a rule.",
     ).tag(config=True)
     language = Enum(
         LANGUAGES,
@@ -59,8 +57,7 @@ class Grading(Configurable):
         None,
         min=1,
         allow_none=True,
-        help="""Time for one cell; if it is not set, that of Execute.timeout, and 60 seconds if
-        that is not set either.""",
+        help="Time for one cell; if it is not set, that of Execute.timeout, or 60 seconds.",
     ).tag(config=True)
     call_seconds = Float(
         10, min=0.1, help="Time for one call of a student's function by a test."
@@ -80,20 +77,16 @@ class Grading(Configurable):
         min=1,
         allow_none=True,
         help="""With `watch`: how many submissions of a student to one assignment are graded within
-        an hour; None for any number. Enough to mend three exercises one after the other, and too
-        few to guess what a hidden test expects. The next one is kept, and graded when its time has
-        come.""",
+        an hour; None for any number. The next one is kept, and graded when its time has come.""",
     ).tag(config=True)
 
     @classmethod
-    def of(cls, config: Config) -> Grading:
+    def of(cls, config: Config) -> "Grading":
         """The settings of a configuration; raises `ValueError` with a sentence about a mistake."""
         known = cls.class_trait_names(config=True)
-        for name in config.get("Grading", {}):
-            if name not in known:
-                raise ValueError(
-                    f"there is no setting c.Grading.{name}; there are {', '.join(sorted(known))}"
-                )
+        for name in set(config.get("Grading", {})) - set(known):
+            there_are = ", ".join(sorted(known))
+            raise ValueError(f"there is no setting c.Grading.{name}; there are {there_are}")
         if near := get_close_matches("Grading", set(config) - {"Grading"}, cutoff=0.8):
             raise ValueError(f"c.{near[0]} sets nothing; c.Grading is meant, perhaps")
         try:
@@ -105,9 +98,10 @@ class Grading(Configurable):
 
     def limits(self) -> Limits:
         """The limits of one sandbox."""
+        is_set = "timeout" in self.config.get("Execute", {})
+        timeout = (is_set and Execute(config=self.config).timeout) or 0
         # nbgrader calls "no limit" None or -1; here there is always one.
-        timeout = Execute(config=self.config).timeout if self._names_a_timeout() else None
-        cell_seconds = self.cell_seconds or (timeout if timeout and timeout > 0 else 60)
+        cell_seconds = self.cell_seconds or (timeout if timeout > 0 else 60)
         return Limits(
             cell_seconds=cell_seconds,
             call_seconds=min(self.call_seconds, cell_seconds),
@@ -116,22 +110,12 @@ class Grading(Configurable):
             processes=self.processes,
         )
 
-    def _names_a_timeout(self) -> bool:
-        return "timeout" in self.config.get("Execute", {})
-
     def executes(self) -> bool:
         """Whether notebooks are to be executed: not with ``nbgrader autograde --no-execute``."""
         return Execute(config=self.config).enabled
 
 
-def configure(
-    c: Config,
-    *,
-    rules: Mapping[str, str] | None = None,
-    points_per_violation: float | None = None,
-    language: str | None = None,
-    **unknown: object,
-) -> None:
+def configure(c: Config, **settings: object) -> None:
     """Let nbgrader grade in the sandbox and write our feedback pages.
 
     What the configuration says before, of files to ignore and of hooks, stays in force.
@@ -140,8 +124,8 @@ def configure(
     ----------
     c : Config
         What ``get_config()`` gives in nbgrader_config.py.
-    rules, points_per_violation, language
-        See `Grading`.
+    settings
+        Of `Grading`, such as ``rules``.
 
     Raises
     ------
@@ -151,14 +135,7 @@ def configure(
     """
     Autograde.convert_notebooks = _refuse  # until our exporter takes its place
     try:
-        if unknown:
-            raise TypeError(f"configure has no argument {', '.join(unknown)}")
-        if rules is not None:
-            c.Grading.rules = dict(rules)
-        if points_per_violation is not None:
-            c.Grading.points_per_violation = points_per_violation
-        if language is not None:
-            c.Grading.language = language
+        c.Grading.update(settings)
         Grading.of(c)
         _configure(c)
     except Exception as error:
@@ -185,7 +162,7 @@ def _is_in_server() -> bool:
 def _configure(c: Config) -> None:
     c.Autograde.exporter_class = "autograder.nbgrader_plugin.autograde.SubmissionExporter"
     hook = c.GenerateAssignment.get("pre_convert_hook") or c.BaseConverter.get("pre_convert_hook")
-    c.GenerateAssignment.pre_convert_hook = _after(hook, refuse_unmade_links)
+    c.GenerateAssignment.pre_convert_hook = partial(_before_release, hook)
     # nbgrader's own page needs the network and runs scripts.
     c.GenerateFeedback.exporter_class = "autograder.nbgrader_plugin.feedback.FeedbackExporter"
     c.GenerateFeedback.preprocessors = ["autograder.nbgrader_plugin.feedback.ReadGradebook"]
@@ -209,15 +186,8 @@ def _configure(c: Config) -> None:
     warnings.filterwarnings("ignore", message="Object of type <.*> not in session")
 
 
-def _after(
-    hook: str | Callable[..., None] | None, ours: Callable[..., None]
-) -> Callable[..., None]:
-    """A hook that does what the instructor's own one does, and then ours."""
-
-    def both(**about: object) -> None:
-        if hook:
-            function = import_item(hook) if isinstance(hook, str) else hook
-            function(**about)
-        ours(**about)
-
-    return both
+def _before_release(hook: str | Callable[..., None] | None, **about: object) -> None:
+    """What comes before an assignment is generated: the instructor's own hook, and then ours."""
+    if hook:
+        (import_item(hook) if isinstance(hook, str) else hook)(**about)
+    refuse_unmade_links(**about)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import copy
 import cProfile
 import functools
 import io
@@ -42,7 +41,7 @@ from traitlets.config import Config
 import public_tests
 from autograder.course.folder import Course
 from autograder.course.recorder import Recorder
-from autograder.course.workers import grade_notebooks
+from autograder.course.work import grade, prepared
 from autograder.grading import run as grading
 from autograder.grading.run import Graded, grade_submission
 from autograder.grading.session import Session
@@ -226,8 +225,8 @@ def where_the_time_goes(folder: Path) -> None:
     spent.clear()
     with contextlib.closing(Recorder(course)) as recorder:
         for submission in submissions:
-            results = grade_notebooks(course.read(submission), course.notebooks, course.limits)
-            recorder.record(submission, {name: one.notebook for name, one in results.items()}, {})
+            submitted = course.read(submission)
+            recorder.record(submission, submitted, grade(submitted, course.job()))
     print("Seconds for each submission, one after the other:")
     for activity, total in spent.most_common():
         print(f"  {activity:<32} {total / len(submissions):6.3f}")
@@ -238,12 +237,13 @@ def writer(folder: Path, count: int) -> None:
     course, result = course_and_result(folder / "course", 3 * count)
     submissions = course.submissions()
     theirs = seconds(lambda: record_with_autograde(course, submissions[:count], result))
+    submitted = course.read(submissions[0])
+    prepared_result = prepared(result, courses.ASSIGNMENT, submitted, course.job())  # by a worker
     with contextlib.closing(Recorder(course)) as ours:
 
         def record_all(chosen: list) -> None:
             for submission in chosen:
-                notebook = copy.deepcopy(result.notebook)
-                ours.record(submission, {courses.ASSIGNMENT: notebook}, {})
+                ours.record(submission, submitted, {courses.ASSIGNMENT: prepared_result})
 
         our_seconds = seconds(lambda: record_all(submissions[count : 2 * count]))
         profile = cProfile.Profile()
@@ -263,11 +263,10 @@ def writer(folder: Path, count: int) -> None:
 
 
 STEPS = {
-    "rows for the submission, its grades and comments": ("api.py", "update_or_create_submission"),
-    "scores and comments": ("recorder.py", "of_notebook"),
-    "files": ("recorder.py", "_write_files"),
-    "the notebook as text": ("nbjson.py", "writes"),
-    "moving the files": ("recorder.py", "_move_files"),
+    "rows, scores and comments": ("recorder.py", "_write_rows"),
+    "of these the rows for the submission": ("api.py", "update_or_create_submission"),
+    "files": ("files.py", "write_into"),
+    "moving the files": ("shutil.py", "move"),
     "the transaction itself": ("~", "<method 'commit' of 'sqlite3.Connection' objects>"),
 }
 """Parts of recording, and the function that does each."""

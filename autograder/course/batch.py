@@ -1,7 +1,5 @@
 """Grade a whole course: many submissions at a time, one recorder, nothing lost."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 from collections.abc import Callable, Iterable, Iterator
@@ -9,13 +7,16 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.course.folder import LOCK, Course, CourseError, Submission, Submitted
-from autograder.course.recorder import NotRecorded, Recorder
-from autograder.course.workers import Pool, Workers, grade_notebooks
-from autograder.facts import Attempt, Repair, Verdict
-from autograder.grading.run import Graded
+from autograder.course.folder import Course, CourseError, Submission
+from autograder.course.recorder import Recorder
+from autograder.course.work import Result, Submitted, grade
+from autograder.course.workers import Workers
+from autograder.facts import Repair, Verdict
 from autograder.submission import files
 from autograder.text import summary
+
+LOCK = ".lock"
+"""File in the folder `STAGING` that a grader at work locks; no student's name begins with a dot."""
 
 _AHEAD = 2  # submissions for each worker, so that none waits; the others stay on disk
 
@@ -64,9 +65,6 @@ def grade_course(
 
     Parameters
     ----------
-    course : Course
-    submissions : iterable of Submission
-    workers : Workers
     full : bool
         See `grade_submission`.
     on_outcome : callable
@@ -89,51 +87,29 @@ def grade_course(
         on_outcome(outcome)
 
     waiting = iter(submissions)
-    with contextlib.closing(Recorder(course)) as recorder, Pool(workers) as pool:
+    job = course.job(full)
+    with contextlib.closing(Recorder(course)) as recorder:
         while True:
-            while pool.has_room(_AHEAD * workers.count()):
+            while workers.has_room(_AHEAD * workers.count()):
                 if (submission := next(waiting, None)) is None:
                     break
                 try:
                     course.run_hook("pre", submission)
                     submitted = course.read(submission)
-                    start_grading(pool, (submission, submitted), course, submitted, full=full)
+                    workers.start((submission, submitted), grade, submitted, job)
                 except Exception as error:  # it costs nobody else anything
                     add(_failed(submission, error))
-            if not pool.items:
+            if not workers.items:
                 return outcomes
-            for (submission, submitted), future in pool.finished():
+            for (submission, submitted), future in workers.finished():
                 add(record(recorder, submission, submitted, future, workers.loss))
-
-
-def start_grading(
-    pool: Pool,
-    item: object,
-    course: Course,
-    submitted: Submitted,
-    *,
-    attempt: Attempt | None = None,
-    full: bool = False,
-) -> None:
-    """Let a worker grade what was submitted; the pool returns the result with the item."""
-    pool.start(
-        item,
-        grade_notebooks,
-        submitted,
-        course.notebooks,
-        course.limits,
-        attempt=attempt,
-        full=full,
-        execute=course.executes,
-        hidden=(str(course.root),),
-    )
 
 
 def record(
     recorder: Recorder,
     submission: Submission,
     submitted: Submitted,
-    future: Future[dict[str, Graded]],
+    future: Future[dict[str, Result]],
     loss: tuple[type[BaseException], ...],
 ) -> Outcome:
     """Record a result, whatever it is; `loss` as of `Workers`."""
@@ -144,13 +120,12 @@ def record(
         return Outcome(submission.student, f"grading failed: {problem}")
     except Exception as error:
         return _failed(submission, error)
-    notebooks = {name: graded.notebook for name, graded in results.items()}
     try:
-        recorder.record(submission, notebooks, submitted.attachments, submitted.secret)
-    except Exception as error:
-        reason = str(error) if isinstance(error, NotRecorded) else summary(error)
-        return Outcome(submission.student, f"the result could not be recorded: {reason}")
-    facts = {name: graded.facts for name, graded in results.items()}
+        recorder.record(submission, submitted, results)
+    except Exception as error:  # of the disk or the database
+        problem = f"the result could not be recorded: {summary(error)}"
+        return Outcome(submission.student, problem)
+    facts = {name: result.facts for name, result in results.items()}
     return Outcome(
         submission.student,
         " ".join(dict.fromkeys(one.failure for one in facts.values() if one.failure)),

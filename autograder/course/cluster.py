@@ -1,14 +1,8 @@
 """Grade on the workers of a Dask cluster, which share neither files nor database with us.
 
-Whoever can reach the scheduler of a Dask cluster can run code on all its machines. Scheduler and
-workers therefore belong behind a firewall, or use TLS; see ``docs/scale.md``.
-
-What travels is pickled, as everything is that Dask moves between its machines: the submission as
-bytes, the assignment, and the result as our own dataclasses and notebook nodes. What a student
-wrote is in there as plain strings. No machine of the cluster unpickles what student code made.
+Whoever can reach the scheduler of a Dask cluster can run code on all its machines: it belongs
+behind a firewall, or uses TLS; see ``docs/scale.md``, also for what travels.
 """
-
-from __future__ import annotations
 
 import asyncio
 import contextlib
@@ -36,10 +30,9 @@ _FEW_MESSAGES = {"distributed.admin.low-level-log-length": 10}
 
 @contextlib.contextmanager
 def cluster_workers(scheduler: str, warn: Callable[[str], None]) -> Iterator[Workers]:
-    """Use the workers of a running Dask cluster.
+    """Use those workers of a running Dask cluster that have our code, versions and a sandbox.
 
-    A worker gets submissions only after it has shown that it has the same code and versions as
-    this machine, and a sandbox. That goes for workers which join later as well.
+    Workers that join later are used as well, after they have shown the same.
     """
     if _anyone_can_listen(scheduler):
         warn(
@@ -57,14 +50,23 @@ def cluster_workers(scheduler: str, warn: Callable[[str], None]) -> Iterator[Wor
             "Start one with: python -m dask scheduler"
         ) from error
     with client:
-        client.run_on_scheduler(_report_each_loss)
         checked: dict[str, str] = {}
 
         def count() -> int:
+            """How many workers there are, at least 1; those that have joined are checked."""
             try:
-                return _check_new_workers(client, checked, warn)
+                workers = client.nthreads()
+                if new := [address for address in workers if address not in checked]:
+                    arguments = {"expected": ENVIRONMENT, "token": _TOKEN}
+                    found = client.run(_prepare, **arguments, workers=new, on_error="ignore")
+                    checked.update(found)
+                    for address, problem in found.items():
+                        if problem:
+                            warn(f"{address} is not used: {problem}")
+                    client.run_on_scheduler(_prepare_scheduler)
             except OSError as error:
                 raise WorkersLost from error
+            return max(1, len(workers))
 
         count()
         if not checked:
@@ -74,43 +76,26 @@ def cluster_workers(scheduler: str, warn: Callable[[str], None]) -> Iterator[Wor
             )
         if all(checked.values()):
             raise CourseError(f"None of the {len(checked)} workers at {scheduler} can be used.")
-        yield Workers(
+        with Workers(
             make_executor=lambda: client.get_executor(pure=False, resources={_TOKEN: 1}),
             count=count,
             loss=(KilledWorker,),
-        )
+        ) as workers:
+            yield workers
 
 
-def _environment() -> dict[str, str]:
-    code = hashlib.sha256()
-    for path in sorted(_PROJECT.glob("autograder/**/*.py")):
-        code.update(path.relative_to(_PROJECT).as_posix().encode() + path.read_bytes())
-    return {
-        "Python": ".".join(platform.python_version_tuple()[:2]),
-        **{name: version(name) for name in ("numpy", "ipython", "nbformat")},
-        "the grader's code": code.hexdigest()[:12],
-    }
-
-
-ENVIRONMENT = _environment()
+_code = hashlib.sha256()
+for _path in sorted(_PROJECT.glob("autograder/**/*.py")):
+    _code.update(_path.relative_to(_PROJECT).as_posix().encode() + _path.read_bytes())
+ENVIRONMENT = {
+    "Python": ".".join(platform.python_version_tuple()[:2]),
+    **{name: version(name) for name in ("numpy", "ipython", "nbformat")},
+    "the grader's code": _code.hexdigest()[:12],
+}
 """What must be the same on all machines, so that all submissions are graded alike."""
 _TOKEN = f"autograder-{'-'.join(ENVIRONMENT.values())}"  # a resource that usable workers have
 # `_prepare` goes to a worker together with its code, since it is about what is missing there.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
-
-
-def _check_new_workers(client: Client, checked: dict[str, str], warn: Callable) -> int:
-    """Let workers that have joined show what they have; returns how many there are, 1 at least."""
-    workers = client.nthreads()
-    if new := [address for address in workers if address not in checked]:
-        for address, problem in client.run(
-            _prepare, expected=ENVIRONMENT, token=_TOKEN, workers=new, on_error="ignore"
-        ).items():
-            checked[address] = problem
-            if problem:
-                warn(f"{address} is not used: {problem}")
-        client.run_on_scheduler(_look_again)
-    return max(1, len(workers))
 
 
 async def _prepare(dask_worker: Worker, expected: dict[str, str], token: str) -> str:
@@ -143,22 +128,15 @@ def _problem(expected: dict[str, str]) -> str:
     return ""
 
 
-def _report_each_loss(dask_scheduler: Scheduler) -> None:
-    """Let the scheduler not hand out again what a lost worker had: `Pool` does, one at a time.
+def _prepare_scheduler(dask_scheduler: Scheduler) -> None:
+    """Let it report each loss of a worker, and hand out what waits for a worker that can be used.
 
-    By default it tries four times, and as nobody can tell whose fault it was, one submission
-    takes those along that wait at the same worker.
+    By default it tries a lost submission four times, with others that wait at the same worker;
+    `Workers` does it one at a time. And it looks when a worker joins, before we know that worker.
     """
     dask_scheduler.allowed_failures = 0
-
-
-def _look_again(dask_scheduler: Scheduler) -> None:
-    """Let the scheduler hand out what waits for a worker that can be used.
-
-    It looks when a worker joins, but only after that we know whether it can be used.
-    """
     waiting = {task.key: "processing" for task in dask_scheduler.unrunnable}
-    dask_scheduler.transitions(waiting, stimulus_id="autograder-look-again")
+    dask_scheduler.transitions(waiting, stimulus_id="autograder")
 
 
 def _anyone_can_listen(address: str) -> bool:

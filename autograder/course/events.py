@@ -1,37 +1,32 @@
 """What a watcher logs: a line for people, or a JSON object for programs, of each event."""
 
-from __future__ import annotations
-
 import json
 import logging
 import sys
 from datetime import datetime
 
+from autograder.course.exchange import Arrival
 from autograder.text import in_line
 
 LOGGER = logging.getLogger("autograder.events")
 
 
-def log(
-    kind: str,
-    text: str,
-    student: str = "",
-    assignment: str = "",
-    attempt: int = 0,
-    seconds: float | None = None,
-) -> None:
+def log(kind: str, text: str, about: Arrival | None = None, now: float = 0) -> None:
     """Log an event.
 
     Kinds are ``graded``, ``waits``, ``replaced``, ``late``, ``not-taken``, ``gone``, ``failed`` (a
-    person has to look at it) and ``problem`` (which is tried again). Seconds are those from the
-    arrival to the page that can be fetched.
+    person has to look at it) and ``problem`` (which is tried again). With ``graded`` stand the
+    seconds from the arrival to the page that can be fetched.
     """
-    fields = {"kind": kind, "text": text, "student": student, "assignment": assignment}
+    about = about or Arrival("")
+    is_graded = kind == "graded"
+    attempt = about.attempt.number if about.attempt else 0
+    seconds = now - about.since if is_graded else None
+    fields = {"kind": kind, "text": text, "student": about.student, "assignment": about.assignment}
+    number = f", attempt {attempt}" if attempt and is_graded else ""
+    took = f" ({seconds:.1f} s)" if is_graded else ""
+    words = f"{about.student} {about.assignment}{number} {kind}{text and f': {text}'}{took}"
     fields |= {"attempt": attempt, "seconds": seconds}
-    whose = f"{student} {assignment}" if student else ""
-    number = f", attempt {attempt}" if attempt and kind == "graded" else ""
-    took = f" ({seconds:.1f} s)" if seconds is not None else ""
-    words = f"{whose}{number} {kind}{f': {text}' if text else ''}{took}"
     LOGGER.info(in_line(words.strip()), extra={"fields": fields})
 
 
@@ -41,20 +36,15 @@ def log_to_stdout(form: str) -> None:
     Where nobody reads them any more, the work goes on all the same.
     """
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(_Formatter(form))
+    formatter = logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S")
+    handler.setFormatter(_Json() if form == "json" else formatter)
     handler.handleError = lambda record: None
     LOGGER.handlers = [handler]
     LOGGER.setLevel(logging.INFO)
     LOGGER.propagate = False
 
 
-class _Formatter(logging.Formatter):
-    def __init__(self, form: str) -> None:
-        super().__init__()
-        self._form = form
-
+class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         now = datetime.fromtimestamp(record.created).astimezone()
-        if self._form == "json":
-            return json.dumps({"time": now.isoformat(timespec="seconds"), **record.fields})
-        return f"{now:%Y-%m-%d %H:%M:%S} {record.getMessage()}"
+        return json.dumps({"time": now.isoformat(timespec="seconds"), **record.fields})

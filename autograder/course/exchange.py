@@ -1,23 +1,21 @@
 """nbgrader's exchange as a watcher sees it: what students put there, and what they get back."""
 
-from __future__ import annotations
-
 import os
 import pwd
 import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import mkdtemp
 
 from nbgrader.exchange import ExchangeFactory
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.utils import notebook_hash
 
-from autograder.course.folder import Course, CourseError, Submission, Submitted
+from autograder.course.folder import Course, CourseError, Submission
+from autograder.course.work import Submitted
 from autograder.facts import Attempt
 from autograder.submission import files
 from autograder.submission.names import passes
@@ -44,14 +42,11 @@ class Arrival:
     not_before: float = 0  # when there is something to do with it
     started: float = 0  # when grading began; 0 if it has not
     held: bool = False  # whether its student waits for the next attempt
-    attempt: Attempt | None = None  # known when grading begins, as are the next two
+    attempt: Attempt | None = None  # known when grading begins, as are the next three
+    course: Course | None = None
     submission: Submission | None = None
     files: Submitted | None = field(default=None, repr=False)
     recorded: bool = False  # whether only the pages are left to do
-
-
-class Withdrawn(Exception):
-    """A submission is no longer in the exchange."""
 
 
 class Exchange:
@@ -64,6 +59,8 @@ class Exchange:
                 f"watch works with an exchange in a folder; this course uses {kind.__name__}."
             )
         self._settings = kind(coursedir=course.directory, config=course.config)
+        # Whether a late submission never takes the place of a timely one.
+        self.timely_first = self._settings.before_duedate
         folder = Path(self._settings.root) / course.directory.course_id
         self.inbound = folder / "inbound"
         self._feedback = folder / "feedback"
@@ -73,11 +70,6 @@ class Exchange:
                 f"There is no exchange for this course: {self.inbound} does not exist. "
                 "First run: nbgrader release_assignment ASSIGNMENT"
             )
-
-    @property
-    def timely_first(self) -> bool:
-        """Whether a late submission never takes the place of a timely one (`before_duedate`)."""
-        return self._settings.before_duedate
 
     def arrivals(self, is_known: Callable[[str], bool]) -> Iterator[Arrival]:
         """What has arrived completely and is not known yet, in no order."""
@@ -102,46 +94,44 @@ class Exchange:
             if time.monotonic() - since < _COMPLETE_SECONDS:
                 return None
         self._incomplete.pop(entry.name, None)
-        if self._settings.check_owner and status.st_uid != os.geteuid():
-            owner = _user_name(status.st_uid)
-            if owner != arrival.student:
-                return Arrival(
-                    entry.name,
-                    refusal=f"it says that it is from {arrival.student}, but {owner} has made it. "
-                    "If the accounts of your students have other names, set in "
-                    "nbgrader_config.py: c.ExchangeCollect.check_owner = False",
-                )
-        return arrival
+        ours = not self._settings.check_owner or status.st_uid == os.geteuid()
+        if ours or (owner := _user_name(status.st_uid)) == arrival.student:
+            return arrival
+        return Arrival(
+            entry.name,
+            refusal=f"it says that it is from {arrival.student}, but {owner} has made it. If the "
+            "accounts of your students have other names, set in nbgrader_config.py: "
+            "c.ExchangeCollect.check_owner = False",
+        )
 
-    def collect(self, arrival: Arrival, course: Course) -> tuple[Submission, Submitted]:
-        """Copy a submission into ``submitted/``, in the place of an older one.
+    def collect(self, arrival: Arrival, course: Course) -> bool:
+        """Copy a submission into ``submitted/``, in the place of an older one; False if it is gone.
 
-        Only plain files of the kinds that grading reads are copied, and no link is followed. Raises
-        `Withdrawn`, or OSError if something of ours is missing or cannot be written.
+        Only plain files of the kinds that grading reads are copied, and no link is followed.
         """
         folder = self.inbound / arrival.name
         if not folder.is_dir():
             os.stat(self.inbound)  # raises, if it is the exchange that has gone
-            raise Withdrawn
+            return False
         found = course.submission(arrival.student, folder)
+        if not found.stamp:
+            found = replace(found, stamp=f"{arrival.submitted:%Y-%m-%d %H:%M:%S.%f} UTC")
         # nbgrader lets students submit so much.
-        submitted = course.read(found, largest=1_000 * course.directory.max_dir_size)
-        copy = Path(mkdtemp(prefix=".collected-", dir=course.root / files.STAGING))
-        try:
-            stamp = found.stamp or f"{arrival.submitted:%Y-%m-%d %H:%M:%S.%f} UTC"
-            content = dict(submitted.attachments)
-            for name, notebook in submitted.notebooks.items():
-                if isinstance(notebook, bytes):
-                    content[f"{name}.ipynb"] = notebook
-            files.stage(copy, content, stamp, submitted.secret)
-            place = course.folder(course.directory.submitted_directory, arrival.student)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if place.exists():
-                shutil.rmtree(place)
-            shutil.move(copy, place)
-        finally:
-            shutil.rmtree(copy, ignore_errors=True)
-        return course.submission(arrival.student, place), submitted
+        arrival.files = course.read(found, largest=1_000 * course.directory.max_dir_size)
+        contents = {**arrival.files.attachments, **arrival.files.marks}
+        for name, content in arrival.files.notebooks.items():
+            if isinstance(content, bytes):
+                contents[f"{name}.ipynb"] = content
+        copy = course.root / files.STAGING / ".collected"
+        shutil.rmtree(copy, ignore_errors=True)  # left by a watcher that was interrupted
+        files.write_into(copy, contents)
+        place = course.folder(course.directory.submitted_directory, arrival.student)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.exists():
+            shutil.rmtree(place)
+        shutil.move(copy, place)
+        arrival.submission = course.submission(arrival.student, place)
+        return True
 
     def publish(self, arrival: Arrival, course: Course, pages: Mapping[str, str]) -> bool:
         """Let the student fetch pages, by notebook, as feedback; False if there is no secret.

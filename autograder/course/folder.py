@@ -1,14 +1,12 @@
 """The course folder as grading sees it: which submissions there are, and which are new."""
 
-from __future__ import annotations
-
 import itertools
 import os
-from collections.abc import Iterable, Mapping
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from nbgrader import api
 from nbgrader.apps.baseapp import NbGrader
@@ -20,6 +18,7 @@ from traitlets.config import Config
 
 from autograder.assignment import Assignment
 from autograder.config import Grading
+from autograder.course.work import Job, Submitted
 from autograder.facts import Repair, is_result_of
 from autograder.grading.calibration import Reason, calibrated, remembered, why_inside
 from autograder.grading.run import digest
@@ -27,10 +26,6 @@ from autograder.submission import files
 from autograder.submission.names import passes
 from autograder.submission.notebook import Unreadable
 from autograder.text import UserError, in_line, summary
-
-LOCK = ".lock"
-"""File in the folder `STAGING` that a grader at work locks; no student's name begins with a dot.
-"""
 
 _ENTRIES, _NAMES = 1_000, 6  # of a folder without the notebook: how many are read, and named
 _LOCKED_SECONDS = 60  # how long to wait while another program has locked an SQLite file
@@ -44,35 +39,20 @@ class CourseError(UserError):
 class Submission:
     """Where the submission of a student stands; neither folder nor notebooks are to be trusted.
 
-    Its time stamp (UTC, if known) is read before the notebooks: if another version arrives in
-    between, the result counts as that of the older one, and the next run grades the newer one.
+    Its time stamp is read before the notebooks: if another version arrives in between, the result
+    counts as that of the older one, and the next run grades the newer one.
     """
 
     student: str
     folder: Path
     notebooks: Mapping[str, Path]
-    stamp: str | None = None  # its time stamp as text; None where that cannot be read
+    stamp: str | None = None  # its time stamp as text (UTC); None where that cannot be read
     note: str = ""  # what is unusual about its place
 
     @property
     def timestamp(self) -> datetime | None:
         """When it was submitted."""
         return files.timestamp_in(self.stamp or "")
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """What a student submitted, read once."""
-
-    notebooks: Mapping[str, bytes | Unreadable]  # by name: the content, or why there is none
-    attachments: Mapping[str, bytes]  # the files beside the notebooks that can be used, by path
-    secret: bytes | None = None  # with which the student can fetch the feedback
-    remarks: list[Repair] = field(default_factory=list)  # what was unusual about it
-
-    @property
-    def contents(self) -> dict[str, bytes]:
-        """The notebooks; nothing for those that cannot be read."""
-        return {n: b"" if isinstance(c, Unreadable) else c for n, c in self.notebooks.items()}
 
 
 class Course:
@@ -91,8 +71,8 @@ class Course:
             grading = Grading.of(self.config)
         except ValueError as error:
             raise CourseError(f"nbgrader_config.py of {self.root}: {error}.") from error
+        self._grading = grading
         self.limits = grading.limits()
-        self.executes = grading.executes()
         self.notebooks = Assignment.all_in(
             source, self.config, grading.rules.get(assignment_id, "")
         )
@@ -103,19 +83,28 @@ class Course:
     def _check_rules(self, name: str, module: str) -> None:
         """Refuse rules of no assignment, or of a module that would fail each submission."""
         source = Path(self.directory.format_path(self.directory.source_directory, ".", name))
-        paths = [f"{module.replace('.', '/')}{end}" for end in (".py", "/__init__.py")]
-        found = [source / path for path in paths if (source / path).is_file()]
-        if not source.is_dir():
-            reason = "there is no such assignment"
-        elif not found:
-            reason = f"the assignment has no file {paths[0]}"
+        paths = [source / (module.replace(".", "/") + end) for end in (".py", "/__init__.py")]
+        path = next(filter(Path.is_file, paths), paths[0])
+        try:
+            compile(path.read_bytes(), path, "exec")
+        except FileNotFoundError:
+            reason = f"there is no file {os.path.relpath(path, self.root)}"
+        except (SyntaxError, ValueError) as error:
+            reason = f"it cannot be loaded: {summary(error)}"
         else:
-            try:
-                compile(found[0].read_bytes(), found[0], "exec")
-                return
-            except (SyntaxError, ValueError) as error:
-                reason = f"it cannot be loaded: {summary(error)}"
+            return
         raise CourseError(f"c.Grading.rules names {module} for {name}, but {reason}.")
+
+    def job(self, full: bool = False) -> Job:
+        """How submissions are graded; with `full`, cells tagged ``demonstration`` run as well."""
+        return Job(
+            self.notebooks,
+            self.limits,
+            points_per_violation=self._grading.points_per_violation,
+            execute=self._grading.executes(),
+            full=full,
+            hidden=(str(self.root),),
+        )
 
     @property
     def tests(self) -> dict[tuple[str, str], float]:
@@ -130,11 +119,11 @@ class Course:
         """What to call a test: its grade id, with the notebook where there are several."""
         return test if len(self.notebooks) == 1 else f"{notebook}/{test}"
 
-    def calibrate(self, executor: Executor | None = None) -> None:
-        """Decide for each test cell where it runs, see `autograder.grading.calibration`."""
+    def calibrate(self, **call: Callable[..., Any]) -> None:
+        """Decide for each test cell where it runs, see `calibrated`."""
         for name, assignment in self.notebooks.items():
             self.notebooks[name], self.reasons[name] = calibrated(
-                assignment, self.limits, course=self.root, executor=executor
+                assignment, self.limits, course=self.root, **call
             )
 
     @property
@@ -142,13 +131,11 @@ class Course:
         """Whether the instructor's own solution fails a test; known after `calibrate`."""
         return any(assignment.failing for assignment in self.notebooks.values())
 
-    def recall_modes(self, read_tests: bool = False) -> None:
+    def recall_modes(self) -> None:
         """Learn what `calibrate` found out before, or what the tests' source tells; run nothing."""
         for name, assignment in self.notebooks.items():
-            if read_tests:
-                self.reasons[name] = why_inside(assignment)
-            elif (found := remembered(assignment, self.limits, self.root)) is not None:
-                self.reasons[name] = found
+            found = remembered(assignment, self.limits, self.root)
+            self.reasons[name] = why_inside(assignment) if found is None else found
 
     @property
     def modes(self) -> dict[str, Reason | None]:
@@ -163,7 +150,7 @@ class Course:
         }
 
     def folder(self, step: str, student: str) -> Path:
-        """Folder of nbgrader's `step` (``submitted``, say) for a student of this assignment."""
+        """Folder of a step of nbgrader (``submitted``, say) for a student."""
         return Path(self.directory.format_path(step, student, self.assignment_id))
 
     def unfinished(self, student: str) -> Path:
@@ -172,16 +159,11 @@ class Course:
 
     def submissions(self) -> list[Submission]:
         """Everything in ``submitted/``, in the order of the students' names."""
-        folders = {n: self._submitted(n) for n in self._names_in_submitted() if passes(n)}
-        return [
-            self.submission(name, folder) for name, folder in folders.items() if _exists(folder)
-        ]
+        names = [name for name in self._names_in_submitted() if passes(name)]
+        return [self.submission(n, place) for n in names if _exists(place := self._submitted(n))]
 
     def read(self, submission: Submission, largest: int | None = None) -> Submitted:
-        """Read what a student submitted; what cannot be used is named in the remarks.
-
-        Notebooks of more than `largest` bytes are not read.
-        """
+        """Read what a student submitted, but no notebook of more than `largest` bytes."""
         some = next(iter(self.notebooks.values()))
         attachments = files.read_attachments(submission.folder, some)
         notebooks: dict[str, bytes | Unreadable] = {}
@@ -195,11 +177,15 @@ class Course:
         remarks = [Repair("odd-place", detail=submission.note)] if submission.note else []
         if attachments.skipped:
             remarks.append(Repair("skipped", tuple(attachments.skipped)))
-        secret = files.read_secret(submission.folder)
-        return Submitted(notebooks, attachments.files, secret, remarks)
+        marks = {}
+        if submission.stamp is not None:
+            marks[files.TIMESTAMP] = submission.stamp.encode()
+        if secret := files.read_secret(submission.folder):
+            marks[files.SECRET] = secret
+        return Submitted(notebooks, attachments.files, marks, remarks)
 
     def run_hook(self, when: str, submission: Submission) -> None:
-        """Call the instructor's ``pre_convert_hook`` or ``post_convert_hook``, as nbgrader does."""
+        """Call the instructor's hook of before (``pre``) or after (``post``), as nbgrader does."""
         converter = Autograde(coursedir=self.directory, config=self.config)
         self.directory.student_id = submission.student
         self.directory.assignment_id = self.assignment_id
@@ -207,26 +193,19 @@ class Course:
         getattr(converter, f"run_{when}_convert_hook")()
 
     def misplaced(self) -> list[Path]:
-        """What stands in ``submitted/`` where no submission is looked for, but looks like one.
-
-        Of folders whose names do not pass, only those that hold this assignment.
-        """
+        """What stands in ``submitted/`` where no submission is looked for, but looks like one."""
         found = []
         for name in self._names_in_submitted():
             folder = self._submitted(name)
-            if not passes(name):
-                found += [folder.parent] if _exists(folder) else []
-                continue
-            exchanged = name == self.assignment_id  # with the name of the student
-            if not os.path.isdir(folder.parent) or (exchanged and not _exists(folder)):
+            swapped = name == self.assignment_id  # with the name of the student
+            if _exists(folder):
+                found += [] if passes(name) else [folder.parent]
+            elif passes(name) and (swapped or not os.path.isdir(folder.parent)):
                 found.append(folder.parent)
-            elif not _exists(folder):
+            elif passes(name):
                 found += sorted(folder.parent.glob("*.ipynb"))
-                found += [
-                    other
-                    for other in sorted(folder.parent.glob("*/"))
-                    if other.name.lower() == folder.name.lower()
-                ]
+                others = sorted(folder.parent.glob("*/"))
+                found += [one for one in others if one.name.lower() == folder.name.lower()]
         return found
 
     def _names_in_submitted(self) -> list[str]:
@@ -242,7 +221,15 @@ class Course:
     def gradebook(self) -> api.Gradebook:
         """Open the gradebook; raises `CourseError` if that is not possible."""
         try:
-            return api.Gradebook(_with_timeout(self.directory.db_url), self.directory.course_id)
+            url = make_url(self.directory.db_url)
+            if url.get_backend_name() != "sqlite" and not self.directory.course_id:
+                raise CourseError(
+                    "c.CourseDirectory.course_id must be set: the gradebook is no SQLite file."
+                )
+            if url.get_backend_name() == "sqlite" and "timeout" not in url.query:
+                url = url.update_query_dict({"timeout": str(_LOCKED_SECONDS)})
+            url = url.render_as_string(hide_password=False)
+            return api.Gradebook(url, self.directory.course_id)
         except (SQLAlchemyError, ImportError) as error:  # ImportError: no driver for the database
             raise CourseError(f"The gradebook cannot be opened: {error}") from error
 
@@ -287,48 +274,37 @@ class Course:
             if files.read_timestamp(autograded) != submission.timestamp:
                 return False
             submitted = self.read(submission)
-            return all(
-                is_result_of(autograded / f"{name}.ipynb", digest(content, submitted.attachments))
-                for name, content in submitted.contents.items()
-            )
+            for name, found in submitted.notebooks.items():
+                content = b"" if isinstance(found, Unreadable) else found
+                submission_digest = digest(content, submitted.attachments)
+                if not is_result_of(autograded / f"{name}.ipynb", submission_digest):
+                    return False
+            return True
         except Exception:  # whatever is wrong with it: grading it again will say
             return False
 
     def submission(self, student: str, folder: Path) -> Submission:
         """What a student handed in, in this folder."""
         expected = {name: folder / f"{name}.ipynb" for name in self.notebooks}
+        found = Submission(student, folder, expected)
         try:
-            return self._found(student, folder, expected)
-        except Exception as error:  # it costs nobody else anything
-            note = f"Its folder cannot be read: {summary(error)}"
-            return Submission(student, folder, expected, None, note)
-
-    def _found(self, student: str, folder: Path, expected: dict[str, Path]) -> Submission:
-        stamp = files.timestamp_text(folder)
-        if any(map(_exists, expected.values())) or os.path.islink(folder):
-            return Submission(student, folder, expected, stamp)
-        others = []
-        if os.path.isdir(folder):
+            found = replace(found, stamp=files.timestamp_text(folder))
+            if any(map(_exists, expected.values())) or folder.is_symlink() or not folder.is_dir():
+                return found
             with os.scandir(folder) as entries:
                 some = [Path(entry) for entry in itertools.islice(entries, _ENTRIES)]
             others = sorted(
                 p for p in some if p.suffix == ".ipynb" and passes(p.name) and p.is_file()
             )
-        if len(others) == len(expected) == 1:
-            (name,) = expected
-            note = f"The notebook had the name {in_line(others[0].name)} instead of {name}.ipynb."
-            return Submission(student, folder, {name: others[0]}, stamp, note)
-        names = ", ".join(in_line(path.name) for path in others[:_NAMES])
-        note = f"The folder holds several notebooks of other names: {names}." if names else ""
-        return Submission(student, folder, expected, stamp, note)
-
-
-def _with_timeout(db_url: str) -> str:
-    """The same database; with SQLite, waiting longer for other programs to unlock the file."""
-    url = make_url(db_url)
-    if url.get_backend_name() == "sqlite" and "timeout" not in url.query:
-        url = url.update_query_dict({"timeout": str(_LOCKED_SECONDS)})
-    return url.render_as_string(hide_password=False)
+            names = ", ".join(in_line(path.name) for path in others[:_NAMES])
+            if len(others) == len(expected) == 1:
+                (name,) = expected
+                note = f"The notebook had the name {names} instead of {name}.ipynb."
+                return replace(found, notebooks={name: others[0]}, note=note)
+            note = f"The folder holds several notebooks of other names: {names}." if names else ""
+            return replace(found, note=note)
+        except Exception as error:  # it costs nobody else anything
+            return replace(found, note=f"Its folder cannot be read: {summary(error)}")
 
 
 def assignments_of(root: str | Path) -> list[str]:
@@ -368,8 +344,6 @@ def _exists(path: Path) -> bool:
     """Whether there is anything, if only a link or a folder that we may not look into."""
     try:
         path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError | NotADirectoryError)
     return True

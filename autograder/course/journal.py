@@ -4,11 +4,9 @@ It is a small database in ``.grading/``, so that a watcher that starts again kno
 do. What was graded stands in the gradebook; this says what was asked for, and what is done.
 """
 
-from __future__ import annotations
-
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from autograder.course.exchange import Arrival
@@ -36,15 +34,10 @@ class Journal:
         self._database = sqlite3.connect(path, isolation_level=None)
         self._database.executescript(_TABLE)
         self.close = self._database.close
-        self.students = self._column("student", "started IS NOT NULL")  # who had an attempt
-
-    def ended(self) -> set[str]:
-        """Those of which nothing is left to do."""
-        return self._column("name", "ended IS NOT NULL")
-
-    def unfinished(self) -> set[str]:
-        """Those whose grading began without coming to its end."""
-        return self._column("name", "ended IS NULL")
+        # Who had an attempt; what had begun, and what had come to its end before this watcher.
+        self.students = self._column("student", "started IS NOT NULL")
+        self.unfinished = self._column("name", "ended IS NULL")
+        self.ended = self._column("name", "ended IS NOT NULL")
 
     def start(self, arrival: Arrival) -> None:
         """Note that grading begins; it counts as one attempt, however often it begins."""
@@ -55,7 +48,7 @@ class Journal:
         )
         self.students.add(arrival.student)
 
-    def end(self, fate: str, arrivals: Iterable[Arrival]) -> None:
+    def end(self, fate: str, arrivals: Collection[Arrival]) -> None:
         """Note, of all or none, that nothing is left to do, and in a word why."""
         with self._database:
             self._database.execute("BEGIN")
@@ -65,6 +58,7 @@ class Journal:
                 "ON CONFLICT DO UPDATE SET ended = excluded.ended, fate = excluded.fate",
                 [(one.name, one.student, one.assignment, self._clock(), fate) for one in arrivals],
             )
+        self.ended |= {one.name for one in arrivals}
 
     def attempts(self, arrival: Arrival) -> list[float]:
         """When each other attempt of this student at this assignment began, in order.

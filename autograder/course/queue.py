@@ -1,7 +1,5 @@
 """Whose submission is graded next, so that nobody waits for those who keep the workers busy."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 
@@ -50,23 +48,19 @@ class Queue:
         Those come first who have `used` the workers for the fewest seconds. The last slot is for
         first attempts, and those who have used much have one slot for all of them together.
         """
-        if len(running) >= slots:
-            return None
         barred = {one.student for one in running}
         heavy = {student for student, seconds in used.items() if seconds > _HEAVY_SECONDS}
         if heavy & barred:
             barred |= heavy
-        last_slot = len(running) + 1 == slots > 1
+        if len(running) + 1 == slots > 1:
+            barred |= set(repeating)
         ready = [
             one
             for one in self.arrivals.values()
-            if not one.started
-            and one.not_before <= self.clock()
-            and one.student not in barred
-            and not (last_slot and one.student in repeating)
+            if not one.started and one.not_before <= self.clock() and one.student not in barred
         ]
         return min(
-            ready,
+            ready if len(running) < slots else [],
             key=lambda one: (used.get(one.student, 0) // _FAIR_SECONDS, one.since),
             default=None,
         )

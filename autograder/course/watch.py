@@ -6,18 +6,14 @@ has the result; its pages can be fetched; the journal says that nothing is left 
 that starts again repeats what is not known to be done. All but grading happens in one thread.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import json
 import os
-import shutil
-import statistics
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,15 +23,15 @@ from nbgrader.api import MissingEntry
 
 from autograder.config import Grading
 from autograder.course import events
-from autograder.course.batch import record, start_grading
-from autograder.course.exchange import Arrival, Exchange, Withdrawn, parsed
+from autograder.course.batch import record
+from autograder.course.exchange import Arrival, Exchange, parsed
 from autograder.course.folder import Course, CourseError
 from autograder.course.journal import HOUR, Journal
 from autograder.course.queue import Queue
-from autograder.course.recorder import NotRecorded, Recorder, feedback_pages
-from autograder.course.workers import Pool, Workers
+from autograder.course.recorder import Recorder, feedback_pages
+from autograder.course.work import Result, grade
+from autograder.course.workers import Workers
 from autograder.facts import Attempt
-from autograder.grading.run import Graded
 from autograder.submission import files
 from autograder.templates import render
 from autograder.text import UserError, counted, in_line, summary
@@ -47,86 +43,69 @@ _POLL_SECONDS = 0.1
 _SHARE = 20  # of the time, at most one part of so many is spent on polling
 _AT_ONCE = 1_000  # new names that one poll takes up
 _RETRY_SECONDS = 30
-_LOGGED_AT_ONCE = 20  # of what one poll has found
+_NAMED = (
+    20  # of what one poll finds: assignments, and students who learn that a later submission counts
+)
 _HEALTH_SECONDS = 1
-_RATE_SECONDS = 300
-_LATEST = 200  # results of which the health file tells the time
 
 
 class Watcher:
-    """Grades a course for as long as it runs.
+    """Grades a course for as long as it runs; `names` says which assignments it has now."""
 
-    `names` says which assignments it has now, and `calibrate` lets one be calibrated.
-    """
-
-    def __init__(
-        self,
-        root: Path,
-        names: Callable[[], Collection[str]],
-        workers: Workers,
-        *,
-        calibrate: Callable[[Course], None],
-    ) -> None:
+    def __init__(self, root: Path, names: Callable[[], Collection[str]], workers: Workers) -> None:
         self._root = root
         self._names = names
         self._workers = workers
-        self._calibrate = calibrate
-        self._courses: dict[str, Course] = {}
-        self._versions: dict[str, object] = {}  # of the files that these were made of
-        self._failed: dict[str, object] = {}  # the same, where calibration fails
+        # By name, with the versions of its files; without the course if that cannot be used.
+        self._courses: dict[str, tuple[object, Course | None]] = {}
         self._queue = Queue()
         self._stop = threading.Event()
+        self._refused: set[str] = set()
         self._unknown: set[str] = set()  # submissions to assignments that the course does not have
         self._known_names: set[str] = set()
         self._problems: dict[str, str] = {}
         self._polled = time.time()
-        self._poll_at = 0.0
-        self._began = self._health_at = self._queue.clock()
+        self._poll_at = self._health_at = 0.0
         self._counts: Counter[str] = Counter()
-        self._results: deque[tuple[float, float]] = deque(maxlen=_LATEST)
 
     def stop(self) -> None:
         """Let `run` return soon. What is being graded is graded again by the next watcher."""
         self._stop.set()
 
     def run(self) -> None:
-        """Grade until somebody stops it; the caller holds the course folder's lock.
+        """Grade until somebody stops it; the caller holds the lock of the folder, and the workers.
 
         Raises `CourseError` if there is no exchange, or no assignment that can be used, and
         `WorkersLost`.
         """
         staging = self._root / files.STAGING
-        for left_over in staging.glob(".collected-*"):
-            shutil.rmtree(left_over)
         some_course = Course(self._root, next(iter(self._names())))
         self._exchange = Exchange(some_course)
         with some_course.gradebook() as gradebook:
             generated = {entry.name for entry in gradebook.assignments}
+        usable = []
         for name in generated.intersection(self._names()):
             with self._reporting(name):
-                self._course(name)
-        if generated and not self._courses:
+                usable.append(self._course(name))
+        if generated and not usable:
             raise CourseError(next(iter(self._problems.values())))
-        with contextlib.ExitStack() as resources:
-            self._journal = Journal(staging / ".journal.sqlite")
-            resources.callback(self._journal.close)
-            self._done = self._journal.ended()
-            self._resume()
-            pool = resources.enter_context(Pool(self._workers))
+        self._journal = Journal(staging / ".journal.sqlite")
+        with contextlib.closing(self._journal):
+            self._resume(usable)
             while not self._stop.is_set():
                 if self._queue.clock() >= self._poll_at:
                     with self._reporting("the exchange"):
                         self._poll()
                 with self._reporting("the queue"):
-                    self._start_next(pool)
-                if pool.items:
-                    for arrival, future in pool.finished(_POLL_SECONDS):
+                    self._start_next()
+                if self._workers.items:
+                    for arrival, future in self._workers.finished(_POLL_SECONDS):
                         with self._reporting(arrival.name):
                             self._record(arrival, future)
                 else:
                     self._stop.wait(_POLL_SECONDS)
-                self._write_health(len(pool.items))
-            (staging / HEALTH).unlink(missing_ok=True)
+                self._write_health(len(self._workers.items))
+        (staging / HEALTH).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _reporting(self, what: str) -> Iterator[None]:
@@ -134,9 +113,11 @@ class Watcher:
         try:
             yield
         except Exception as error:  # whatever it is, it costs nobody else anything
-            expected = isinstance(error, UserError | NotRecorded | OSError)
-            reason = str(error) if expected else summary(error)
-            self._log_problem(what, f"{in_line(what)}: {reason}")
+            expected = isinstance(error, UserError | OSError)
+            problem = f"{in_line(what)}: {str(error) if expected else summary(error)}"
+            if self._problems.get(what) != problem:
+                self._log("problem", problem)
+            self._problems[what] = problem
             if arrival := self._queue.arrivals.get(what):
                 arrival.started = 0
                 arrival.not_before = self._queue.clock() + _RETRY_SECONDS
@@ -146,73 +127,64 @@ class Watcher:
 
     # Arrivals
 
-    def _resume(self) -> None:
+    def _resume(self, courses: Iterable[Course]) -> None:
         """Find out what earlier watchers, or other ways to grade, have left to do."""
-        unfinished = self._journal.unfinished()
-        is_new = not (self._done or unfinished)
-        found = self._exchange.arrivals(self._done.__contains__)
-        arrivals = [one for one in found if not one.refusal]
+        unfinished, inbound = self._journal.unfinished, self._exchange.inbound
+        is_first = not (self._journal.ended or unfinished)
+        arrivals = [one for one in self._exchange.arrivals(self._is_known) if not one.refusal]
         for name in unfinished:
-            if not os.path.lexists(self._exchange.inbound / name):
+            if not os.path.lexists(inbound / name):
                 self._end(parsed(name) or Arrival(name), "gone")
-        for course in self._courses.values():
-            recorded = {}
+        for course in courses:
+            submissions = {}
             if (self._root / course.directory.submitted_directory).is_dir():
                 submissions = {one.student: one for one in course.submissions()}
-                students = course.recorded(submissions.values())
-                recorded = {student: submissions[student] for student in students}
+            recorded = course.recorded(submissions.values())
             for arrival in arrivals:
-                mine = recorded.get(arrival.student)
-                if mine is None or arrival.assignment != course.assignment_id:
+                if arrival.student not in recorded or arrival.assignment != course.assignment_id:
                     continue
-                secret = files.read_secret(self._exchange.inbound / arrival.name)
+                mine = submissions[arrival.student]
+                secret = files.read_secret(inbound / arrival.name)
                 same = secret and secret == files.read_secret(mine.folder)
                 if same and arrival.name in unfinished:
                     arrival.recorded = True
                     self._queue.arrivals[arrival.name] = arrival
-                elif is_new and (same or (mine.timestamp and arrival.submitted < mine.timestamp)):
+                elif is_first and (same or (mine.timestamp and arrival.submitted < mine.timestamp)):
                     self._journal.end("graded before", [arrival])
-                    self._done.add(arrival.name)
 
     def _poll(self) -> None:
         """Take up what has arrived; in a large folder, less often."""
         began = self._queue.clock()
         self._poll_at = began + 1  # if this fails
-        found = itertools.islice(self._exchange.arrivals(self._is_known), _AT_ONCE)
-        self._take_up(list(found))
+        found = list(itertools.islice(self._exchange.arrivals(self._is_known), _AT_ONCE))
+        for one in found:
+            if one.refusal:
+                self._refused.add(one.name)
+                self._log("not-taken", f"{in_line(one.name)}: {one.refusal}")
+        arrivals = [one for one in found if not one.refusal]
+        if arrivals or self._unknown:
+            self._add_to_queue(arrivals)
         self._polled = time.time()
         self._poll_at = began + _SHARE * (self._queue.clock() - began)
 
     def _is_known(self, name: str) -> bool:
-        return name in self._done or name in self._unknown or name in self._queue.arrivals
-
-    def _take_up(self, found: list[Arrival]) -> None:
-        refused = [one for one in found if one.refusal]
-        arrivals = [one for one in found if not one.refusal]
-        if arrivals or self._unknown:
-            names = set(self._names())
-            if names != self._known_names:  # an instructor has made an assignment, or renamed one
-                self._known_names = names
-                self._unknown.clear()
-            self._add_to_queue([one for one in arrivals if one.assignment in names])
-            strange = [one for one in arrivals if one.assignment not in names]
-            self._unknown.update(one.name for one in strange)
-            if strange:
-                assignments = sorted({in_line(one.assignment) for one in strange})
-                what = counted(len(strange), "submission")
-                some = ", ".join(assignments[:_LOGGED_AT_ONCE])
-                self._log("not-taken", f"{what} to no assignment of this course (yet): {some}")
-        self._done.update(one.name for one in refused)
-        for one in refused[:_LOGGED_AT_ONCE]:
-            self._log("not-taken", f"{in_line(one.name)}: {one.refusal}")
-        if len(refused) > _LOGGED_AT_ONCE:
-            self._log("not-taken", f"and {len(refused) - _LOGGED_AT_ONCE} more")
+        sets = self._journal.ended, self._refused, self._unknown, self._queue.arrivals
+        return any(name in names for names in sets)
 
     def _add_to_queue(self, arrivals: list[Arrival]) -> None:
-        replaced = self._queue.add(arrivals)
+        names = set(self._names())
+        if names != self._known_names:  # an instructor has made an assignment, or renamed one
+            self._known_names = names
+            self._unknown.clear()
+        unknown = [one for one in arrivals if one.assignment not in names]
+        self._unknown.update(one.name for one in unknown)
+        if unknown:
+            assignments = sorted({in_line(one.assignment) for one in unknown})
+            what, some = counted(len(unknown), "submission"), ", ".join(assignments[:_NAMED])
+            self._log("not-taken", f"{what} to no assignment of this course (yet): {some}")
+        replaced = self._queue.add(one for one in arrivals if one.assignment in names)
         self._journal.end("replaced", replaced)
-        self._done.update(one.name for one in replaced)
-        for one in replaced[-_LOGGED_AT_ONCE:]:
+        for one in replaced[-_NAMED:]:
             text = (
                 "You have submitted this assignment again before this submission was graded. The "
                 "later one is graded in its place."
@@ -223,58 +195,53 @@ class Watcher:
 
     # One submission
 
-    def _start_next(self, pool: Pool) -> None:
+    def _start_next(self) -> None:
         """Let workers begin what is next, as long as they have room."""
-        while pool.has_room(slots := self._workers.count()):
+        while self._workers.has_room(slots := self._workers.count()):
             used, students = self._journal.used(), self._journal.students
-            arrival = self._queue.next(pool.items, slots, used, students)
+            arrival = self._queue.next(self._workers.items, slots, used, students)
             if arrival is None:
                 return
             with self._reporting(arrival.name):
-                self._begin(arrival, pool)
+                self._begin(arrival)
 
-    def _begin(self, arrival: Arrival, pool: Pool) -> None:
+    def _begin(self, arrival: Arrival) -> None:
         """Start the grading of a submission, or do what is to be done in its place."""
         course = self._course(arrival.assignment)
         if arrival.recorded:
-            self._release(arrival, "it was graded before the watcher started again")
+            self._release(arrival, course, "it was graded before the watcher started again")
             return
         if self._exchange.timely_first and _comes_too_late(arrival, course):
             text = "It was handed in after the deadline, and an earlier one of yours counts."
             self._end(arrival, "late", text)
             return
-        arrival.attempt, seconds = self._attempt(arrival, course)
-        if seconds > 0:
-            self._hold(arrival, seconds)
+        if not self._may_begin(arrival, course):
             return
         self._journal.start(arrival)
-        try:
-            arrival.submission, arrival.files = self._exchange.collect(arrival, course)
-        except Withdrawn:
+        arrival.course = course
+        if not self._exchange.collect(arrival, course):
             self._end(arrival, "gone")
             return
         course.run_hook("pre", arrival.submission)
         arrival.started = self._queue.clock()
-        start_grading(pool, arrival, course, arrival.files, attempt=arrival.attempt)
+        self._workers.start(arrival, grade, arrival.files, course.job(), arrival.attempt)
 
-    def _attempt(self, arrival: Arrival, course: Course) -> tuple[Attempt, float]:
-        """Which attempt it is, and the seconds until it may be graded."""
+    def _may_begin(self, arrival: Arrival, course: Course) -> bool:
+        """Count an attempt, which may have to wait because there were too many within the hour."""
         allowed = Grading(config=course.config).attempts_per_hour
         begun = self._journal.attempts(arrival)
-        attempt = Attempt(len(begun) + 1, _in_words(arrival.submitted))
+        arrival.attempt = Attempt(len(begun) + 1, _in_words(arrival.submitted))
         if allowed is None:
-            return attempt, 0
+            return True
         now = time.time()
         recent = [start for start in begun if start > now - HOUR] + [now]
         again = recent[max(0, len(recent) - allowed - 1)] + HOUR
-        when = _in_words(datetime.fromtimestamp(again, UTC))
-        attempt = replace(attempt, left=max(0, allowed - len(recent)), again=when)
-        return attempt, again - now if len(recent) > allowed else 0
-
-    def _hold(self, arrival: Arrival, seconds: float) -> None:
-        arrival.not_before = self._queue.clock() + seconds
+        when, left = _in_words(datetime.fromtimestamp(again, UTC)), allowed - len(recent)
+        arrival.attempt = replace(arrival.attempt, left=max(0, left), again=when)
+        if left >= 0:
+            return True
+        arrival.not_before = self._queue.clock() + again - now
         if not arrival.held:
-            when = arrival.attempt.again
             self._publish_notice(
                 arrival,
                 "You have had as many attempts as are graded within an hour. This submission is "
@@ -282,16 +249,16 @@ class Watcher:
             )
             self._log("waits", f"until {when}", arrival)
             arrival.held = True
+        return False
 
-    def _record(self, arrival: Arrival, future: Future[dict[str, Graded]]) -> None:
-        course = self._courses[arrival.assignment]
-        with contextlib.closing(Recorder(course)) as recorder:
+    def _record(self, arrival: Arrival, future: Future[dict[str, Result]]) -> None:
+        with contextlib.closing(Recorder(arrival.course)) as recorder:
             outcome = record(
                 recorder, arrival.submission, arrival.files, future, self._workers.loss
             )
         if outcome.recorded:
             arrival.recorded = True
-            self._release(arrival, outcome.in_words)
+            self._release(arrival, arrival.course, outcome.in_words)
         elif future.exception():
             self._end(
                 arrival,
@@ -300,11 +267,10 @@ class Watcher:
                 outcome.problem,
             )
         else:
-            raise NotRecorded(outcome.problem)
+            raise UserError(outcome.problem)
 
-    def _release(self, arrival: Arrival, result: str) -> None:
+    def _release(self, arrival: Arrival, course: Course, result: str) -> None:
         """Let the student fetch the pages of what is recorded."""
-        course = self._courses[arrival.assignment]
         if not self._exchange.publish(arrival, course, feedback_pages(course, arrival.student)):
             result += "; nobody can fetch the feedback, because the submission has no secret"
         self._end(arrival, "graded", logged=result)
@@ -312,14 +278,10 @@ class Watcher:
     def _end(self, arrival: Arrival, kind: str, page: str = "", logged: str = "") -> None:
         """Nothing is left to do; a `page` says why to the student if there is no result."""
         self._journal.end(kind, [arrival])
-        self._done.add(arrival.name)
         self._queue.arrivals.pop(arrival.name, None)
         if page:
             with self._reporting(arrival.name):
                 self._publish_notice(arrival, page)
-        if kind == "graded":
-            now = self._queue.clock()
-            self._results.append((now, now - arrival.since))
         self._log(kind, logged or page, arrival)
 
     def _publish_notice(self, arrival: Arrival, text: str) -> None:
@@ -337,32 +299,22 @@ class Watcher:
 
     def _course(self, name: str) -> Course:
         """The assignment as it is now: instructors mend tests while students work."""
-        course = self._courses.get(name)
-        if course is None or _versions(course) != self._versions[name]:
-            course = Course(self._root, name)
-            versions = _versions(course)
-            if self._failed.get(name) == versions:  # to try it takes seconds, which are everybody's
-                raise CourseError(f"{name} cannot be used before it is mended.")
-            self._failed[name] = versions
-            self._calibrate(course)
-            self._courses[name], self._versions[name] = course, self._failed.pop(name)
-        return course
+        versions, course = self._courses.get(name, (None, None))
+        new = course or Course(self._root, name)
+        if versions != _versions(new):
+            new = Course(self._root, name)
+            self._courses[name] = _versions(new), None
+            new.calibrate(call=self._workers.call)
+            self._courses[name] = self._courses[name][0], new
+        elif course is None:  # to try it takes seconds, which are everybody's
+            raise CourseError(f"{name} cannot be used before it is mended.")
+        return new
 
     # What the instructor sees
 
-    def _log_problem(self, what: str, text: str) -> None:
-        if self._problems.get(what) != text:
-            self._problems[what] = text
-            self._log("problem", text)
-
     def _log(self, kind: str, text: str, about: Arrival | None = None) -> None:
         self._counts[kind] += 1
-        if about is None:
-            events.log(kind, text)
-            return
-        attempt = about.attempt.number if about.attempt else 0
-        seconds = self._queue.clock() - about.since if kind == "graded" else None
-        events.log(kind, text, about.student, about.assignment, attempt, seconds)
+        events.log(kind, text, about, self._queue.clock())
 
     def _write_health(self, running: int) -> None:
         now = self._queue.clock()
@@ -371,9 +323,6 @@ class Watcher:
         self._health_at = now + _HEALTH_SECONDS
         still = [one for one in self._queue.arrivals.values() if not one.started]
         held = sum(one.held for one in still)
-        lately = sum(at > now - _RATE_SECONDS for at, _ in self._results)
-        minutes = min(_RATE_SECONDS, max(1, now - self._began)) / 60
-        seconds = [seconds for _, seconds in self._results]
         state = {
             "pid": os.getpid(),
             "looked": self._polled,
@@ -382,12 +331,10 @@ class Watcher:
             "held": held,
             "running": running,
             "counts": self._counts,
-            "per_minute": lately / minutes,
-            "seconds": statistics.median(seconds) if seconds else 0,
         }
         health = self._root / files.STAGING / HEALTH
-        new = health.with_suffix(".new")
         with contextlib.suppress(OSError):  # the disk is full, perhaps: that shows elsewhere
+            new = health.with_suffix(".new")
             new.write_text(json.dumps(state))
             new.replace(health)
 

@@ -8,8 +8,6 @@ needed a second folder in its place, and recorded in another way than `grade`), 
 place of nbgrader's ``Autograde``, which Formgrader imports before it reads a configuration.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from dataclasses import replace
@@ -21,7 +19,6 @@ from nbgrader.converters import Autograde, NbGraderException
 from autograder.course.batch import Outcome, grade_course
 from autograder.course.folder import Course, Submission, load_config
 from autograder.course.workers import InThisProcess, Workers
-from autograder.submission import files
 from autograder.submission.names import passes
 from autograder.text import UserError
 
@@ -40,7 +37,7 @@ class SubmissionExporter(NotebookExporter):
 def _grade(converter: Autograde) -> None:
     """Grade the submissions that a converter has found, in this process."""
     pattern = converter._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True)
-    failed = False
+    all_graded = True
     submitted: dict[str, dict[str, list[str]]] = defaultdict(dict)
     for folder, notebooks in sorted(converter.assignments.items()):
         found = re.fullmatch(pattern, folder)
@@ -48,31 +45,21 @@ def _grade(converter: Autograde) -> None:
             submitted[found["assignment"]][found["student"]] = sorted(notebooks)
         else:  # nbgrader would stop there, and grade nobody
             converter.log.error("%s: not graded, because of the name of its folder", folder)
-            failed = True
+            all_graded = False
     for assignment, notebooks in submitted.items():
         try:
-            failed |= _grade_assignment(converter, assignment, notebooks)
+            all_graded &= _grade_assignment(converter, assignment, notebooks)
         except UserError as error:
             converter.log.error("%s: %s", assignment, error)
-            failed = True
-    if failed:
+            all_graded = False
+    if not all_graded:
         raise NbGraderException("Not all submissions were graded; the log says why.")
 
 
 def _grade_assignment(
     converter: Autograde, assignment: str, notebooks: dict[str, list[str]]
 ) -> bool:
-    """Grade what is new; whether a submission was not graded. `notebooks` by student."""
-    failed = False
-
-    def report(outcome: Outcome) -> None:
-        nonlocal failed
-        failed = failed or not outcome.recorded
-        if outcome.problem:
-            converter.log.error("%s: not graded, %s", outcome.student, outcome.problem)
-        for repair in outcome.repairs:
-            converter.log.warning("%s: %s", outcome.student, repair)
-
+    """Grade what is new, of notebooks by student; whether all of it was graded."""
     root = Path(converter.coursedir.root)
     if (root / "nbgrader_config.py").is_file():
         load_config(root)  # nbgrader goes on after an error in that file; this raises it
@@ -80,21 +67,18 @@ def _grade_assignment(
     course.calibrate()
     new = []
     for student, converter.notebooks in notebooks.items():
-        if not converter.init_destination(assignment, student):
-            continue
-        submission = _submission(course, student, converter.notebooks)
-        if files.timestamp_is_odd(submission.folder):
-            converter.log.error(_ODD_TIMESTAMP, submission.folder, files.TIMESTAMP)
-            failed = True
-        else:
-            new.append(submission)
-    grade_course(
-        course,
-        new,
-        Workers(make_executor=InThisProcess, count=lambda: 1),
-        on_outcome=report,
-    )
-    return failed
+        if converter.init_destination(assignment, student):
+            new.append(_submission(course, student, converter.notebooks))
+
+    def report(outcome: Outcome) -> None:
+        if outcome.problem:
+            converter.log.error("%s: not graded, %s", outcome.student, outcome.problem)
+        for repair in outcome.repairs:
+            converter.log.warning("%s: %s", outcome.student, repair)
+
+    with Workers(make_executor=InThisProcess, count=lambda: 1) as at_once:
+        outcomes = grade_course(course, new, at_once, on_outcome=report)
+    return all(outcome.recorded for outcome in outcomes)
 
 
 def _submission(course: Course, student: str, notebooks: list[str]) -> Submission:
@@ -104,10 +88,3 @@ def _submission(course: Course, student: str, notebooks: list[str]) -> Submissio
     found = {Path(notebook).stem for notebook in notebooks} & course.notebooks.keys()
     chosen = {n: path for n, path in submission.notebooks.items() if n in found or not found}
     return replace(submission, notebooks=chosen)
-
-
-_ODD_TIMESTAMP = (
-    "The time stamp in %s cannot be read, so nobody knows whether this submission is late. Write "
-    "the time into its %s, such as 2026-03-02 09:00:00 UTC, or leave that file empty if it does "
-    "not matter. Then grade again."
-)

@@ -1,13 +1,9 @@
 """The feedback page: what a student reads about a submission, in one minute.
 
-nbgrader_config.py names this exporter in the place of nbgrader's own, so that ``nbgrader
-generate_feedback``, Formgrader and ``nbgrader release_feedback`` use it. A class of our own was
-chosen over a template for nbgrader's HTMLExporter, whose pages load scripts from the network and
-escape nothing by themselves, and over a folder of templates in the configuration, which Formgrader
-would search for its own pages too.
+A class of our own was chosen over a template for nbgrader's HTMLExporter, whose pages load scripts
+from the network and escape nothing by themselves, and over a folder of templates in the
+configuration, which Formgrader would search for its own pages too.
 """
-
-from __future__ import annotations
 
 import re
 import uuid
@@ -18,14 +14,13 @@ from typing import Any
 import mistune
 from markupsafe import Markup
 from nbconvert.exporters import Exporter
-from nbconvert.exporters.exporter import ResourcesDict
+from nbconvert.exporters.exporter import FilenameExtension, ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.converters import GenerateFeedback
 from nbgrader.preprocessors import GetGrades
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer, TextLexer
-from traitlets import default
 
 from autograder.assignment import Role, grade_id
 from autograder.facts import Facts
@@ -59,6 +54,7 @@ class FeedbackExporter(Exporter):
     """Makes a feedback page of an autograded notebook that `ReadGradebook` has seen."""
 
     export_from_notebook = None  # not for JupyterLab's menu: it needs the gradebook
+    file_extension = FilenameExtension(".html").tag(config=True)
 
     def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
@@ -80,10 +76,6 @@ class FeedbackExporter(Exporter):
             (folder / SECRET).write_bytes(secret)
         elif read_secret(folder) is None:
             (folder / SECRET).write_text(uuid.uuid4().hex)
-
-    @default("file_extension")
-    def _file_extension_default(self) -> str:
-        return ".html"
 
     def from_notebook_node(
         self, nb: NotebookNode, resources: ResourcesDict | None = None, **kw: object
@@ -201,11 +193,6 @@ def _shown(cell: NotebookNode) -> dict[str, Any]:
 
 def _output(output: NotebookNode) -> dict[str, str]:
     """Text, or a picture in base64 with its description."""
-    if output.output_type == "stream":
-        return {"text": _ANSI_COLOR.sub("", output.text), "png": ""}
-    if output.output_type == "error":
-        return {"text": _ANSI_COLOR.sub("", "\n".join(output.traceback)), "png": ""}
-    return {
-        "text": output.data.get("text/plain", ""),
-        "png": output.data.get("image/png", ""),
-    }
+    data = output.get("data", {})
+    lines = output.get("traceback", [output.get("text", data.get("text/plain", ""))])
+    return {"text": _ANSI_COLOR.sub("", "\n".join(lines)), "png": data.get("image/png", "")}

@@ -154,19 +154,11 @@ def read_secret(directory: Path) -> bytes | None:
     return secret if re.fullmatch(rb"[!-~]+\s*", secret) else None  # nbgrader reads it as text
 
 
-def stage(
-    folder: Path, content: Mapping[str, bytes], stamp: str | None, secret: bytes | None
-) -> None:
-    """Write files by their paths, with the time stamp and the secret of a submission."""
-    content = dict(content)
-    if stamp is not None:
-        content[TIMESTAMP] = stamp.encode()
-    if secret:
-        content[SECRET] = secret
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, data in content.items():
+def write_into(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files, by path, into a folder, which need not exist."""
+    for path, content in contents.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(data)
+        (folder / path).write_bytes(content)
 
 
 def _read_file(path: Path, largest: int) -> bytes:

@@ -4,8 +4,6 @@ The templates escape every value, because much of what they show comes from stud
 is marked as `Markup` here and in the modules that use it goes into a page as HTML.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -34,7 +34,7 @@ def traced(course, tmp_path):
 
 
 MISTAKES = {  # a last line, and what is said of it
-    "a wrong argument": ("configure(c, points=0)", "has no argument points"),
+    "a wrong argument": ("configure(c, points=0)", "no setting c.Grading.points"),
     "a wrong type": ('configure(c, points_per_violation="many")', "many"),
     "an error after our lines": ("configure(c); c.x = None.y", "to its end"),
     "another exporter": (
@@ -138,10 +138,11 @@ WRONG_SETTINGS = {  # a last line of nbgrader_config.py, and the words that name
     "c.Grading = 5": "'Grading'",
     "c.Grading.rules = 'lesson.rules'": "'rules'",
     "c.Grading.rules = {'Initialization': None}": "'rules'",
-    "c.Grading.rules = {'Initialization': 'lesson.rulez'}": "no file lesson/rulez.py",
-    "c.Grading.rules = {'Initialisation': 'lesson.rules'}": "no such assignment",
+    "c.Grading.rules = {'Initialization': 'lesson.rulez'}": "lesson/rulez.py",
+    "c.Grading.rules = {'Initialisation': 'lesson.rules'}": "no file source/Initialisation",
     "c.Execute.timeout = '60'": "'timeout'",
     "c.CourseDirectory.db_url = 'nonsense'": "gradebook cannot be opened",
+    "c.CourseDirectory.update({'db_url': 'postgresql://h/g', 'course_id': ''})": "course_id must",
     "c.ClearSolutions.code_stub = 5": "cannot make the release",
     "import sys; sys.exit()": "ends the program",
     "import nowhere": "No module named 'nowhere'",

@@ -203,10 +203,10 @@ def test_an_exception_at_any_step_costs_only_its_own_submission(
 class OneAtATime(courses.Canned):
     """Grades what can be read in this process, and has a result ready for all else."""
 
-    def submit(self, function, submitted, *task, **options):
+    def submit(self, function, submitted, *task):
         if list(submitted.notebooks.values()) == [b""]:
-            return super().submit(function, submitted, *task, **options)
-        return InThisProcess().submit(function, submitted, *task, **options)
+            return super().submit(function, submitted, *task)
+        return InThisProcess().submit(function, submitted, *task)
 
 
 INSIDE_A_WORKER = {

@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +20,9 @@ from nbgrader.utils import notebook_hash
 from traitlets.config import Config
 
 from autograder.assignment import Assignment
-from autograder.course.folder import LOCK, Submitted
+from autograder.course.batch import LOCK
+from autograder.course.work import Result, prepared
+from autograder.course.work import grade as grade_notebooks
 from autograder.course.workers import InThisProcess, Workers
 from autograder.grading.run import Graded, digest
 from autograder.submission.files import STAGING
@@ -162,30 +164,33 @@ def watching(
 
 
 class Canned(Executor):
-    """Answers each task at once with a copy of a result that was made before."""
+    """Grades at once, by a copy of a result that was made before."""
 
     def __init__(self, graded: Graded) -> None:
         self._graded = graded
 
     def submit(
-        self, function: object, submitted: Submitted, *task: object, **options: object
-    ) -> Future[dict[str, Graded]]:
+        self, function: Callable[..., object], *arguments: object
+    ) -> Future[dict[str, Result]]:
+        if function is not grade_notebooks:
+            return InThisProcess().submit(function, *arguments)
+        submitted, job, *attempt = arguments
         (content,) = submitted.notebooks.values()
-        if isinstance(content, Unreadable):
-            return InThisProcess().submit(function, submitted, *task, **options)
-        graded = copy.deepcopy(self._graded)
-        changed = {"submission": digest(content), "attempt": options["attempt"]}
-        graded = replace(graded, facts=replace(graded.facts, **changed))
-        graded.facts.repairs[:0] = submitted.remarks
-        graded.facts.store(graded.notebook)
-        future: Future[dict[str, Graded]] = Future()
-        future.set_result({ASSIGNMENT: graded})
-        return future
+
+        def result() -> dict[str, Result]:
+            if isinstance(content, Unreadable):
+                return function(*arguments)
+            graded = copy.deepcopy(self._graded)
+            facts = replace(graded.facts, submission=digest(content))
+            graded = replace(graded, facts=facts)
+            return {ASSIGNMENT: prepared(graded, ASSIGNMENT, submitted, job, *attempt)}
+
+        return InThisProcess().submit(result)
 
 
 def canned_workers(graded: Graded) -> Workers:
     """Workers that have the same result for each submission."""
-    return Workers(make_executor=lambda: Canned(graded), count=lambda: 1)
+    return Workers(make_executor=lambda: Canned(graded), count=lambda: 1).__enter__()
 
 
 def answers(**sources: str) -> str:

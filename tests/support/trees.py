@@ -118,9 +118,9 @@ def read_and_stage(course: Course) -> None:
     course.misplaced()
     for submission in course.submissions():
         submitted = course.read(submission)
-        place = course.unfinished(submission.student)
-        time = files.timestamp_text(submission.folder)
-        files.stage(place, submitted.attachments, time, submitted.secret)
+        notebooks = dict.fromkeys((f"{name}.ipynb" for name in course.notebooks), b"")
+        kept = {**submitted.attachments, **submitted.marks, **notebooks}
+        files.write_into(course.unfinished(submission.student), kept)
 
 
 def assert_clean(folder: Path) -> int:

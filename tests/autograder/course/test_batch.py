@@ -17,6 +17,7 @@ from nbgrader.api import Gradebook
 from autograder.cli import main
 from autograder.course.batch import grade_course, new_submissions, only_grader
 from autograder.course.folder import Course
+from autograder.course.recorder import Recorder
 from autograder.grading.run import Graded
 from autograder.sandbox import fork_server
 from tests.support import courses
@@ -428,14 +429,13 @@ def test_a_result_that_cannot_be_recorded_leaves_the_gradebook_as_it_was(
 ):
     for student in ("ada", "bela"):
         courses.hand_in_file(course, student, b"not looked at")
-    add_comment = "autograder.course.recorder._SaveVerdicts._add_comment"
 
-    def fail_for_ada(saver, cell, resources):
-        if saver.student_id == "ada":
+    def fail_for_ada(recorder, notebook, seconds_late):
+        if notebook.student.id == "ada":
             raise RuntimeError("no ink")
 
     with monkeypatch.context() as patch:
-        patch.setattr(add_comment, fail_for_ada)
+        patch.setattr(Recorder, "_penalty", fail_for_ada)
         outcomes = {outcome.student: outcome for outcome in grade_quickly(course, right_result)}
     assert outcomes["ada"].problem == "the result could not be recorded: RuntimeError: no ink"
     assert not outcomes["bela"].problem

@@ -27,6 +27,7 @@ from autograder.assignment import Assignment
 from autograder.course.batch import grade_course, new_submissions
 from autograder.course.cluster import cluster_workers
 from autograder.course.folder import Course, CourseError
+from autograder.course.workers import Workers
 from autograder.grading.run import grade_submission
 
 WRONG_HE = courses.answers(he="def initialize_parameters_he(layers_dims):\n    return {}")
@@ -280,10 +281,9 @@ def test_a_submission_that_takes_its_worker_along_is_set_aside(submitted, tmp_pa
         wait_for_workers(address, 1)
         with cluster_workers(address, warn=print) as workers:
             course = Course(submitted, courses.ASSIGNMENT)
-            make_executor = workers.make_executor
-            deadly = dataclasses.replace(
-                workers, make_executor=lambda: _Deadly(make_executor(), b"deadly")
-            )
+            deadly = Workers(
+                lambda: _Deadly(workers.make_executor(), b"deadly"), workers.count, workers.loss
+            ).__enter__()
             courses.hand_in_file(submitted, "killer", b"deadly")
             outcomes = grade_course(course, new_submissions(course), deadly)
     problems = {outcome.student: outcome.problem for outcome in outcomes if outcome.problem}
@@ -298,10 +298,10 @@ class _Deadly:
     def __init__(self, executor, deadly):
         self._executor, self._deadly = executor, deadly
 
-    def submit(self, function, submitted, *arguments, **options):
+    def submit(self, function, submitted, *arguments):
         if self._deadly in submitted.notebooks.values():
             return self._executor.submit(os._exit, 1)
-        return self._executor.submit(function, submitted, *arguments, **options)
+        return self._executor.submit(function, submitted, *arguments)
 
     def shutdown(self, wait=True):
         self._executor.shutdown(wait=wait)

@@ -4,8 +4,11 @@ import json
 from datetime import datetime
 
 from autograder.course import events
+from autograder.course.exchange import Arrival
+from autograder.facts import Attempt
 
-EVENT = ("graded", "3 of 3 exercises right", "ada", "Initialization", 2, 1.25)
+ARRIVAL = Arrival("a", "ada", "Initialization", attempt=Attempt(2, "at noon"), since=10)
+EVENT = ("graded", "3 of 3 exercises right", ARRIVAL, 11.25)
 
 
 def test_a_line_for_people_says_who_and_what(capsys):

@@ -31,7 +31,7 @@ from autograder.course.journal import HOUR, Journal
 from autograder.course.queue import Queue
 from autograder.course.recorder import Recorder
 from autograder.course.watch import HEALTH, Watcher
-from autograder.course.workers import Pool, Workers
+from autograder.course.workers import Workers
 from autograder.submission import files
 from lesson.results import newest_result
 from tests.support import courses
@@ -53,15 +53,13 @@ class Watching(logging.Handler):
         super().__init__()
         self.logged: list[SimpleNamespace] = []
         self._enough = enough
-        self._watcher = Watcher(
-            course, lambda: names, workers, calibrate=lambda one: one.calibrate()
-        )
+        self._watcher = Watcher(course, lambda: names, workers)
         late = threading.Timer(120, self._watcher.stop)
         late.start()
         events.LOGGER.setLevel(logging.INFO)
         events.LOGGER.addHandler(self)
         try:
-            with only_grader(course):
+            with only_grader(course), workers:
                 self._watcher.run()
         finally:
             events.LOGGER.removeHandler(self)
@@ -208,9 +206,9 @@ def count_calls(monkeypatch, owner, name):
     calls = []
     original = getattr(owner, name)
 
-    def counting(*arguments):
+    def counting(*arguments, **options):
         calls.append(arguments)
-        return original(*arguments)
+        return original(*arguments, **options)
 
     monkeypatch.setattr(owner, name, counting)
     return calls
@@ -264,9 +262,9 @@ def test_a_locked_gradebook_costs_time_and_nothing_else(
 
 def test_a_failing_grader_costs_its_submission_only(course, exchange, right_result):
     class Broken(courses.Canned):
-        def submit(self, function, submitted, *task, **options):
-            future = super().submit(function, submitted, *task, **options)
-            if list(submitted.notebooks.values()) == [b"bela"]:
+        def submit(self, function, *arguments):
+            future = super().submit(function, *arguments)
+            if b"bela" in getattr(arguments[0], "notebooks", {}).values():
                 future = Future()
                 future.set_exception(RuntimeError("out of cheese"))
             return future
@@ -293,13 +291,13 @@ CALLS = [
     (Queue, "next"),
     (Course, "read"),
     (Course, "run_hook"),
-    (Pool, "start"),
+    (Workers, "start"),
     (Recorder, "record"),
     (watch_module, "record"),
     (watch_module, "feedback_pages"),
     (watch_module, "render"),
     (watch_module, "_versions"),
-    (files, "stage"),
+    (files, "write_into"),
 ]
 
 
@@ -437,6 +435,20 @@ def test_a_notebook_that_nbgrader_would_not_submit_is_not_read(course, exchange,
     folder = courses.submit(exchange, "ada", NOON)
     os.truncate(folder / f"{ASSIGNMENT}.ipynb", 200_000_000)
     assert "has more than 100,000,000 bytes" in watch(course, right_result, 1).logged[0].text
+
+
+def test_the_watcher_itself_parses_no_notebook(course, exchange, monkeypatch):
+    def only_in_a_worker(*arguments, **options):
+        raise AssertionError("the watcher's process has parsed a notebook")
+
+    courses.submit(exchange, "ada", NOON, content=b"[" * 60_000_000)
+    assignment = Course(course, ASSIGNMENT)
+    found = Exchange(assignment)
+    monkeypatch.setattr("autograder.submission.notebook._parse", only_in_a_worker)
+    monkeypatch.setattr("autograder.submission.notebook.json.loads", only_in_a_worker)
+    (arrival,) = found.arrivals(set().__contains__)
+    assert found.collect(arrival, assignment)
+    assert len(arrival.files.notebooks[ASSIGNMENT]) == 60_000_000
 
 
 def test_a_link_in_the_place_of_a_submission_is_not_followed(course, exchange, right_result):

@@ -1,0 +1,127 @@
+"""What a worker does: grade the notebooks of a submission, and prepare what is recorded.
+
+Submissions travel to a worker as bytes, and so do executed notebooks on their way back. Workers
+touch neither the course folder nor the gradebook.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from nbformat import NotebookNode
+from nbformat.v4 import writes
+from nbgrader.utils import compute_checksum, determine_grade, is_grade
+
+from autograder.assignment import Assignment, Role, grade_id
+from autograder.facts import Attempt, Facts, Repair, comment_on_answer
+from autograder.grading.run import Graded, grade_submission, without_points
+from autograder.limits import Limits
+from autograder.submission.notebook import Unreadable
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What a student submitted, read once."""
+
+    notebooks: Mapping[str, bytes | Unreadable]  # by name: the content, or why there is none
+    attachments: Mapping[str, bytes]  # the files beside the notebooks that can be used, by path
+    marks: Mapping[str, bytes]  # time stamp and secret, by name of the file
+    remarks: Sequence[Repair]  # what was unusual about it
+
+
+@dataclass(frozen=True)
+class Job:
+    """How all submissions to an assignment are graded; see `grade_submission`."""
+
+    notebooks: Mapping[str, Assignment]
+    limits: Limits
+    points_per_violation: float
+    execute: bool
+    full: bool
+    hidden: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is recorded and reported about one notebook."""
+
+    content: bytes  # the executed notebook as a file
+    facts: Facts
+    scores: dict[str, tuple[float | None, bool]]  # by grade id; and whether a person has to look
+    comments: dict[str, str | None]  # by grade id of the answer
+
+
+def grade(submitted: Submitted, job: Job, attempt: Attempt | None = None) -> dict[str, Result]:
+    """Grade the notebooks of a submission."""
+    results = {}
+    for name, content in submitted.notebooks.items():
+        assignment = job.notebooks[name]
+        if isinstance(content, Unreadable):
+            graded = without_points(assignment, str(content))
+        else:
+            graded = grade_submission(
+                content,
+                assignment,
+                job.limits,
+                handed_in=submitted.attachments,
+                full=job.full,
+                execute=job.execute,
+                hidden=job.hidden,
+            )
+        results[name] = prepared(graded, name, submitted, job, attempt)
+    return results
+
+
+def prepared(
+    graded: Graded, name: str, submitted: Submitted, job: Job, attempt: Attempt | None = None
+) -> Result:
+    """What is recorded of a graded notebook, which is used up."""
+    notebook = graded.notebook
+    remarks = [] if graded.facts.failure else submitted.remarks
+    facts = replace(graded.facts, repairs=[*remarks, *graded.facts.repairs], attempt=attempt)
+    facts.store(notebook)
+    job.notebooks[name].complete_tests(notebook)
+    comments, taken_off = _comments(notebook, facts, job.points_per_violation)
+    scores = {}
+    for cell in filter(is_grade, notebook.cells):
+        points, _ = determine_grade(cell, _LOG)
+        if points is not None:
+            points = max(0, points - taken_off[grade_id(cell)])
+        by_hand = points is None or cell.metadata.autograder.get("by_hand", False)
+        scores[grade_id(cell)] = (0, True) if facts.failure else (points, by_hand)
+    content = (writes(notebook) + "\n").encode()
+    return Result(content, facts, scores, comments)
+
+
+def _comments(
+    notebook: NotebookNode, facts: Facts, points_per_violation: float
+) -> tuple[dict[str, str | None], Counter[str]]:
+    """The comment on each answer, and points taken off each test; answers learn their penalty."""
+    comments: dict[str, str | None] = {}
+    taken_off: Counter[str] = Counter()
+    cells = {grade_id(cell): cell for cell in notebook.cells}
+    answers = [n for n, cell in cells.items() if cell.metadata.autograder.role == Role.ANSWER]
+    inside = {name for name, cell in cells.items() if cell.metadata.autograder.get("inside")}
+    failed = {test for test, verdict in facts.verdicts.items() if not verdict.passed}
+    about_notebook = [*facts.repairs, *facts.elsewhere(answers)]
+    for answer in answers:
+        settings, ours = cells[answer].metadata.nbgrader, cells[answer].metadata.autograder
+        own = [one for one in facts.violations if one.cell == answer]
+        ours.penalty = points_per_violation * len(own) if ours.tests else 0
+        if ours.tests:
+            taken_off[ours.tests[0]] += ours.penalty
+        wrong = failed.intersection(ours.tests)
+        untouched = settings.checksum == compute_checksum(cells[answer])
+        text = "No response." if untouched else None  # as nbgrader says it
+        # Of an untouched answer, tests that run inside cannot explain more.
+        if own or about_notebook or not (untouched and wrong and wrong <= inside):
+            verdicts = {test: facts.verdicts[test] for test in ours.tests}
+            text = comment_on_answer(verdicts, own, ours.penalty, about_notebook) or text
+            about_notebook = []  # it stands in the comment on the first answer
+        comments[answer] = text
+    return comments, taken_off
+
+
+_LOG = logging.Logger("nbgrader")
+_LOG.addHandler(logging.NullHandler())

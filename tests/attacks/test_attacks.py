@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.sandbox import fork_server
 from autograder.sandbox.process import StudentProcess
-from tests.attacks.attacks import ATTACKS, FORGERIES, PROOF, WRONG_ANSWER
+from tests.attacks.attacks import ATTACKS, FORGERIES, PROOF, WRONG_ANSWER, hand_in
 from tests.support import courses, small
 
 OUTPUT_TYPES = {"stream", "error", "display_data", "execute_result"}
@@ -182,13 +182,9 @@ def hand_in_attacks(course, names):
     for honest in ("ada", "zoe"):
         courses.hand_in(course, honest, courses.answers())
     by_name = {attack.name: attack for attack in ATTACKS}
-    proof = PROOF.format(course=str(course), port=1, outside=__file__)
     for name in names:
-        path = courses.hand_in(course, name, courses.answers())
+        path = hand_in(course, by_name[name])
         notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if cell.id == "initialize-random":
-                cell.source = proof + by_name[name].cell
         notebook.cells.append(new_markdown_cell("<script>alert('text')</script>"))
         notebook.cells.append(new_code_cell("print('<script>alert(1)</script>')"))
         nbformat.write(notebook, path)

@@ -5,10 +5,11 @@ import os
 
 import pytest
 
-from autograder.limits import MEGABYTE
+from autograder.limits import MEGABYTE, Limits
 from autograder.sandbox import process as process_module
 from autograder.sandbox import sandbox
 from autograder.sandbox.process import ProcessDied, SandboxLost, StudentProcess, TimedOut
+from tests.attacks.attacks import HOARDS
 from tests.autograder.sandbox.test_process import FILES, SECONDS, SMALL, attack, printed, text_of
 
 
@@ -20,45 +21,12 @@ def kind(request):
 
 # Memory
 
-UNCOUNTED = {
-    "empty files": "for n in range(10**7): open(f'/tmp/{n}', 'w').close()",
-    "sockets": """
-import socket, time
-def fill():
-    one, other = socket.socketpair()
-    one.setblocking(False)
-    try:
-        while True:
-            one.send(bytes(60_000))
-    except BlockingIOError:
-        return one, other
-kept = fill()
-while len(kept) < 90:
-    kept += fill()
-for _ in range(4):
-    if os.fork():  # which keeps these; the child opens others
-        time.sleep(60)
-    kept = ()
-    while len(kept) < 90:
-        kept += fill()
-time.sleep(60)
-""",
-    "mappings": """
-import mmap, time
-kept = [mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 1 + n % 2 * 2)
-        for n in range(5000)]
-for _ in range(8):
-    os.fork() or time.sleep(60)
-time.sleep(60)
-""",
-}
 
-
-@pytest.mark.parametrize("kind_of_memory", UNCOUNTED)
-def test_what_the_kernel_keeps_for_a_process_counts_as_its_memory(kind_of_memory):
-    limits = dataclasses.replace(SMALL, memory_bytes=150 * MEGABYTE)
-    with StudentProcess(FILES, limits) as process, pytest.raises(ProcessDied, match="MB of memory"):
-        attack(process, UNCOUNTED[kind_of_memory], 50)
+@pytest.mark.parametrize("hoard", ["buffers-of-sockets", "files-in-memory", "mappings"])
+def test_what_the_kernel_keeps_for_a_process_counts_as_its_memory(hoard):
+    limits = Limits(memory_bytes=500 * MEGABYTE)
+    with StudentProcess(FILES, limits) as process, pytest.raises(ProcessDied, match="500 MB of"):
+        attack(process, HOARDS[hoard].source, 50)
 
 
 def test_huge_pages_and_many_waiting_signals_are_not_to_be_had():

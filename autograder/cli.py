@@ -38,8 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
                 ".venv/bin/python, or run 'pip install -r requirements.txt'; --scheduler needs "
                 "'pip install -r requirements-cluster.txt'."
             )
-        except ImportError as error:  # its file may not be executed, for example
-            terminal.warn(f"a Python package cannot be loaded: {error}.")
+        except ImportError as error:
+            terminal.warn(
+                f"a Python package cannot be loaded: {error}. If its folder is mounted noexec, "
+                "install Python and its packages elsewhere."
+            )
         except OSError as error:
             if error.filename is None:
                 raise

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from autograder import cli
+from autograder.sandbox import bubblewrap
 from tests.support import courses
 
 
@@ -62,6 +63,26 @@ def test_a_module_that_cannot_be_loaded_gets_a_sentence(monkeypatch, capsys):
     assert cli.main(["report"]) == 2
     captured = capsys.readouterr()
     assert "package autograder.report.page is missing" in captured.err and not captured.out
+
+
+@pytest.mark.skipif(
+    subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0,
+    reason="this user may not mount",
+)
+@pytest.mark.parametrize("command", ["grade", "doctor"])
+def test_packages_that_may_not_be_executed_get_a_sentence(graded, command):
+    lines = ["mount --bind $0 $0", "mount -o remount,bind,noexec $0", 'exec "$@"']
+    ours = [sys.executable, "-m", "autograder", command, "--course", graded]
+    (folder, *_) = bubblewrap.package_folders()
+    result = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", "\n".join(lines), folder, *ours],
+        cwd=courses.PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert "cannot be loaded" in result.stderr and "noexec" in result.stderr
 
 
 def test_an_interrupt_at_any_time_gets_a_sentence(monkeypatch, capsys):

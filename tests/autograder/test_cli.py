@@ -3,6 +3,8 @@
 import shlex
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +65,17 @@ def test_a_module_that_cannot_be_loaded_gets_a_sentence(monkeypatch, capsys):
     assert cli.main(["report"]) == 2
     captured = capsys.readouterr()
     assert "package autograder.report.page is missing" in captured.err and not captured.out
+
+
+@pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
+def test_a_course_behind_a_link_is_graded_in_any_folder(course_template, folder):
+    with tempfile.TemporaryDirectory(dir=folder, prefix="my coürse ") as place:
+        courses.copy_of(course_template, Path(place, "real"))
+        course = Path(place, "a link")
+        course.symlink_to("real")
+        courses.hand_in(course, "ada", courses.answers())
+        assert courses.grade(course).returncode == 0
+        assert courses.scores(course) == {"ada": [10, 10, 10]}
 
 
 @pytest.mark.skipif(

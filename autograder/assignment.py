@@ -98,13 +98,14 @@ class Assignment:
     rules: str = ""  # the public module that checks the rules, see `Grading.rules`
     settings: str = "{}"  # JSON: those of the nbgrader preprocessors that make the release
     declared: frozenset[str] = frozenset()  # files that students hand in again, changed
+    network: bool = False  # whether its sandboxes have the network of this machine
     inside: frozenset[str] = frozenset()  # tests that run in the student's sandbox
     failing: frozenset[str] = frozenset()  # those of them that our own solution does not pass
     modules: tuple[str, ...] = ()  # installed ones that the given cells import
 
     @classmethod
     def all_in(
-        cls, directory: str | Path, config: Config, rules: str = ""
+        cls, directory: str | Path, config: Config, rules: str = "", network: bool = False
     ) -> dict[str, Assignment]:
         """Read all notebooks of `directory`, which is the course's own, and the files beside them.
 
@@ -131,7 +132,7 @@ class Assignment:
             _check_size(directory, files)
             for path in notebooks:
                 content = _filled_in(path, path.read_bytes(), config, course)
-                assignments[path.stem] = cls(content, files, rules, settings, declared)
+                assignments[path.stem] = cls(content, files, rules, settings, declared, network)
         except OSError as error:
             raise AssignmentError(
                 f"{error.filename} cannot be read ({error.strerror}). If it is a link, "

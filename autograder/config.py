@@ -22,7 +22,7 @@ from pathlib import Path
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute
-from traitlets import Dict, Enum, Float, Integer, TraitError, Unicode
+from traitlets import Dict, Enum, Float, Integer, List, TraitError, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.utils.importstring import import_item
 
@@ -47,6 +47,11 @@ class Grading(Configurable):
         0,
         min=0,
         help="Points taken off an exercise, at most all, for each place where it breaks a rule.",
+    ).tag(config=True)
+    network = List(
+        Unicode(),
+        help="""Assignments whose notebooks may use the network of this machine. All their tests run
+        inside the sandbox; and student code can send what it reads to anybody.""",
     ).tag(config=True)
     language = Enum(
         LANGUAGES,

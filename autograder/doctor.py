@@ -11,6 +11,7 @@ from typing import NamedTuple
 from nbgrader.exchange.default import Exchange
 from traitlets import TraitError
 
+from autograder.config import Grading
 from autograder.course.folder import CourseError, load_config
 from autograder.limits import MEGABYTE, Limits
 from autograder.sandbox import bubblewrap, seccomp
@@ -73,7 +74,7 @@ def _checks(course: Path) -> Iterator[Check]:
     note = f"enough for {counted(at_a_time, 'submission')} at a time (grade --jobs)"
     remedy = "Close other programs, or give the container more (--memory): 1.5 GB a submission."
     yield Check("memory", at_a_time >= 1, note, remedy)
-    yield _exchange(course)
+    yield from _course(course)
 
 
 def _sandbox(bwrap: str) -> Iterator[Check]:
@@ -99,15 +100,19 @@ def _sandbox(bwrap: str) -> Iterator[Check]:
     yield Check("warm start", not refusal, note, remedy, needed=False)
 
 
-def _exchange(course: Path) -> Check:
+def _course(course: Path) -> Iterator[Check]:
     """The exchange, if there is a course here: all users of a server write into it."""
     try:
-        exchange = Path(Exchange(config=load_config(course)).root)
+        config = load_config(course)
+        exchange = Path(Exchange(config=config).root)
     except (CourseError, TraitError):
         note = f"{course} has no nbgrader_config.py that can be loaded"
         remedy = "Run this command in the course folder, or name that folder with --course."
-        return Check("course", False, note, remedy, needed=False)
+        yield Check("course", False, note, remedy, needed=False)
+        return
     open_to_all = exchange.is_dir() and exchange.stat().st_mode & 0o777 == 0o777
     writable = open_to_all and os.access(exchange, os.W_OK)
     note = f"{exchange}, {'open to' if writable else 'not there or shut for'} all users"
-    return Check("exchange", writable, note, f"sudo install -d -m 777 {exchange}", needed=False)
+    yield Check("exchange", writable, note, f"sudo install -d -m 777 {exchange}", needed=False)
+    if names := Grading(config=config).network:
+        yield Check("network", True, f"student code may use it in {', '.join(names)}")

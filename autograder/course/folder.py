@@ -74,15 +74,27 @@ class Course:
         self._grading = grading
         self.limits = grading.limits()
         self.notebooks = Assignment.all_in(
-            source, self.config, grading.rules.get(assignment_id, "")
+            source,
+            self.config,
+            grading.rules.get(assignment_id, ""),
+            assignment_id in grading.network,
         )
+        for name in grading.network:
+            if not self._source(name).is_dir():
+                raise CourseError(
+                    f"c.Grading.network names {name}, but there is no such assignment."
+                )
         for name, module in grading.rules.items():
             self._check_rules(name, module)
         self.reasons: dict[str, dict[str, Reason]] = {}
 
+    def _source(self, name: str) -> Path:
+        """The instructor's folder of an assignment."""
+        return Path(self.directory.format_path(self.directory.source_directory, ".", name))
+
     def _check_rules(self, name: str, module: str) -> None:
         """Refuse rules of no assignment, or of a module that would fail each submission."""
-        source = Path(self.directory.format_path(self.directory.source_directory, ".", name))
+        source = self._source(name)
         paths = [source / (module.replace(".", "/") + end) for end in (".py", "/__init__.py")]
         path = next(filter(Path.is_file, paths), paths[0])
         try:

@@ -131,8 +131,8 @@ def _modules_of_solution(
     assignment: Assignment, limits: Limits, hidden: tuple[str, ...]
 ) -> list[str]:
     """What a sandbox may have loaded before it meets a submission; no hidden test has a say."""
-    files = assignment.files
-    with contextlib.suppress(ProcessDied), StudentProcess(files, limits, hidden) as process:
+    process = StudentProcess(assignment.files, limits, hidden, network=assignment.network)
+    with contextlib.suppress(ProcessDied), process:
         for ours, released in zip(assignment.cells, assignment.released_cells(), strict=True):
             kind = role(ours)
             if ours.cell_type == "code" and kind in (Role.GIVEN, Role.ANSWER, Role.TEST):
@@ -160,6 +160,8 @@ def why_inside(assignment: Assignment) -> dict[str, Reason]:
 
 
 def _why_inside(assignment: Assignment, test: str) -> Reason | None:
+    if assignment.network:
+        return Reason("network")
     code = whole_test(assignment, test)
     for module in imported_modules(code):
         if not _may_import(module, assignment):
@@ -218,8 +220,8 @@ def _own_code() -> bytes:
 def _kept(assignment: Assignment, limits: Limits, course: Path) -> Path:
     """The file in which the results of these files and limits are kept."""
     files, declared = sorted(assignment.files.items()), sorted(assignment.declared)
-    parts = (assignment.notebook, assignment.settings, limits, declared, sys.version, files)
-    digest = hashlib.sha256(_own_code() + repr(parts).encode())
+    parts = (assignment.notebook, assignment.settings, assignment.network, limits, declared, files)
+    digest = hashlib.sha256(_own_code() + repr((*parts, sys.version)).encode())
     return course / CACHE / f"{digest.hexdigest()}.json"
 
 

@@ -89,6 +89,10 @@ def grade_submission(
         keep_outputs(code, [cell.outputs for cell in code], limits)
         with task.session(limits.total_seconds) as session:
             violations = session.read(submitted)
+    if not assignment.network:
+        shown = (output for cell in rebuilt.notebook.cells for output in cell.get("outputs", ()))
+        errors = [f"{one.ename}: {one.evalue}" for one in shown if one.output_type == "error"]
+        verdicts = {test: _with_cause(one, errors) for test, one in verdicts.items()}
     for test in assignment.failing:
         if not verdicts[test].passed:
             verdicts[test] = replace(verdicts[test], hint=_SOLUTION_FAILS)
@@ -293,6 +297,26 @@ class _Run:
         return verdict
 
 
+def _with_cause(verdict: Verdict, errors: list[str]) -> Verdict:
+    """The verdict, or that the network is missing, if a cell or the test has failed for that."""
+    said = [str(verdict)]
+    if "NameError" in said[0] or verdict.code == "cell-failed":
+        said += errors
+    if verdict.passed or not any(map(_ASKS_FOR_NETWORK.search, said)):
+        return verdict
+    return replace(_NO_NETWORK, case=f"{verdict.message}\n{verdict.case}".strip())
+
+
+_ASKS_FOR_NETWORK = re.compile(
+    r"\b(URLError|gaierror|ConnectError|NameResolutionError)\b|name resolution"
+    r"|Name or service not known|Address family not supported"
+)
+_NO_NETWORK = Verdict(
+    False,
+    "no-network",
+    "A cell needs the network, and grading has none: read the data from a file instead.",
+    hint="Instructors put it into source/ASSIGNMENT/, or allow the network by c.Grading.network.",
+)
 _SOLUTION_FAILS = "The instructor's own solution fails here as well; a person looks at your answer."
 _ATTEMPTS = 3  # whoever ends a template, it is not the submission
 _NO_TIME = "Not run: the time for your own cells is used up, and no test seems to need this one.\n"

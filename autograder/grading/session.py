@@ -48,6 +48,7 @@ class Task:
             modules=self.assignment.modules,
             common=self.assignment.files,
             reader=reader(self.assignment),
+            network=self.assignment.network,
             seconds=seconds,
         )
 

@@ -140,6 +140,8 @@ WRONG_SETTINGS = {  # a last line of nbgrader_config.py, and the words that name
     "c.Grading.rules = {'Initialization': None}": "'rules'",
     "c.Grading.rules = {'Initialization': 'lesson.rulez'}": "lesson/rulez.py",
     "c.Grading.rules = {'Initialisation': 'lesson.rules'}": "no file source/Initialisation",
+    "c.Grading.network = 5": "'network'",
+    "c.Grading.network = ['Initialisation']": "no such assignment",
     "c.Execute.timeout = '60'": "'timeout'",
     "c.CourseDirectory.db_url = 'nonsense'": "gradebook cannot be opened",
     "c.CourseDirectory.update({'db_url': 'postgresql://h/g', 'course_id': ''})": "course_id must",

@@ -1,9 +1,12 @@
 """Assignments of many kinds get the scores that nbgrader alone gives, whoever grades them."""
 
+import contextlib
 import json
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -274,6 +277,34 @@ def test_a_solution_that_fails_its_own_test_costs_that_test_only(tmp_path):
         assert by_hand == [None, True, False]
         said = graded.facts.verdicts["t-x"].hint
         assert ("a person looks at your answer" in said) == (student == "right")
+
+
+ASKS = "from urllib.request import urlopen\ndata = urlopen('http://127.0.0.1:{port}').read()\n"
+COUNT = Kind({"a-x": "def f():\n    return len(data)", "t-x": "assert f() == 5"}, {}, {})
+
+
+@pytest.mark.parametrize("network", [True, False])
+def test_where_the_network_is_allowed_a_test_runs_inside_with_it(network, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            with contextlib.suppress(OSError):  # it is closed at the end
+                while True:
+                    with server.accept()[0] as connection:
+                        connection.recv(1_000)
+                        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nhello")
+
+        threading.Thread(target=serve, daemon=True).start()
+        asks = ASKS.format(port=server.getsockname()[1])
+        kind = Kind({"given": asks, **COUNT.cells}, {"right": {}}, {})
+        way = replace(assignment_of(kind, tmp_path), network=network)
+        assignment, reasons = calibrated(way, LIMITS)
+        graded = grade(assignment, submission(kind, "right"))
+    (verdict,) = graded.facts.verdicts.values()
+    assert verdict.passed == network
+    assert (reasons["t-x"] == Reason("network")) == network
+    if not network:
+        assert verdict.code == "no-network" and "NameError" in verdict.case
 
 
 def test_a_kernel_that_is_not_python_is_refused_by_name(tmp_path):

@@ -10,11 +10,13 @@ import dataclasses
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from gettext import NullTranslations
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 
+from autograder.language import ENGLISH, fill, in_words, translated
 from autograder.text import counted
 
 
@@ -28,12 +30,27 @@ class Verdict:
     case: str = ""  # for which values, in which line; what else was printed
     hint: str = ""  # what to look at next
     score: float | None = None  # points, where a test gives a part of them
+    words: dict[str, list] = field(default_factory=dict)  # by part: contexts and templates
+    fields: dict[str, str] = field(default_factory=dict)  # what stands in their braces
 
     @classmethod
     def from_text(cls, passed: bool, code: str, text: str, place: str = "") -> Verdict:
         """A verdict in the words of any program: the first line is the message."""
         message, _, case = text.strip().partition("\n")
         return cls(passed, code, message, f"{case}\n{place}".strip("\n"))
+
+    def about(self, case: str = "", **fields: str) -> Verdict:
+        """The same with values in the place of the names in braces of its message."""
+        words, message = {"message": [("verdict", self.message)]}, fill(self.message, fields)
+        return dataclasses.replace(self, message=message, case=case, words=words, fields=fields)
+
+    def in_words(self, words: NullTranslations) -> Verdict:
+        """The same in another language, as far as it is known there."""
+        texts = {part: getattr(self, part) for part in ("message", "case", "hint")}
+        for part, text in texts.items():
+            parts = self.words.get(part, [("verdict", text)])
+            texts[part] = translated(words, text, parts, self.fields)
+        return dataclasses.replace(self, **texts)
 
     def __str__(self) -> str:
         """All of it as plain text."""
@@ -51,10 +68,19 @@ class RuleViolation:
     cell: str  # grade id, or words that name the cell
     line: int | None  # within the cell, from 1; None if there is no single one
     message: str  # what was found, and what to do
+    words: list = field(default_factory=list)  # of the message: contexts and templates
+    fields: dict[str, str] = field(default_factory=dict)  # what stands in their braces
 
-    def __str__(self) -> str:
-        place = self.cell if self.line is None else f"{self.cell}, line {self.line}"
-        return _one_line(f"{place}: {self.title}. {self.message}")
+    def said(self, words: NullTranslations = ENGLISH) -> str:
+        """The violation in a language."""
+        place = in_words(words, self.cell)
+        if self.line is not None:
+            place += fill(words.pgettext("place", ", line {line}"), {"line": self.line})
+        title = words.pgettext(self.rule, self.title)
+        message = translated(words, self.message, self.words, self.fields)
+        return _one_line(f"{place}: {title}. {message}")
+
+    __str__ = said
 
 
 @dataclass(frozen=True)
@@ -71,15 +97,18 @@ class Repair:
         """What it stands under on a page: not all that is found can be repaired."""
         return "Handed in" if self.code in _FOUND else "Repaired"
 
-    def __str__(self) -> str:
+    def said(self, words: NullTranslations = ENGLISH) -> str:
+        """The repair in a language."""
         number = len(self.cells) or self.count
-        sentence = REPAIRS[self.code].format(
-            answers=counted(number, "answer"),
-            cells=counted(number, "cell"),
+        sentence = words.pgettext("repair", REPAIRS[self.code]).format(
+            answers=counted(number, "answer", words),
+            cells=counted(number, "cell", words),
             detail=self.detail,
         )
-        names = f": {_listed(self.cells)}." if self.cells else ""
+        names = f": {_listed(self.cells, words)}." if self.cells else ""
         return _one_line(sentence + names)
+
+    __str__ = said
 
 
 REPAIRS = {
@@ -127,6 +156,11 @@ class Facts:
         """Broken rules outside the answers, but for those that a repair tells of as well."""
         told = {repair.code for repair in self.repairs}
         return [v for v in self.violations if v.cell not in answers and v.rule not in told]
+
+    def in_words(self, words: NullTranslations) -> Facts:
+        """The same with the verdicts in another language."""
+        verdicts = {test: verdict.in_words(words) for test, verdict in self.verdicts.items()}
+        return dataclasses.replace(self, verdicts=verdicts)
 
     def store(self, notebook: NotebookNode) -> None:
         """Write the facts into the metadata of an executed notebook."""
@@ -213,6 +247,6 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _listed(names: tuple[str, ...], shown: int = 6) -> str:
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
+def _listed(names: tuple[str, ...], words: NullTranslations, shown: int = 6) -> str:
+    more = words.pgettext("place", " and {number} more") if len(names) > shown else ""
+    return ", ".join(names[:shown]) + fill(more, {"number": len(names) - shown})

@@ -6,6 +6,9 @@ import contextlib
 import logging
 import re
 import traceback
+from gettext import NullTranslations
+
+from autograder.language import ENGLISH
 
 MESSAGE_CHARACTERS = 4_000
 """Length at which a text is cut in which student code may have a say."""
@@ -47,6 +50,7 @@ def summary(error: BaseException) -> str:
     return traceback.format_exception_only(error)[-1].splitlines()[0]
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, words: NullTranslations = ENGLISH) -> str:
     """A number with its noun, such as 1 student or 2 students."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    forms = f"{{number}} {noun}", f"{{number}} {noun}s"
+    return words.npgettext("count", *forms, number).format(number=number)

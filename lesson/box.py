@@ -8,8 +8,8 @@ import time
 from html import escape
 
 from lesson import kernel
-from lesson.causes import TABLE, WORDS, Diagnosis
-from lesson.files import page
+from lesson.causes import TABLE, WORDS, Diagnosis, say
+from lesson.files import page, translate
 
 
 class WrongAnswer(AssertionError):
@@ -25,16 +25,17 @@ class WrongAnswer(AssertionError):
         The same for one architecture, with numbers; empty for a hidden check.
     hint : str
         What to look at next.
-    fields : dict
-        What stands in the braces of these sentences in `lesson/causes.toml`.
+    words, fields : dict
+        The sentences in `lesson/causes.toml` that these are made of, and what their braces hold.
     """
 
     def __init__(self, wrong: Diagnosis, hidden: bool = False):
-        self.code, self.message, self.hint = wrong.code, wrong.message, wrong.hint
-        self.case, self.fields = wrong.case, wrong.fields
+        self.code, self.words, self.fields = wrong.code, wrong.words, wrong.fields
         if hidden:  # no expected value, no layer size
-            self.message = WORDS["hidden"].format(message=wrong.message)
-            self.case, self.fields = "", wrong.fields_in_words
+            self.words["message"].insert(0, ("hidden", WORDS["hidden"]))
+            self.words["case"], self.fields = [], wrong.fields_in_words
+        parts = (say(sentences, self.fields) for sentences in self.words.values())
+        self.message, self.case, self.hint = parts
         super().__init__(
             f"{self.message}{self.case and ' '}{self.case}\nHint: {self.hint}\n[{self.code}]"
         )
@@ -42,13 +43,14 @@ class WrongAnswer(AssertionError):
 
     def _render_traceback_(self) -> list[str]:
         """Let Jupyter show the message alone: the lines of the tests would only distract."""
+        parts = (say(sentences, self.fields, translate) for sentences in self.words.values())
+        (message, case, hint), label = parts, "Hint: "
         if kernel.shell() and not self._shown:  # IPython may ask twice
             self._shown = True
             is_error = self.code in TABLE["errors"] or self.code == "name-without-value"
             kind, title = ("error", "! Error") if is_error else ("wrong", "✗ Not right yet")
-            lines = [("", self.message), ("", self.case), ("Hint: ", self.hint)]
-            _show(kind, title, lines, self.code)
-        return str(self).splitlines()
+            _show(kind, title, [("", message), ("", case), (label, hint)], self.code)
+        return f"{message}{case and ' '}{case}\n{label}{hint}\n[{self.code}]".splitlines()
 
 
 def show_success(function: str) -> None:

@@ -21,30 +21,31 @@ class Diagnosis:
     shown: str = "dims"  # the case of the table that says what was found, with its numbers
 
     @property
-    def message(self) -> str:
-        """What was found and what was expected, in words."""
-        place = WORDS["places"][self.fields.get("place", "")]
-        return " ".join(filter(None, map(self._fill, (place, ROWS[self.code]["meaning"]))))
-
-    @property
-    def hint(self) -> str:
-        """What to look at next."""
-        return self._fill(ROWS[self.code]["hint"])
-
-    @property
-    def case(self) -> str:
-        """The same for one architecture, with numbers; empty if no call was made."""
-        return self._fill(WORDS["cases"][self.shown]) if "dims" in self.fields else ""
+    def words(self) -> dict[str, list[tuple[str, str]]]:
+        """Message, case and hint: sentences, each with its context in a catalogue."""
+        row, place = ROWS[self.code], WORDS["places"][self.fields.get("place", "")]
+        case = WORDS["cases"][self.shown] if "dims" in self.fields else ""
+        parts = {
+            "message": [("place", place), (self.code, row["meaning"])],
+            "case": [("case", case)],  # for one architecture, with numbers, if a call was made
+            "hint": [(self.code, row["hint"])],
+        }
+        return {part: [one for one in said if one[1]] for part, said in parts.items()}
 
     @property
     def fields_in_words(self) -> dict:
         """The fields that stand in the message or the hint, and tell nothing of a hidden case."""
-        row = ROWS[self.code]
-        words = WORDS["places"][self.fields.get("place", "")] + row["meaning"] + row["hint"]
+        words = str([self.words["message"], self.words["hint"]])
         return {k: v for k, v in self.fields.items() if f"{{{k}" in words or k == "place"}
 
-    def _fill(self, template: str) -> str:
-        return template.format(**self.fields)
+
+def say(
+    sentences: list[tuple[str, str]],
+    fields: dict,
+    translate: Callable[[str, str], str] = lambda context, text: text,
+) -> str:
+    """Fill in sentences, in English unless they are translated."""
+    return " ".join(translate(*one).format(**fields) for one in sentences)
 
 
 class Evidence:

@@ -7,6 +7,7 @@ docs/translating.md says how a language is added.
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import re
@@ -17,13 +18,14 @@ from itertools import chain
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from autograder import facts
-from lesson import causes, guess, kernel, rules
-from tools.edition import KEPT, NOTEBOOK, PROJECT, SOURCE, STUB, translated
+from autograder.course import watch
+from lesson import causes, guess, rules
+from tools import edition
+from tools.edition import KEPT, MODULES, NOTEBOOK, PAGE, PAGES, PROJECT, SOURCE, STUB
 
 NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)  # so that the same words give the same files
 HEADER = """# All words of one product; docs/translating.md says how they are translated.
@@ -31,46 +33,81 @@ HEADER = """# All words of one product; docs/translating.md says how they are tr
 # Lines of a header that nobody fills in, or that differ each time.
 NOISE = re.compile(rb'^"(?!Language: |MIME|Content|Plural).*\\n"\n', re.MULTILINE)
 
-Found = Iterator[tuple[str, str, str]]  # file, context, text
+Found = Iterator[tuple[str, str, str | tuple[str, str]]]  # file, context, text or its two numbers
+CELLS = ("code cell {number}", "cell {number}", "notebook")  # names of cells without a grade id
+FIELDS = ("start", "activation", "seed")  # names of choices in the laboratory
 
 
 def words_of_lesson() -> Found:
     notebook = SOURCE / NOTEBOOK
     for cell in json.loads((PROJECT / notebook).read_text(encoding="utf-8"))["cells"]:
         texts: list[str] = []
-        translated(cell, lambda text, texts=texts: texts.append(text) or text)
+        edition.translated(cell, lambda text, texts=texts: texts.append(text) or text)
         yield from ((notebook.as_posix(), cell["id"], text) for text in texts)
+    for path in MODULES:
+        texts = []
+        edition.translated_module(path, lambda text, texts=texts: texts.append(text) or text)
+        yield from ((path.as_posix(), path.stem, text) for text in texts)
+    pages = (PROJECT / PAGES).read_text(encoding="utf-8")
+    yield from ((PAGES.as_posix(), "pages", text) for text in PAGE.findall(pages))
     stub = STUB.search((PROJECT / "nbgrader_config.py").read_text(encoding="utf-8"))
     yield "nbgrader_config.py", "stub", stub[0]
     for code, row in causes.ROWS.items():
         yield from (("lesson/causes.toml", code, row[one]) for one in ("meaning", "hint"))
-    for context, table in (("place", causes.PLACES), ("case", causes.CASES)):
-        yield from (("lesson/causes.py", context, text) for text in table.values() if text)
-    yield "lesson/causes.py", "hidden", causes.HIDDEN
+    for context in ("place", "case"):
+        texts = causes.WORDS[f"{context}s"].values()
+        yield from (("lesson/causes.toml", context, text) for text in texts)
+    yield "lesson/causes.toml", "hidden", causes.WORDS["hidden"]
     for code, text in (*rules.RULES.items(), *rules.SENTENCES.items()):
         yield "lesson/rules.toml", code, text
+    yield from (("lesson/rules.py", "value", text) for text in CELLS)
+    yield "public_tests.py", "verdict", "All tests passed."
+    yield from (("lesson/laboratory.py", "laboratory", text) for text in FIELDS)
     for question in guess.QUESTIONS.values():
         texts = [question["question"], *chain(*question["replies"].items())]
         yield from (("lesson/guess.toml", "guess", text) for text in texts)
-    yield from (("lesson/kernel.py", "kernel", text) for text in kernel.ENDS.values())
-    paths = [*sorted(PROJECT.glob("lesson/*.py")), *PROJECT.glob("init_utils.py")]
-    yield from _words_in_python([*paths, PROJECT / "public_tests.py"])
 
 
 def words_of_autograder() -> Found:
     for text in facts.REPAIRS.values():
         yield "autograder/facts.py", "repair", text
-    yield from _words_in_python(sorted(PROJECT.glob("autograder/**/*.py")))
+    yield from (("autograder/course/watch.py", "notice", text) for text in watch.NOTICES.values())
+    for path in sorted(PROJECT.glob("autograder/**/*.py")):
+        yield from _in_calls(path, {"pgettext", "Verdict", "counted"})
+    for path in sorted(PROJECT.glob("autograder/templates/*.j2")):
+        name, text = path.relative_to(PROJECT).as_posix(), path.read_text(encoding="utf-8")
+        context = path.name.partition(".")[0]
+        yield from ((name, context, found) for found in re.findall(r'\b_\("(.+?)"[,)]', text))
+        yield from (
+            (name, "count", _numbers(one)) for one in re.findall(r'counted\("(.+?)", words', text)
+        )
 
 
-def _words_in_python(paths: list[Path]) -> Found:
-    """What stands in calls such as translate("context", "text")."""
-    for path in paths:
-        found = extract_from_file("python", path, {"translate": ((1, "c"), 2)})
-        for _, text, _, context in found:
-            yield path.relative_to(PROJECT).as_posix(), context, text
+def _in_calls(path: Path, functions: set[str]) -> Found:
+    """The words in calls of some functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        texts = [one.value for one in given if isinstance(one, ast.Constant)]
+        if name not in functions or not texts:
+            continue
+        file = path.relative_to(PROJECT).as_posix()
+        if name == "pgettext":
+            yield from ((file, *pair) for pair in [texts] if len(pair) == 2)
+        elif name == "counted" and len(given) > 2:  # on a page; on a terminal it is English
+            yield file, "count", _numbers(texts[0])
+        elif name != "counted":
+            yield from ((file, "verdict", text) for text in texts if " " in str(text))
 
 
+def _numbers(noun: str) -> tuple[str, str]:
+    """Singular and plural, as `counted` says them."""
+    return f"{{number}} {noun}", f"{{number}} {noun}s"
+
+
+EQUAL = KEPT | {"blank at an end": re.compile(r"\A | \Z")}
 PRODUCTS: dict[str, Callable[[], Found]] = {
     "lesson": words_of_lesson,
     "autograder": words_of_autograder,
@@ -97,21 +134,17 @@ def problems(catalog: Catalog) -> Iterator[tuple[str, Message]]:
     for message in catalog:
         if not message.id:
             continue
-        if not message.string:
+        texts = message.string if isinstance(message.string, tuple) else [message.string]
+        if not all(texts):
             yield "missing", message
         elif message.fuzzy:
             yield "fuzzy", message
         else:
-            for kind, pattern in KEPT.items():
-                ours, theirs = (
-                    sorted(match[0] for match in pattern.finditer(text))
-                    for text in (message.id, message.string)
-                )
-                if ours != theirs:
+            english = message.id if isinstance(message.id, str) else message.id[-1]
+            for kind, kept in EQUAL.items():
+                found = [sorted(one[0] for one in kept.finditer(t)) for t in (english, *texts)]
+                if any(one != found[0] for one in found):
                     yield f"other {kind}", message
-            edges = [(text[0] == " ", text[-1] == " ") for text in (message.id, message.string)]
-            if edges[0] != edges[1]:
-                yield "other blank at an end", message
 
 
 def update(folder: Path, words: Catalog) -> list[str]:

@@ -38,7 +38,33 @@ KEPT = {
     "field": re.compile(r"\{[^{}]*\}"),
 }
 _WORD = re.compile(r"(?<![\w.\\])[^\W\d_]{3,}(?!\w|\.\w|\()")
-_LABELS = {"constant"}  # a single word that labels a row, and is no value for the program
+# Modules with texts for learners. A single word is a text where it is no value for the program.
+MODULES = [
+    *(Path("lesson", f"{name}.py") for name in "box experiments film guess kernel".split()),
+    *(Path("lesson", f"{name}.py") for name in "laboratory network pictures results".split()),
+    *(Path("lesson", f"{name}.py") for name in ("rules", "volume")),
+    Path("init_utils.py"),
+]
+LABELS = {
+    "experiments": {"cost", "range"},
+    "film": {"Zeros", "iteration", "cost"},
+    "init_utils": {"cost", "initialization"},
+    "kernel": {"right"},
+    "laboratory": {"Activations", "Cost", "cost", "now", "Train", "Stop"},
+    "results": {"Together"},
+    "volume": {"after", "volume", "cost"},
+}
+# The pages, and what in them is words.
+PAGES = Path("lesson", "pages.toml")
+PAGE = re.compile(
+    r'(?<=")(?:Play|Pause|What the sentence [^"]+)(?=")|Your guess: (?=<b>)'
+    r"|(?:(?<=<p>)|(?<=<legend>)|(?<=<summary>))[^<$]*\w[^<$]*"
+)
+# Texts for programs, and names of cells, which the grader reads.
+_NO_WORDS = re.compile(
+    r"(center left|lower left|row wrap|:root|from __future__|python -m|Check a saved|ValueError: )"
+    r"|(code )?cell \{|<meta "
+)
 _UNSEEN = re.compile(r"### BEGIN (HIDDEN TESTS|SOLUTION).*?### END \1", re.DOTALL)
 _HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 _STRING = re.compile(r"([A-Za-z]*)(\"\"\"|'''|\"|')(.*)\2", re.DOTALL)
@@ -48,7 +74,7 @@ def translated(cell: dict, translate: Translate) -> str:
     """The source of a cell, with each of its pieces translated."""
     source = "".join(cell["source"])
     if cell["cell_type"] == "code":
-        return _code(source, translate)
+        return _code(source, translate, {"constant"})
     return "".join(translate(one) if has_words(one) else one for one in blocks(source))
 
 
@@ -73,10 +99,17 @@ def blocks(source: str) -> list[str]:
     return parts
 
 
-def _code(source: str, translate: Translate) -> str:
+def translated_module(path: Path, translate: Translate) -> str:
+    """The source of a module, with each text translated that a learner reads."""
+    labels = LABELS.get(path.stem, set())
+    source = (PROJECT / path).read_text(encoding="utf-8")
+    return _code(source, translate, labels, of_module=True)
+
+
+def _code(source: str, translate: Translate, labels: set[str], of_module: bool = False) -> str:
     unseen = [match.span() for match in _UNSEEN.finditer(source)]
     result, done = "", 0
-    for start, end, make in _pieces(_python(source)):
+    for start, end, make in _pieces(_python(source), labels, of_module):
         if not any(first <= start < last for first, last in unseen):
             result += source[done:start] + make(translate)
             done = end
@@ -91,8 +124,13 @@ def _python(source: str) -> str:
     return re.sub(r"^%.*", lambda line: " " * len(line[0]), source, flags=re.MULTILINE)
 
 
-def _pieces(python: str) -> Iterator[tuple[int, int, Callable[[Translate], str]]]:
-    """Start and end of each comment and text, and what makes its translation."""
+def _pieces(
+    python: str, labels: set[str], of_module: bool
+) -> Iterator[tuple[int, int, Callable[[Translate], str]]]:
+    """Start and end of each comment and text, and what makes its translation.
+
+    In a module, which only the curious read, comments and docstrings stay as they are.
+    """
     starts = [0]
     for line in python.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
@@ -113,16 +151,25 @@ def _pieces(python: str) -> Iterator[tuple[int, int, Callable[[Translate], str]]
             if not depth:
                 key, start, _, column = found.pop()
                 found.append((key, start, end, column))
+        if kind in ("STRING", "FSTRING_END") and not depth:  # strings side by side are one text
+            before, last = found[-2:] if len(found) > 1 else (None, found[-1])
+            if before and before[0][0] == "text" and not python[before[2] : last[1]].strip():
+                found[-1] = (before[0], *last[1:])
     for (kind, _), group in groupby(found, key=lambda one: one[0]):
         parts = list(group)
         start, end, column = parts[0][1], parts[-1][2], parts[0][3]
         if kind != "text":
-            yield start, end, _comment(python[start:end], column)
+            if not of_module:
+                yield start, end, _comment(python[start:end], column)
             continue
-        prefix, quote, words = _STRING.fullmatch(python[start:end]).groups()
+        strings = [_STRING.fullmatch(python[part[1] : part[2]]).groups() for part in parts]
+        prefix, quote, words = (max(strings)[0], strings[0][1], "".join(s[2] for s in strings))
         if len(quote) == 3:
-            yield start, end, _docstring(prefix + quote, words, column)
-        elif (" " in words and has_words(words)) or words in _LABELS:
+            if not of_module:
+                yield start, end, _docstring(prefix + quote, words, column)
+        elif "r" in prefix or (of_module and _NO_WORDS.match(words)):
+            continue
+        elif (" " in words and has_words(words)) or words in labels:
             yield start, end, _text(prefix, quote, words)
 
 
@@ -173,6 +220,12 @@ def make_course(language: str, catalogue: Path, folder: Path) -> None:
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(ours, source, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_*"))
     shutil.copy(catalogue, source / "lesson" / "edition.mo")
+    for module in MODULES:
+        text = translated_module(module, lambda text, one=module.stem: words.pgettext(one, text))
+        (source / module).write_text(text, encoding="utf-8")
+    pages = (PROJECT / PAGES).read_text(encoding="utf-8")
+    pages = PAGE.sub(lambda found: words.pgettext("pages", found[0]), pages)
+    (source / PAGES).write_text(pages, encoding="utf-8")
     notebook = json.loads((ours / NOTEBOOK).read_text(encoding="utf-8"))
     anchors: dict[str, str] = {}
     for cell in notebook["cells"]:

@@ -22,6 +22,7 @@ from autograder.course.work import Job, Submitted
 from autograder.facts import Repair, is_result_of
 from autograder.grading.calibration import Reason, calibrated, remembered, why_inside
 from autograder.grading.run import digest
+from autograder.language import words_in
 from autograder.submission import files
 from autograder.submission.names import passes
 from autograder.submission.notebook import Unreadable
@@ -72,6 +73,7 @@ class Course:
         except ValueError as error:
             raise CourseError(f"nbgrader_config.py of {self.root}: {error}.") from error
         self._grading = grading
+        self.words = words_in(grading.language, source)
         self.limits = grading.limits()
         self.notebooks = Assignment.all_in(
             source,

@@ -32,12 +32,21 @@ from autograder.course.recorder import Recorder, feedback_pages
 from autograder.course.work import Result, grade
 from autograder.course.workers import Workers
 from autograder.facts import Attempt
+from autograder.language import fill
 from autograder.submission import files
 from autograder.templates import render
 from autograder.text import UserError, counted, in_line, summary
 
 HEALTH = ".health.json"
 """File in the folder ``.grading`` that says how a watcher is, renewed every second or so."""
+NOTICES = {  # what a student reads in the place of a result
+    "replaced": "You have submitted this assignment again before this submission was graded. The "
+    "later one is graded in its place.",
+    "late": "It was handed in after the deadline, and an earlier one of yours counts.",
+    "waits": "You have had as many attempts as are graded within an hour. This submission is kept, "
+    "and is graded at {time} or soon after: you need not submit it again.",
+    "failed": "It could not be graded, through no fault of yours. Your instructor has been told.",
+}
 
 _POLL_SECONDS = 0.1
 _SHARE = 20  # of the time, at most one part of so many is spent on polling
@@ -185,13 +194,9 @@ class Watcher:
         replaced = self._queue.add(one for one in arrivals if one.assignment in names)
         self._journal.end("replaced", replaced)
         for one in replaced[-_NAMED:]:
-            text = (
-                "You have submitted this assignment again before this submission was graded. The "
-                "later one is graded in its place."
-            )
             with self._reporting(one.name):
-                self._publish_notice(one, text)
-            self._log("replaced", text, one)
+                self._publish_notice(one, NOTICES["replaced"])
+            self._log("replaced", NOTICES["replaced"], one)
 
     # One submission
 
@@ -212,8 +217,7 @@ class Watcher:
             self._release(arrival, course, "it was graded before the watcher started again")
             return
         if self._exchange.timely_first and _comes_too_late(arrival, course):
-            text = "It was handed in after the deadline, and an earlier one of yours counts."
-            self._end(arrival, "late", text)
+            self._end(arrival, "late", NOTICES["late"])
             return
         if not self._may_begin(arrival, course):
             return
@@ -242,11 +246,7 @@ class Watcher:
             return True
         arrival.not_before = self._queue.clock() + again - now
         if not arrival.held:
-            self._publish_notice(
-                arrival,
-                "You have had as many attempts as are graded within an hour. This submission is "
-                f"kept, and is graded at {when} or soon after: you need not submit it again.",
-            )
+            self._publish_notice(arrival, NOTICES["waits"], time=when)
             self._log("waits", f"until {when}", arrival)
             arrival.held = True
         return False
@@ -260,12 +260,7 @@ class Watcher:
             arrival.recorded = True
             self._release(arrival, arrival.course, outcome.in_words)
         elif future.exception():
-            self._end(
-                arrival,
-                "failed",
-                "It could not be graded, through no fault of yours. Your instructor has been told.",
-                outcome.problem,
-            )
+            self._end(arrival, "failed", NOTICES["failed"], outcome.problem)
         else:
             raise UserError(outcome.problem)
 
@@ -284,14 +279,15 @@ class Watcher:
                 self._publish_notice(arrival, page)
         self._log(kind, logged or page, arrival)
 
-    def _publish_notice(self, arrival: Arrival, text: str) -> None:
+    def _publish_notice(self, arrival: Arrival, text: str, **fields: str) -> None:
         course = self._course(arrival.assignment)
         page = render(
             "notice.html.j2",
+            course.words,
             assignment=arrival.assignment,
             student=arrival.student,
             submitted=_in_words(arrival.submitted),
-            text=text,
+            text=fill(course.words.pgettext("notice", text), fields),
         )
         self._exchange.publish(arrival, course, dict.fromkeys(course.notebooks, page))
 

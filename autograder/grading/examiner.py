@@ -62,6 +62,22 @@ _TOO_LONG = Verdict(
 _TOO_LARGE = Verdict(
     False, TEST_ENDED, "The test itself needed too much memory for what this answer returned."
 )
+_NO_FUNCTION = Verdict(
+    False, "wrong-name", "There is no function {name}.", hint="Was it renamed or deleted?"
+)
+_OTHER_NAME = Verdict(
+    False,
+    "wrong-name",
+    "There is no function {name}; a cell defines {found}.",
+    hint="The name must be exactly the given one, capital and small letters included.",
+)
+_CELL_FAILED = Verdict(False, "cell-failed", "{name} cannot be tested, because its cell failed.")
+_ENDED = Verdict(
+    False,
+    DIED,
+    "While the tests ran: {reason}.",
+    hint="Does each loop end? In a while loop each round must change its condition.",
+)
 _WALL_FACTOR = 3  # time of the clock for a test, in terms of its processor time
 _GRACE_SECONDS = 1  # after the deadline, for a child to say so itself
 
@@ -176,8 +192,7 @@ class Examiner:
         for answer, functions in answers_tested_by(self._assignment, test).items():
             for name in functions:
                 if answer in self._failures and name not in self._functions:
-                    message = f"{name} cannot be tested, because its cell failed."
-                    return Verdict(False, "cell-failed", message, self._failures[answer])
+                    return _CELL_FAILED.about(self._failures[answer], name=name)
         return None
 
     def _proxy(self, name: str) -> Callable[..., Any]:
@@ -242,7 +257,8 @@ class Examiner:
                 return self._no_function(error.name)
         parts = {name: getattr(error, name, None) for name in ("code", "message", "case", "hint")}
         if all(isinstance(part, str) for part in parts.values()):  # public_tests.WrongAnswer, say
-            return Verdict(False, **{name: readable(part) for name, part in parts.items()})
+            parts = {name: readable(part) for name, part in parts.items()}
+            return Verdict(False, **parts, **_words_of(error))
         place = ""
         code = f"raises-{type(error).__name__}"
         lines = self._assignment.test_source(test).splitlines()
@@ -260,11 +276,9 @@ class Examiner:
         theirs = self._functions.difference(*map(defined_names, ours))
         plain = {one.replace("_", "").lower(): one for one in theirs if one.isidentifier()}
         near = difflib.get_close_matches(name.replace("_", "").lower(), plain, n=1, cutoff=0.75)
-        message, hint = f"There is no function {name}.", "Was it renamed or deleted?"
         if near:
-            message = f"There is no function {name}; a cell defines {plain[near[0]]}."
-            hint = "The name must be exactly the given one, capital and small letters included."
-        return Verdict(False, "wrong-name", message, hint=hint)
+            return _OTHER_NAME.about(name=name, found=plain[near[0]])
+        return _NO_FUNCTION.about(name=name)
 
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -273,9 +287,17 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def on_death(death: ProcessDied) -> Verdict:
     """What the loss of the student's process means for the test that met it."""
     code = TIME_OUT if isinstance(death, TimeUsedUp) else DIED
-    hint = "Does each loop end? In a while loop each round must change its condition."
-    hint = hint if isinstance(death, TimedOut) else ""
-    return Verdict(False, code, f"While the tests ran: {death}.", hint=hint)
+    hint = _ENDED.hint if isinstance(death, TimedOut) else ""
+    return dataclasses.replace(_ENDED, code=code, hint=hint).about(reason=str(death))
+
+
+def _words_of(error: BaseException) -> dict[str, dict]:
+    """The templates of a wrong answer and what stands in their braces, if it has them."""
+    with contextlib.suppress(Exception):  # those of another test may be something else
+        braces = re.findall(r"\{[^{}]*\}", str([*error.words.values()]))
+        fields = {one[1:-1]: readable(one.format(**error.fields)) for one in braces}
+        return {"words": error.words, "fields": fields}
+    return {}
 
 
 _BUILTIN_ERRORS = {

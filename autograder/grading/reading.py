@@ -78,8 +78,13 @@ def _plain(cells: Sequence[NotebookNode]) -> list[dict]:
     return [{key: cell[key] for key in kept if key in cell} for cell in cells]
 
 
-def _violation(fields: Any) -> RuleViolation | None:
-    match fields:
-        case [str(rule), str(title), str(cell), int() | None as line, str(message)]:
-            return RuleViolation(rule, title, readable(cell), line, readable(message))
+def _violation(found: Any) -> RuleViolation | None:
+    match found:
+        case [int() | None as line, {**fields}, *texts] if [*map(type, texts)] == 6 * [str]:
+            rule, title, cell, message, code, template = texts
+            fields = {name: readable(str(value)) for name, value in fields.items()}
+            words = [(code, template)] if template else []
+            return RuleViolation(
+                rule, title, readable(cell), line, readable(message), words, fields
+            )
     return None

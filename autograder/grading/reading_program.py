@@ -52,5 +52,10 @@ def read(cells: list[dict]) -> dict:
     """Find broken rules."""
     if _failure:
         return {"cannot_load": _failure}
-    found = _rules.check_cells({"cells": cells})
-    return {"found": [[o.rule, _rules.RULES[o.rule], o.cell, o.line, o.message] for o in found]}
+    sentences = getattr(_rules, "SENTENCES", {})  # by code, for translations
+    found = []
+    for one in _rules.check_cells({"cells": cells}):
+        code = getattr(one, "code", "")
+        texts = one.rule, _rules.RULES[one.rule], one.cell, one.message, code
+        found.append([one.line, getattr(one, "fields", {}), *texts, sentences.get(code, "")])
+    return {"found": found}

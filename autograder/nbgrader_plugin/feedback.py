@@ -23,7 +23,9 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer, TextLexer
 
 from autograder.assignment import Role, grade_id
+from autograder.config import Grading
 from autograder.facts import Facts
+from autograder.language import words_in
 from autograder.submission.files import SECRET, TIMESTAMP, read_secret, timestamp_text
 from autograder.templates import render
 
@@ -81,12 +83,15 @@ class FeedbackExporter(Exporter):
         self, nb: NotebookNode, resources: ResourcesDict | None = None, **kw: object
     ) -> tuple[str, ResourcesDict]:
         nb, resources = super().from_notebook_node(nb, resources, **kw)
-        graded = resources["nbgrader"]
-        facts = Facts.of(nb)
+        graded, course = resources["nbgrader"], self.parent.coursedir
+        source = course.format_path(course.source_directory, ".", graded["assignment"])
+        words = words_in(Grading.of(self.config).language, Path(source))
+        facts = Facts.of(nb).in_words(words)
         answers = {grade_id(cell) for cell in nb.cells if _role(cell) == Role.ANSWER}
         exercises = _exercises(nb, facts)
         page = render(
             "feedback.html.j2",
+            words,
             summary={  # for programs
                 "score": max(0, graded["score"]),
                 "max_score": graded["max_score"],

@@ -5,11 +5,13 @@ is marked as `Markup` here and in the modules that use it goes into a page as HT
 """
 
 import re
+from gettext import NullTranslations
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from autograder.language import ENGLISH, fill
 from autograder.text import counted
 
 CONTENT_SECURITY_POLICY = (
@@ -18,9 +20,15 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-def render(template: str, **values: object) -> str:
-    """Fill in a template of this folder."""
-    return _ENVIRONMENT.get_template(template).render(values)
+def render(template: str, words: NullTranslations = ENGLISH, **values: object) -> str:
+    """Fill in a template of this folder, in a language."""
+    context = template.partition(".")[0]
+    return _ENVIRONMENT.get_template(template).render(
+        values,
+        words=words,
+        language=words.info().get("language", "en"),
+        _=lambda text, **fields: fill(words.pgettext(context, text), fields),
+    )
 
 
 def with_code(text: str) -> Markup:

@@ -20,7 +20,7 @@ from lesson import kernel
 from lesson.box import WrongAnswer, show_success
 from lesson.causes import Diagnosis, type_name
 from lesson.diagnosis import Call, diagnose
-from lesson.files import read_table
+from lesson.files import read_table, translate
 from lesson.kernel import EXERCISES, FUNCTIONS
 from lesson.source import why_missing
 
@@ -102,7 +102,8 @@ def _public_test(exercise: str, target: Callable | None) -> None:
         raise WrongAnswer(why_missing(name, FUNCTIONS, later, shell.transform_cell)) from None
     if wrong := _first_problem(exercise, target, EXPECTED[exercise]):
         raise WrongAnswer(wrong) from None
-    print(_green("All tests passed."))
+    said = "All tests passed."  # the grader keeps the English
+    print(_green(translate("verdict", said) if shell else said))
     if shell:
         show_success(name)
 

@@ -8,7 +8,7 @@ from html import escape
 
 from IPython.display import display
 
-from lesson.files import page, read_table
+from lesson.files import page, read_table, translate
 
 # By name: the question, and by each of its options what to say to those who chose it.
 QUESTIONS = read_table("guess.toml")
@@ -16,10 +16,10 @@ QUESTIONS = read_table("guess.toml")
 
 def ask(name: str) -> None:
     """Show a question with its options."""
-    question, replies = QUESTIONS[name].values()
+    question = translate("guess", QUESTIONS[name]["question"])
     options = [
-        page("guess-option", name=name, number=number, option=escape(option))
-        for number, option in enumerate(replies)
+        page("guess-option", name=name, number=number, option=escape(translate("guess", option)))
+        for number, option in enumerate(QUESTIONS[name]["replies"])
     ]
     asked = page("guess-question", question=escape(question), options="".join(options))
     display({"text/plain": question, "text/html": asked}, raw=True)
@@ -31,10 +31,11 @@ def reply(name: str) -> None:
     Where outputs do not see each other (on Colab) the answer stays folded away.
     """
     replies = QUESTIONS[name]["replies"]
-    right = next(text for text in replies.values() if text.startswith("Right"))
+    right = next(translate("guess", one) for one in replies.values() if one.startswith("Right"))
     shown = [
-        page("guess-reply", name=name, number=number, option=escape(option), text=escape(text))
-        for number, (option, text) in enumerate(replies.items())
+        page("guess-reply", name=name, number=number, option=option, text=text)
+        for number, pair in enumerate(replies.items())
+        for option, text in [[escape(translate("guess", one)) for one in pair]]
     ]
     replied = page("guess-replies", name=name, replies="".join(shown), right=escape(right))
     display({"text/plain": right, "text/html": replied}, raw=True)

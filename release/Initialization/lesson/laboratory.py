@@ -15,7 +15,7 @@ from IPython.display import display
 from matplotlib.figure import Figure
 
 from lesson import network
-from lesson.files import page
+from lesson.files import page, translate
 from lesson.network import Parameters, backward, forward, loss_from_logits
 from lesson.pictures import Plane, Stage, as_output, img
 
@@ -153,7 +153,7 @@ class Laboratory:
             name: w.ToggleButtons(
                 options=options,
                 value=getattr(Choices(), name),
-                description=names.get(name, name),
+                description=translate("laboratory", names.get(name, name)),
                 layout={"margin": "0 1.5em 0 0"},
                 style={"button_width": "auto"},
             )

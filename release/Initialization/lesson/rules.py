@@ -30,7 +30,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from lesson import kernel
 from lesson.causes import shorten
-from lesson.files import read_table
+from lesson.files import read_table, translate
 from lesson.kernel import EXERCISES
 from lesson.results import newest_result
 
@@ -72,9 +72,20 @@ class RuleViolation:
         return SENTENCES[self.code].format(**self.fields)
 
     def __str__(self) -> str:
-        place = self.cell if self.line is None else f"{self.cell}, line {self.line}"
-        text = f"{place}: {RULES[self.rule]}. {self.message}"
+        place = _in_words(self.cell)
+        if self.line is not None:
+            place = f"{place}, line {self.line}"
+        fields = {name: _in_words(value) for name, value in self.fields.items()}
+        message = translate(self.code, SENTENCES[self.code]).format(**fields)
+        text = f"{place}: {translate(self.rule, RULES[self.rule])}. {message}"
         return "".join(one if one.isprintable() else "?" for one in text)
+
+
+def _in_words(value: object) -> str:
+    """A value of a field: it can be the name of a cell such as code cell 7."""
+    template = re.sub(r"\d+", "{number}", str(value), count=1)
+    number = re.search(r"\d+|$", str(value))[0]
+    return translate("value", template).replace("{number}", number)
 
 
 def report(path: str | Path = "Initialization.ipynb") -> list[RuleViolation]:

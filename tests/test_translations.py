@@ -1,0 +1,256 @@
+"""Editions in other languages: their catalogues, and a toy one that shows what escapes them."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from bs4 import BeautifulSoup
+
+from autograder.facts import Facts
+from tests.support import courses
+from tests.support.mistakes import MISTAKES
+from tools.catalogues import EQUAL, PRODUCTS, problems, read, template
+from tools.edition import KEPT, blocks, has_words
+
+CATALOGUES = sorted(courses.PROJECT.glob("*/locale/*.po"))
+TOY = "eo"
+ACCENTS = str.maketrans(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "áƀćďéƒǵĥíĵḱĺḿńóṕɋŕśţúṽẃẋýźÁƁĆĎÉƑǴĤÍĴḰĹḾŃÓṔɊŔŚŢÚṼẂẊÝŹ",
+)
+UNTOUCHED = re.compile("|".join([*(one.pattern for one in KEPT.values()), r"\\[a-z]|&\w+;"]), re.S)
+ENGLISH = re.compile(r"(?<![\w./\[-])[A-Za-z]{4,}(?![\w(\]])")
+
+
+def accented(text):
+    """The text in the toy language: an accent on each letter outside of what is kept."""
+    kept = [match[0] for match in UNTOUCHED.finditer(text)] + [""]
+    words = UNTOUCHED.sub("\0", text).translate(ACCENTS).split("\0")
+    return "".join(one + other for one, other in zip(words, kept, strict=True))
+
+
+def escaped(text):
+    """English words of a text that stand outside of what is kept."""
+    for kept in KEPT.values():
+        text = kept.sub(" ", text)
+    return ENGLISH.findall(text)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project with catalogues of the toy language, and the course made of them."""
+    folder = courses.copy_of_project(tmp_path_factory.mktemp("toy") / "project")
+    for product in PRODUCTS:
+        catalogue = Catalog(locale=TOY)
+        for message in template(product):
+            if message.id:
+                one_or_two = isinstance(message.id, tuple)
+                text = tuple(map(accented, message.id)) if one_or_two else accented(message.id)
+                catalogue.add(message.id, text, context=message.context)
+        assert not list(problems(catalogue))
+        with open(folder / product / "locale" / f"{TOY}.mo", "wb") as file:
+            write_mo(file, catalogue)
+    result = courses.run(folder, "tools.edition", TOY)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def course(project):
+    return project / "build" / TOY
+
+
+def cells_of(course):
+    return json.loads(courses.released(course).read_text(encoding="utf-8"))["cells"]
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: "/".join(path.parts[-3:]))
+def test_no_translation_changes_what_must_stay_as_it_is(path):
+    wrong = [
+        f"{message.context}: {kind}: {message.id}"
+        for kind, message in problems(read(path))
+        if kind not in ("missing", "fuzzy")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: "/".join(path.parts[-3:]))
+def test_catalogues_hold_the_words_of_today(path):
+    def keys(catalogue):
+        return {(one.context, one.id) for one in catalogue if one.id}
+
+    assert keys(read(path)) == keys(template(path.parts[-3])), "run: make catalogues"
+
+
+@pytest.mark.parametrize(
+    ("english", "other", "kind"),
+    [
+        ("Line {line}.", "Dòng {dong}.", "field"),
+        ("It is $n - 1$.", "Là $n + 1$.", "formula"),
+        ("See [it](#1-Packages).", "Xem [nó](#1-Gói).", "link target"),
+        ("Use `np.zeros`.", "Dùng `np.zero`.", "code span"),
+        ("<b>one</b> row", "một hàng", "HTML tag"),
+        ("cost: ", "chi phí:", "blank at an end"),
+    ],
+)
+def test_each_change_of_what_is_kept_is_found(english, other, kind):
+    assert kind in EQUAL
+    catalogue = Catalog(locale="vi")
+    catalogue.add(english, other, context="here")
+    assert [found for found, _ in problems(catalogue)] == [f"other {kind}"]
+
+
+def test_missing_and_fuzzy_translations_are_found():
+    catalogue = Catalog(locale="vi")
+    catalogue.add("one", context="here")
+    catalogue.add("two", "hai", context="here", flags=["fuzzy"])
+    assert [found for found, _ in problems(catalogue)] == ["missing", "fuzzy"]
+
+
+def test_a_text_is_split_at_blank_lines_outside_of_formulas():
+    text = "# One\n\nTwo\nlines\n\n$$a\n\nb$$\n\n- three"
+    assert [one for one in blocks(text) if one.strip()] == [
+        "# One",
+        "Two\nlines",
+        "$$a\n\nb$$",
+        "- three",
+    ]
+    assert "".join(blocks(text)) == text
+    assert not has_words("$$a\n\nb$$") and has_words("Two\nlines")
+
+
+def test_no_sentence_of_the_notebook_escapes(course):
+    for cell in cells_of(course):
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            assert not escaped(source), cell["id"]
+        else:
+            comments = re.findall(r"(?<!#)# (.+)", source)
+            assert not [one for one in comments if escaped(one) and "YOUR CODE" not in one]
+
+
+def test_links_lead_to_the_headings_of_the_edition(course):
+    texts = "\n".join(
+        "".join(c["source"]) for c in cells_of(course) if c["cell_type"] == "markdown"
+    )
+    anchors = {one.replace(" ", "-") for one in re.findall(r"^#+ (.+)$", texts, re.MULTILINE)}
+    links = re.findall(r"\]\(#([^)]+)\)", texts)
+    assert len(links) > 10 and set(links) <= anchors
+
+
+def test_ids_settings_and_statements_are_those_of_the_english_edition(course):
+    def statements(source):
+        tree = ast.parse(re.sub(r"^%.*", "", source, flags=re.MULTILINE))
+        return [type(node) for node in ast.walk(tree) if not isinstance(node, ast.Constant)]
+
+    english = json.loads((courses.PROJECT / "Initialization.ipynb").read_text(encoding="utf-8"))
+    for ours, theirs in zip(english["cells"], cells_of(course), strict=True):
+        ours["metadata"].get("nbgrader", {}).pop("checksum", "")
+        theirs["metadata"].get("nbgrader", {}).pop("checksum", "")
+        assert (ours["id"], ours["metadata"]) == (theirs["id"], theirs["metadata"])
+        if ours["cell_type"] == "code":
+            assert statements("".join(ours["source"])) == statements("".join(theirs["source"]))
+
+
+SAID = """
+import json, sys
+import numpy as np
+import IPython.display
+from lesson import guess, kernel, rules
+import public_tests
+shown = []
+IPython.display.display = lambda data, raw: shown.append(data["text/html"])
+guess.display = IPython.display.display
+kernel.shell = lambda: type("Shell", (), {"user_ns": {"In": []}, "transform_cell": str})
+for source, exercise in json.load(sys.stdin):
+    name, namespace = f"initialize_parameters_{exercise}", {"np": np}
+    exec(source, namespace)
+    try:
+        getattr(public_tests, name + "_test")(namespace[name])
+    except public_tests.WrongAnswer as error:
+        shown += error._render_traceback_()
+for name in guess.QUESTIONS:
+    guess.ask(name)
+    guess.reply(name)
+shown += map(str, rules.check_cells({"cells": [
+    {"cell_type": "code", "source": "x = 1", "metadata": {}},
+    {"cell_type": "code", "source": "", "metadata": {"nbgrader": {"grade_id": "test-he"}}},
+]}))
+print(json.dumps(shown))
+"""
+
+
+def assert_all_accented(html):
+    """No English stands in a page, but for code and for what Python itself says."""
+    page = BeautifulSoup(html, "html.parser")
+    for tag in page(["style", "script", "code", "pre"]):
+        tag.extract()
+    of_python = r"\w*(Error|Exit)(: [^.]*)?|ndarray of \w+|initialize_parameters_\w+|layers_dims"
+    text = re.sub(rf"\[[\w-]+\]|`.*?`|{of_python}|(test|initialize)-\w+", "", page.get_text(" "))
+    assert not escaped(text), text
+
+
+def test_no_sentence_escapes_in_boxes_questions_and_rules(course):
+    some = json.dumps([[one.source, one.exercise] for one in MISTAKES[::9]])
+    result = subprocess.run(
+        [sys.executable, "-c", SAID],
+        cwd=courses.released(course).parent,
+        input=some,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    for said in json.loads(result.stdout.splitlines()[-1]):
+        assert_all_accented(said)
+
+
+@pytest.fixture(scope="module")
+def graded(project, course):
+    """The toy course with feedback: each student has another mistake in each exercise."""
+    for number in range(3):
+        chosen = {
+            exercise: [one for one in MISTAKES if one.exercise == exercise][7 * number]
+            for exercise in ("zeros", "random", "he")
+        }
+        sources = {exercise: one.source for exercise, one in chosen.items()}
+        path = courses.hand_in(course, f"student-{number}", courses.answers(**sources))
+        codes = [one.code for one in chosen.values()]
+        path.parent.joinpath("codes.json").write_text(json.dumps(codes))
+    content = json.loads(path.read_text())
+    content["cells"] = [one for one in content["cells"] if one["id"] != "packages"]
+    content["cells"].append({**content["cells"][-1], "id": "mine", "metadata": {}})
+    path.write_text(json.dumps(content))
+    for command in (["autograder", "grade"], ["nbgrader", "generate_feedback", "Initialization"]):
+        result = courses.run(course, *command, env={**os.environ, "PYTHONPATH": str(project)})
+        assert result.returncode == 0, result.stdout + result.stderr
+    return course
+
+
+def test_codes_and_points_are_those_of_the_english_edition(graded):
+    for path in sorted(graded.glob("submitted/*/Initialization/codes.json")):
+        student = path.parts[-3]
+        facts = Facts.read(graded / "autograded" / student / "Initialization/Initialization.ipynb")
+        assert [one.code for one in facts.verdicts.values()] == json.loads(path.read_text())
+        assert courses.scores(graded)[student] == [0, 0, 0]
+
+
+def test_the_facts_hold_only_english(graded):
+    for path in graded.glob("autograded/*/Initialization/Initialization.ipynb"):
+        facts = Facts.read(path)
+        for said in (*facts.verdicts.values(), *facts.violations, *facts.repairs):
+            assert str(said).isascii(), said
+
+
+def test_no_sentence_escapes_on_feedback_pages(graded):
+    pages = sorted(graded.glob("feedback/*/Initialization/Initialization.html"))
+    assert len(pages) == 3
+    for page in pages:
+        html = page.read_text(encoding="utf-8")
+        assert 'lang="eo"' in html
+        assert_all_accented(re.sub("student-|Initialization|packages", "", html))

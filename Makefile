@@ -59,8 +59,9 @@ test: setup .venv/installed-dev
 	.venv-site/bin/pip install --quiet --disable-pip-version-check -r constraints/requirements-site.txt
 	@touch $@
 
-site: .venv-site/installed
-	.venv-site/bin/python tools/site.py site $(if $(OFFLINE),--offline)
+site: .venv-site/installed $(if $(EDITION),assignment)
+	.venv-site/bin/python tools/site.py site $(if $(OFFLINE),--offline) \
+	    $(if $(EDITION),--language $(EDITION))
 
 public:
 	$(PYTHON) tools/public.py '$(PUBLIC)'

@@ -26,6 +26,7 @@ from autograder.course import watch
 from lesson import causes, guess, rules
 from tools import edition
 from tools.edition import KEPT, MODULES, NOTEBOOK, PAGE, PAGES, PROJECT, SOURCE, STUB
+from tools.site import FIRST_PAGE, PARTS
 
 NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)  # so that the same words give the same files
 HEADER = """# All words of one product; docs/translating.md says how they are translated.
@@ -52,6 +53,7 @@ def words_of_lesson() -> Found:
     yield from ((PAGES.as_posix(), "pages", text) for text in PAGE.findall(pages))
     stub = STUB.search((PROJECT / "nbgrader_config.py").read_text(encoding="utf-8"))
     yield "nbgrader_config.py", "stub", stub[0]
+    yield from (("tools/site.py", "site", part[2]) for part in PARTS.finditer(FIRST_PAGE))
     for code, row in causes.ROWS.items():
         yield from (("lesson/causes.toml", code, row[one]) for one in ("meaning", "hint"))
     for context in ("place", "case"):

@@ -4,8 +4,10 @@ Runs in the environment of requirements-site.txt, of which ``make site`` takes c
 """
 
 import argparse
+import gettext
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-RELEASE = PROJECT / "release" / "Initialization"
+RELEASE = Path("release", "Initialization")
 NOTEBOOK = "Initialization.ipynb"
 PYODIDE = "0.27.7"
 CDN = f"https://cdn.jsdelivr.net/pyodide/v{PYODIDE}/full/pyodide.js"
@@ -56,6 +58,7 @@ files at the left, then <i>Download</i>.</li>
 </main>
 </html>
 """
+PARTS = re.compile(r"<(title|h1|p|li)>(.+?)</\1>", re.DOTALL)  # texts of that page, to translate
 # JupyterLab takes the name of the notebook out of the address; a reload needs it there.
 REOPEN = f"""<script>
 if (!new URLSearchParams(location.search).has("path")) location.search = "?path={NOTEBOOK}";
@@ -67,16 +70,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path, help="folder of the site; it is made anew")
     parser.add_argument("--offline", action="store_true", help="put Pyodide into the site")
+    parser.add_argument("--language", default="en", help="of a course that tools.edition has made")
     options = parser.parse_args()
     output = options.output.resolve()
     with tempfile.TemporaryDirectory() as scratch:
-        build(output, Path(scratch), options.offline)
+        build(output, Path(scratch), options.offline, options.language)
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     print(f"Written: {output} ({size / 1e6:.0f} MB). Serve it with any web server, for example")
     print(f"    python3 -m http.server --directory {options.output}")
 
 
-def build(output: Path, scratch: Path, offline: bool) -> None:
+def first_page(language: str) -> str:
+    """The page on which a reader arrives."""
+    if language == "en":
+        return FIRST_PAGE
+    with open(PROJECT / "lesson" / "locale" / f"{language}.mo", "rb") as file:
+        words = gettext.GNUTranslations(file)
+    page = FIRST_PAGE.replace('lang="en"', f'lang="{language}"')
+    return PARTS.sub(lambda part: f"<{part[1]}>{words.pgettext('site', part[2])}</{part[1]}>", page)
+
+
+def build(output: Path, scratch: Path, offline: bool, language: str = "en") -> None:
     """Build the site in `scratch` and put it where `output` says."""
     wheels = scratch / "wheels"
     download(wheels, *(f"{name}=={version(name)}" for name in IN_THE_BROWSER))
@@ -96,8 +110,9 @@ def build(output: Path, scratch: Path, offline: bool) -> None:
         "jupyter-config-data": {"appName": "Initialization", "litePluginSettings": settings},
     }
     (scratch / "jupyter-lite.json").write_text(json.dumps(configuration))
+    release = (PROJECT if language == "en" else PROJECT / "build" / language) / RELEASE
     shutil.copytree(
-        RELEASE, scratch / "files", ignore=shutil.ignore_patterns("__pycache__", ".ipynb_*")
+        release, scratch / "files", ignore=shutil.ignore_patterns("__pycache__", ".ipynb_*")
     )
     settings = json.loads((PROJECT / "tools" / "jupyterlab-settings.json").read_text())
     # All cells are in the page, so that links and the browser's own search find them.
@@ -109,7 +124,7 @@ def build(output: Path, scratch: Path, offline: bool) -> None:
     result = subprocess.run(command, cwd=scratch, capture_output=True, text=True)
     if result.returncode:
         sys.exit(f"JupyterLite could not build the site:\n{result.stdout}{result.stderr}")
-    (scratch / "site" / "index.html").write_text(FIRST_PAGE)
+    (scratch / "site" / "index.html").write_text(first_page(language), encoding="utf-8")
     page = scratch / "site" / "lab" / "index.html"
     page.write_text(page.read_text().replace("<head>", f"<head>{REOPEN}", 1))
     shutil.rmtree(output, ignore_errors=True)

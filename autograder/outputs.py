@@ -105,12 +105,8 @@ def clean_text(text: str, length: int | None = None) -> str:
     if "\r" in text:  # a progress bar: each return starts its line anew
         lines = text.replace("\r\n", "\n").split("\n")
         text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
-    return well_formed(_NOT_TEXT.sub(lambda found: found[1] or "", text))
-
-
-def well_formed(text: str) -> str:
-    """Return `text` with lone surrogates, which no file can hold, replaced by question marks."""
-    return text.encode(errors="replace").decode()
+    text = _NOT_TEXT.sub(lambda found: found[1] or "", text)
+    return text.encode(errors="replace").decode()  # without lone surrogates, which no file can hold
 
 
 def _picture(content: Any) -> bytes:

@@ -307,7 +307,7 @@ def _how_it_ended(exit_code: int | None) -> str:
         return "this code closed the connection to the grader"
     # bubblewrap reports the signal that ended the program as 128 + its number.
     number = -exit_code if exit_code < 0 else exit_code - 128
-    if number in [*signal.Signals]:
+    with contextlib.suppress(ValueError):
         name = signal.Signals(number).name
         return f"the Python process of this code was ended by a signal ({name})"
     return f"this code ended its Python process (exit code {exit_code})"

@@ -3,6 +3,8 @@
 import errno
 import os
 import struct
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -11,103 +13,9 @@ from autograder.sandbox import bubblewrap, seccomp
 from autograder.sandbox.process import SandboxUnavailable, StudentProcess
 from tests.autograder.sandbox.test_process import FILES, INSIDE, SECONDS, SMALL, attack, text_of
 
-# What a course may use. Each part prints one line, or fails.
+# What a course may use
 
-NUMPY = """
-import numpy as np, threading
-answers = []
-def multiply():
-    answers.append((np.ones((300, 300)) @ np.ones((300, 300))).sum())
-threads = [threading.Thread(target=multiply) for _ in range(4)]
-[thread.start() for thread in threads]
-[thread.join() for thread in threads]
-np.save("x.npy", np.arange(10**6))
-print(len(answers), np.load("x.npy", mmap_mode="r")[-1], np.memmap("m", "f8", "w+", shape=9).sum())
-"""
-SCIENCE = """
-import importlib.util
-if importlib.util.find_spec("scipy"):
-    import scipy.linalg, scipy.optimize
-    scipy.linalg.svd([[1.0, 2.0], [3.0, 4.0]])
-    scipy.optimize.minimize(lambda x: (x**2).sum(), [1.0, 2.0])
-if importlib.util.find_spec("pandas"):
-    import pandas as pd
-    pd.DataFrame({"a": [1, 2]}).to_csv("t.csv")
-    assert pd.read_csv("t.csv")["a"].sum() == 3
-if importlib.util.find_spec("sklearn"):
-    from sklearn.ensemble import RandomForestClassifier
-    RandomForestClassifier(n_estimators=4, n_jobs=2).fit([[0], [1]], [0, 1]).predict([[0]])
-print("done")
-"""
-PROGRAMS = """
-import shutil, subprocess, tempfile
-print(subprocess.run("ls -l / | sort | head -1; cp -a /bin/true t; ./t; find . | wc -l", shell=True,
-                     capture_output=True, text=True).stderr == "")
-with tempfile.TemporaryDirectory() as folder:
-    shutil.copytree(".", folder + "/copy")
-    shutil.make_archive("archive", "zip", folder)
-print(subprocess.run(["true"], start_new_session=True).returncode)
-"""
-PROCESSES = """
-import multiprocessing, sys
-open("work.py", "w").write("def twice(x): return 2 * x")
-import work
-for method in ("fork", "spawn", "forkserver"):
-    with multiprocessing.get_context(method).Pool(2) as pool:
-        print(pool.map(work.twice, range(3)))
-value, lock = multiprocessing.Value("i", 3), multiprocessing.Lock()
-with lock:
-    value.value += 1
-print(value.value)
-from concurrent.futures import ProcessPoolExecutor
-with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as pool:
-    print(list(pool.map(work.twice, range(3))))
-from multiprocessing.shared_memory import SharedMemory
-block = SharedMemory(create=True, size=100)
-block.buf[0] = 7
-same = SharedMemory(block.name)
-print(same.buf[0])
-block.unlink()
-"""
-ASYNCIO = """
-import asyncio
-async def both():
-    process = await asyncio.create_subprocess_exec("echo", "hi", stdout=asyncio.subprocess.PIPE)
-    said, _ = await process.communicate()
-    server = await asyncio.start_unix_server(lambda r, w: w.close(), path="socket")
-    reader, writer = await asyncio.open_unix_connection("socket")
-    await reader.read()
-    return said, await asyncio.to_thread(sum, [1, 2])
-print(asyncio.run(both()) if __name__ != "__main__" else await both())
-"""
-DATABASE = """
-import sqlite3
-for mode in ("delete", "wal"):
-    with sqlite3.connect(f"{mode}.db", timeout=1) as database:
-        print(*database.execute(f"pragma journal_mode={mode}").fetchone())
-        database.execute("create table t (x)")
-        database.executemany("insert into t values (?)", [(1,), (2,)])
-    print(sqlite3.connect(f"{mode}.db").execute("select sum(x) from t").fetchone())
-import fcntl
-with open("lock", "w") as file:
-    fcntl.flock(file, fcntl.LOCK_EX), fcntl.lockf(file, fcntl.LOCK_EX)
-"""
-PICTURE = """
-import matplotlib.pyplot as plt
-plt.plot([1, 2])
-plt.savefig("p.pdf")
-plt.savefig("p.svg")
-print("done")
-"""
-STACK = {
-    "NumPy and threads": (NUMPY, "4 999999 0.0\n"),
-    "SciPy, pandas, scikit-learn": (SCIENCE, "done\n"),
-    "programs": (PROGRAMS, "True\n0\n"),
-    "multiprocessing": (PROCESSES, "[0, 2, 4]\n" * 3 + "4\n[0, 2, 4]\n7\n"),
-    "asyncio": (ASYNCIO, "(b'hi\\n', 3)\n"),
-    "sqlite3": (DATABASE, "delete\n(3,)\nwal\n(3,)\n"),
-    "Matplotlib": (PICTURE, "done\n"),
-}
+PROGRAMS = tomllib.loads(Path(__file__).with_name("course_programs.toml").read_text())
 
 
 @pytest.fixture(params=["warm", "cold"], scope="module")
@@ -119,11 +27,10 @@ def course_process(request):
             yield process
 
 
-@pytest.mark.parametrize("kind", STACK)
+@pytest.mark.parametrize("kind", PROGRAMS)
 def test_what_courses_use_works_in_the_filter(course_process, kind):
-    source, expected = STACK[kind]
-    result = course_process.run_cell(source, 60)
-    assert not result.failed and text_of(result) == expected, result.outputs
+    result = course_process.run_cell(PROGRAMS[kind]["source"], 60)
+    assert not result.failed and text_of(result) == PROGRAMS[kind]["prints"], result.outputs
 
 
 # What nobody needs

@@ -124,7 +124,7 @@ def _tried(assignment: Assignment, limits: Limits, hidden: tuple[str, ...]) -> d
             reasons[test] = Reason("only-inside", outside.message[:200])
         elif grade(release, tests)[test].passed != grade(release, others)[test].passed:
             reasons[test] = Reason("differs")
-    return {"reasons": reasons, "modules": modules}
+    return {"reasons": _with_needed(assignment, reasons), "modules": modules}
 
 
 def _modules_of_solution(
@@ -156,7 +156,20 @@ def _has_solution(assignment: Assignment, test: str) -> bool:
 def why_inside(assignment: Assignment) -> dict[str, Reason]:
     """The tests of which the text alone says that they must run inside, and why."""
     reasons = {test: _why_inside(assignment, test) for test in assignment.points()}
-    return {test: reason for test, reason in reasons.items() if reason}
+    return _with_needed(assignment, {test: one for test, one in reasons.items() if one})
+
+
+def _with_needed(assignment: Assignment, reasons: dict[str, Reason]) -> dict[str, Reason]:
+    """The same, with the tests that give a value to a name which a later test uses inside."""
+    needed: set[str] = set()
+    more = {}
+    for test in reversed(assignment.points()):
+        bound, used = global_names(whole_test(assignment, test))
+        if test in reasons:
+            needed |= used
+        elif names := sorted(needed & bound):
+            more[test] = Reason("needed", names[0])
+    return reasons | more
 
 
 def _why_inside(assignment: Assignment, test: str) -> Reason | None:

@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 
+import nbformat
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from bs4 import BeautifulSoup
 
 from autograder.facts import Facts
+from examples.submissions import fill_in
 from tests.support import courses
 from tests.support.mistakes import MISTAKES
 from tools.catalogues import EQUAL, PRODUCTS, problems, read, template
@@ -226,6 +228,8 @@ def graded(project, course):
     content["cells"] = [one for one in content["cells"] if one["id"] != "packages"]
     content["cells"].append({**content["cells"][-1], "id": "mine", "metadata": {}})
     path.write_text(json.dumps(content))
+    english = fill_in(courses.PROJECT / "Initialization.ipynb", courses.answers())
+    courses.hand_in_file(course, "english", nbformat.writes(english).encode())
     for command in (["autograder", "grade"], ["nbgrader", "generate_feedback", "Initialization"]):
         result = courses.run(course, *command, env={**os.environ, "PYTHONPATH": str(project)})
         assert result.returncode == 0, result.stdout + result.stderr
@@ -240,6 +244,12 @@ def test_codes_and_points_are_those_of_the_english_edition(graded):
         assert courses.scores(graded)[student] == [0, 0, 0]
 
 
+def test_a_notebook_of_the_english_edition_is_right_here_and_not_repaired(graded):
+    facts = Facts.read(graded / "autograded/english/Initialization/Initialization.ipynb")
+    assert courses.scores(graded)["english"] == [10, 10, 10]
+    assert facts.repairs == facts.violations == []
+
+
 def test_the_facts_hold_only_english(graded):
     for path in graded.glob("autograded/*/Initialization/Initialization.ipynb"):
         facts = Facts.read(path)
@@ -249,8 +259,8 @@ def test_the_facts_hold_only_english(graded):
 
 def test_no_sentence_escapes_on_feedback_pages(graded):
     pages = sorted(graded.glob("feedback/*/Initialization/Initialization.html"))
-    assert len(pages) == 3
+    assert len(pages) == 4
     for page in pages:
         html = page.read_text(encoding="utf-8")
         assert 'lang="eo"' in html
-        assert_all_accented(re.sub("student-|Initialization|packages", "", html))
+        assert_all_accented(re.sub("student-|english|Initialization|packages", "", html))

@@ -12,6 +12,7 @@ from itertools import count
 from typing import NamedTuple
 
 from nbformat import NotebookNode
+from nbgrader.utils import compute_checksum
 
 from autograder.assignment import Assignment, Role, distinctive_names, grade_id, role
 from autograder.facts import Repair
@@ -223,14 +224,17 @@ def _describe(
     """What distinguishes the submission from one that was changed only where students may."""
     found: dict[str, list[str]] = defaultdict(list)
     grade_ids = Counter(grade_id(cell) for cell in submission.cells)
-    for position, ours in enumerate(assignment.released_cells()):
+    released = assignment.released_cells()
+    # Of the edition in another language, say: its text cells, which have no checksum, may differ.
+    other = any(_is_of_other_release(released[p], submission.cells[i]) for p, i in match.items())
+    for position, ours in enumerate(released):
         name = grade_id(ours) or ours.id
         theirs = submission.cells[match[position]] if position in match else None
         if grade_ids[name] > 1:
             found["repeated"].append(name)
         if not theirs and ours.metadata.autograder.role == Role.ANSWER:
             found["answer-merged" if position in merged else "answer-missing"].append(name)
-        elif _is_changed(ours, theirs):
+        elif _is_changed(ours, theirs, other):
             found["given-changed"].append(name)
     if submission.cells and not _claims(assignment.cells, submission.cells):
         # This says it all, but for answers that are not there.
@@ -248,12 +252,21 @@ def _describe(
     return repairs
 
 
-def _is_changed(ours: NotebookNode, theirs: NotebookNode | None) -> bool:
+def _is_of_other_release(ours: NotebookNode, theirs: NotebookNode) -> bool:
+    """Whether their cell has another text than ours, and is as it was handed out."""
+    if not grade_id(ours) or _same_text(theirs, ours):
+        return False
+    cell = NotebookNode(ours, source=theirs.source)
+    return theirs.metadata.nbgrader.get("checksum") == compute_checksum(cell)
+
+
+def _is_changed(ours: NotebookNode, theirs: NotebookNode | None, other: bool) -> bool:
     """Whether something of our cell is missing or different that students should not change."""
     role_of_ours = ours.metadata.autograder.role
     if theirs is None:
         return role_of_ours != Role.PLAYGROUND
     given = role_of_ours not in (Role.ANSWER, Role.PLAYGROUND)
+    given = given and not (other and (not grade_id(ours) or _is_of_other_release(ours, theirs)))
     if theirs.cell_type != ours.cell_type or (given and not _same_text(theirs, ours)):
         return True
     settings = ours.metadata.get("nbgrader")

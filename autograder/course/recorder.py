@@ -12,11 +12,13 @@ thirty times, and rows of our own, which would mean to keep nbgrader's rules twi
 import fnmatch
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from nbgrader.api import Gradebook, MissingEntry, SubmittedNotebook
+from nbgrader import api
+from nbgrader.api import Gradebook, SubmittedNotebook
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.preprocessors import AssignLatePenalties
 
@@ -41,7 +43,7 @@ class Recorder:
         try:
             for name in course.notebooks:
                 self._gradebook.find_notebook(name, course.assignment_id)
-        except MissingEntry:
+        except api.MissingEntry:
             self._gradebook.close()
             raise CourseError(
                 f"The gradebook does not know {course.assignment_id} yet. First run: "
@@ -119,13 +121,14 @@ class Recorder:
         times = {"timestamp": submission.timestamp} if submission.timestamp else {}
         row = gradebook.update_or_create_submission(assignment, student, **times)
         for name, result in results.items():
-            place = name, assignment, student
+            notebook = gradebook.find_submission_notebook(name, assignment, student)
+            grades = _by_cell(gradebook, api.Grade, notebook, result.scores)
             for cell, (points, by_hand) in result.scores.items():
-                grade = gradebook.find_grade(cell, *place)
-                grade.auto_score = points
-                grade.needs_manual_grade = by_hand or grade.manual_score is not None
+                grades[cell].auto_score = points
+                grades[cell].needs_manual_grade = by_hand or grades[cell].manual_score is not None
+            comments = _by_cell(gradebook, api.Comment, notebook, result.comments)
             for cell, text in result.comments.items():
-                gradebook.find_comment(cell, *place).auto_comment = text
+                comments[cell].auto_comment = text
         gradebook.db.flush()
         gradebook.db.expire_all()  # its sums are those of before
         for notebook in row.notebooks:
@@ -142,6 +145,18 @@ class Recorder:
         score, student = notebook.score, notebook.student.id
         penalty = self._late.plugin_inst.late_submission_penalty(student, score, seconds_late)
         return penalty if penalty is None else min(max(0, penalty), score)
+
+
+def _by_cell(
+    gradebook: Gradebook, kind: type, notebook: SubmittedNotebook, wanted: Collection[str]
+) -> dict[str, Any]:
+    """The grades or comments of a notebook at once; nbgrader looks for one at a time."""
+    rows = gradebook.db.query(api.BaseCell.name, kind).join(kind, kind.cell_id == api.BaseCell.id)
+    found = dict(map(tuple, rows.filter(kind.notebook_id == notebook.id)))
+    if missing := set(wanted) - found.keys():
+        cells = ", ".join(sorted(missing))
+        raise api.MissingEntry(f"{cells}: generate the assignment again, with --force")
+    return found
 
 
 def feedback_pages(course: Course, student: str) -> dict[str, str]:

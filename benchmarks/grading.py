@@ -41,7 +41,7 @@ from traitlets.config import Config
 import public_tests
 from autograder.course.folder import Course
 from autograder.course.recorder import Recorder
-from autograder.course.work import grade, prepared
+from autograder.course.work import prepared
 from autograder.grading import run as grading
 from autograder.grading.run import Graded, grade_submission
 from autograder.grading.session import Session
@@ -227,7 +227,7 @@ def where_the_time_goes(folder: Path) -> None:
     with contextlib.closing(Recorder(course)) as recorder:
         for submission in submissions:
             submitted = course.read(submission)
-            recorder.record(submission, submitted, grade(submitted, course.job()))
+            recorder.record(submission, submitted, course.grader()(submitted))
     print("Seconds for each submission, one after the other:")
     for activity, total in spent.most_common():
         print(f"  {activity:<32} {total / len(submissions):6.3f}")
@@ -240,7 +240,7 @@ def writer(folder: Path, count: int) -> None:
     submissions = course.submissions()
     theirs = seconds(lambda: record_with_autograde(course, submissions[:few], result))
     submitted = course.read(submissions[0])
-    prepared_result = prepared(result, courses.ASSIGNMENT, submitted, course.job())  # by a worker
+    prepared_result = prepared(result, course.notebooks[courses.ASSIGNMENT])  # by a worker
     with contextlib.closing(Recorder(course)) as ours:
 
         def record_all(chosen: list) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autograder.course.folder import Course, CourseError, Submission
 from autograder.course.recorder import Recorder
-from autograder.course.work import Result, Submitted, grade
+from autograder.course.work import Result, Submitted
 from autograder.course.workers import Workers
 from autograder.facts import Repair, Verdict
 from autograder.submission import files
@@ -87,7 +87,7 @@ def grade_course(
         on_outcome(outcome)
 
     waiting = iter(submissions)
-    job = course.job(full)
+    grade = course.grader(full)
     with contextlib.closing(Recorder(course)) as recorder:
         while True:
             while workers.has_room(_AHEAD * workers.count()):
@@ -96,7 +96,7 @@ def grade_course(
                 try:
                     course.run_hook("pre", submission)
                     submitted = course.read(submission)
-                    workers.start((submission, submitted), grade, submitted, job)
+                    workers.start((submission, submitted), grade, submitted)
                 except Exception as error:  # it costs nobody else anything
                     add(_failed(submission, error))
             if not workers.items:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from traitlets.config import Config
 
 from autograder.assignment import Assignment
 from autograder.config import Grading
-from autograder.course.work import Job, Submitted
+from autograder.course.work import Result, Submitted, grade
 from autograder.facts import Repair, is_result_of
 from autograder.grading.calibration import Reason, calibrated, remembered, why_inside
 from autograder.grading.run import digest
@@ -69,24 +70,21 @@ class Course:
         if not source.is_dir():
             raise CourseError(f"There is no assignment {assignment_id!r}: {source} does not exist.")
         try:
-            grading = Grading.of(self.config)
+            self.grading = Grading.of(self.config)
         except ValueError as error:
             raise CourseError(f"nbgrader_config.py of {self.root}: {error}.") from error
-        self._grading = grading
-        self.words = words_in(grading.language, source)
-        self.limits = grading.limits()
+        self.words = words_in(self.grading.language, source)
+        self.limits = self.grading.limits()
+        rules, network = self.grading.rules, self.grading.network
         self.notebooks = Assignment.all_in(
-            source,
-            self.config,
-            grading.rules.get(assignment_id, ""),
-            assignment_id in grading.network,
+            source, self.config, rules.get(assignment_id, ""), assignment_id in network
         )
-        for name in grading.network:
+        for name in network:
             if not self._source(name).is_dir():
                 raise CourseError(
                     f"c.Grading.network names {name}, but there is no such assignment."
                 )
-        for name, module in grading.rules.items():
+        for name, module in rules.items():
             self._check_rules(name, module)
         self.reasons: dict[str, dict[str, Reason]] = {}
 
@@ -109,13 +107,14 @@ class Course:
             return
         raise CourseError(f"c.Grading.rules names {module} for {name}, but {reason}.")
 
-    def job(self, full: bool = False) -> Job:
-        """How submissions are graded; with `full`, cells tagged ``demonstration`` run as well."""
-        return Job(
-            self.notebooks,
-            self.limits,
-            points_per_violation=self._grading.points_per_violation,
-            execute=self._grading.executes(),
+    def grader(self, full: bool = False) -> Callable[..., dict[str, Result]]:
+        """`grade` for this assignment; with `full`, cells tagged ``demonstration`` run as well."""
+        return partial(
+            grade,
+            notebooks=self.notebooks,
+            points_per_violation=self.grading.points_per_violation,
+            limits=self.limits,
+            execute=self.grading.executes(),
             full=full,
             hidden=(str(self.root),),
         )

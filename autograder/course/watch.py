@@ -21,7 +21,6 @@ from pathlib import Path
 
 from nbgrader.api import MissingEntry
 
-from autograder.config import Grading
 from autograder.course import events
 from autograder.course.batch import record
 from autograder.course.exchange import Arrival, Exchange, parsed
@@ -29,7 +28,7 @@ from autograder.course.folder import Course, CourseError
 from autograder.course.journal import HOUR, Journal
 from autograder.course.queue import Queue
 from autograder.course.recorder import Recorder, feedback_pages
-from autograder.course.work import Result, grade
+from autograder.course.work import Result
 from autograder.course.workers import Workers
 from autograder.facts import Attempt
 from autograder.language import fill
@@ -228,11 +227,11 @@ class Watcher:
             return
         course.run_hook("pre", arrival.submission)
         arrival.started = self._queue.clock()
-        self._workers.start(arrival, grade, arrival.files, course.job(), arrival.attempt)
+        self._workers.start(arrival, course.grader(), arrival.files, arrival.attempt)
 
     def _may_begin(self, arrival: Arrival, course: Course) -> bool:
         """Count an attempt, which may have to wait because there were too many within the hour."""
-        allowed = Grading(config=course.config).attempts_per_hour
+        allowed = course.grading.attempts_per_hour
         begun = self._journal.attempts(arrival)
         arrival.attempt = Attempt(len(begun) + 1, _in_words(arrival.submitted))
         if allowed is None:

@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.v4 import writes
@@ -16,7 +17,6 @@ from nbgrader.utils import compute_checksum, determine_grade, is_grade
 from autograder.assignment import Assignment, Role, grade_id
 from autograder.facts import Attempt, Facts, Repair, comment_on_answer
 from autograder.grading.run import Graded, grade_submission, without_points
-from autograder.limits import Limits
 from autograder.submission.notebook import Unreadable
 
 
@@ -31,18 +31,6 @@ class Submitted:
 
 
 @dataclass(frozen=True)
-class Job:
-    """How all submissions to an assignment are graded; see `grade_submission`."""
-
-    notebooks: Mapping[str, Assignment]
-    limits: Limits
-    points_per_violation: float
-    execute: bool
-    full: bool
-    hidden: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Result:
     """What is recorded and reported about one notebook."""
 
@@ -52,37 +40,43 @@ class Result:
     comments: dict[str, str | None]  # by grade id of the answer
 
 
-def grade(submitted: Submitted, job: Job, attempt: Attempt | None = None) -> dict[str, Result]:
-    """Grade the notebooks of a submission."""
+def grade(
+    submitted: Submitted,
+    attempt: Attempt | None = None,
+    *,
+    notebooks: Mapping[str, Assignment],
+    points_per_violation: float,
+    **options: Any,
+) -> dict[str, Result]:
+    """Grade the notebooks of a submission; `options` as of `grade_submission`."""
     results = {}
     for name, content in submitted.notebooks.items():
-        assignment = job.notebooks[name]
+        assignment = notebooks[name]
         if isinstance(content, Unreadable):
             graded = without_points(assignment, str(content))
         else:
-            graded = grade_submission(
-                content,
-                assignment,
-                job.limits,
-                handed_in=submitted.attachments,
-                full=job.full,
-                execute=job.execute,
-                hidden=job.hidden,
-            )
-        results[name] = prepared(graded, name, submitted, job, attempt)
+            options["handed_in"] = submitted.attachments
+            graded = grade_submission(content, assignment, **options)
+        results[name] = prepared(
+            graded, assignment, points_per_violation, submitted.remarks, attempt
+        )
     return results
 
 
 def prepared(
-    graded: Graded, name: str, submitted: Submitted, job: Job, attempt: Attempt | None = None
+    graded: Graded,
+    assignment: Assignment,
+    points_per_violation: float = 0,
+    remarks: Sequence[Repair] = (),
+    attempt: Attempt | None = None,
 ) -> Result:
     """What is recorded of a graded notebook, which is used up."""
     notebook = graded.notebook
-    remarks = [] if graded.facts.failure else submitted.remarks
+    remarks = () if graded.facts.failure else remarks
     facts = replace(graded.facts, repairs=[*remarks, *graded.facts.repairs], attempt=attempt)
     facts.store(notebook)
-    job.notebooks[name].complete_tests(notebook)
-    comments, taken_off = _comments(notebook, facts, job.points_per_violation)
+    assignment.complete_tests(notebook)
+    comments, taken_off = _comments(notebook, facts, points_per_violation)
     scores = {}
     for cell in filter(is_grade, notebook.cells):
         points, _ = determine_grade(cell, _LOG)

@@ -5,6 +5,7 @@ instructor's window and that of the student Ada, who uses JupyterLab. Bela uses 
 """
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -257,6 +258,40 @@ def test_the_feedback_page_says_what_was_wrong_and_the_remark(desks, ada):
     for words in ("20 of 30 points", "Xavier", "Hint: ", REMARK):
         assert words in text
     assert ada.complaints == []
+
+
+def test_formgrader_grades_nothing_where_the_configuration_cannot_be_loaded(course, tmp_path):
+    """As in an environment in which the package is installed, see `nbgrader_config.json`."""
+    config = course / "nbgrader_config.py"
+    config.write_text("None.x\n" + config.read_text())
+    trace = tmp_path / "trace"
+    path = courses.submission_path(course, "ada")
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.source = f"open({str(trace)!r}, 'w').close()\n" * (cell.cell_type == "code")
+    nbformat.write(notebook, path)
+    shutil.rmtree(course / "autograded")
+    (tmp_path / "config").mkdir()
+    plugin = browser.PROJECT / "autograder" / "nbgrader_plugin"
+    shutil.copy(plugin / "nbgrader_config.json", tmp_path / "config")
+    installed = {
+        "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
+        "PYTHONPATH": str(browser.PROJECT),
+    }
+    with (
+        browser.chromium() as open_window,
+        browser.server(browser.jupyter("lab"), course, tmp_path / "home", **installed) as address,
+    ):
+        page = open_window().page
+        page.goto(address)
+        browser.choose(page, "Nbgrader", "Formgrader")
+        formgrader = page.frame_locator("iframe")
+        formgrader.locator("#main-table tr", has_text="Initialization").locator(
+            ".num-submissions a"
+        ).click()
+        row = formgrader.locator("#main-table tr", has_text="ada")
+        assert "cannot be loaded: AttributeError" in press(formgrader, row.locator(".autograde a"))
+    assert not trace.exists() and not (course / "autograded").exists()
 
 
 def solve(desk: Path, answers: str) -> None:

@@ -75,7 +75,7 @@ course = Course(folder, "Initialization")
 course.calibrate()
 (assignment,) = course.notebooks.values()
 data = courses.submission_path(folder, "heavy").read_bytes()
-graded = grade_submission(data, assignment, course.limits, execute=course.job().execute)
+graded = grade_submission(data, assignment, course.limits, execute=course.grading.executes())
 print("outputs", sum(len(c.get("outputs", [])) for c in graded.notebook.cells))
 grade_course(course, course.submissions(), courses.canned_workers(graded))
 """

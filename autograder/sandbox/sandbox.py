@@ -2,11 +2,9 @@
 
 import contextlib
 import itertools
-import mmap
 import multiprocessing
 import os
 import pkgutil
-import re
 import select
 import signal
 import socket
@@ -80,7 +78,6 @@ class Sandbox:
         self._first = os.pidfd_open(pid)
         self._resources.callback(os.close, self._first)
         self._memory_of_first = _usage_of(pid).memory  # it waits for the others
-        self._sockets_of_others = self._memory_of_sockets()  # where the network is the machine's
 
     def pin(self) -> None:
         """Keep all threads on one core, which is their own if one is free."""
@@ -101,18 +98,10 @@ class Sandbox:
                 space = os.statvfs(f"/proc/{self.pid}/root{folder}")
                 memory += (space.f_blocks - space.f_bfree) * space.f_frsize
                 memory += (space.f_files - space.f_ffree) * _FILE_BYTES
-        memory += max(self._memory_of_sockets() - self._sockets_of_others, 0)
+        if not self.network:  # which shows those of others as well
+            with contextlib.suppress(OSError), open(f"/proc/{self.pid}/net/unix", "rb") as sockets:
+                memory += (sum(1 for _ in sockets) - 1) * _SOCKET_BYTES  # below a headline
         return Usage(memory, threads, seconds)
-
-    def _memory_of_sockets(self) -> int:
-        """Memory of the sockets in its network: Unix ones, and those of TCP and UDP."""
-        memory = 0
-        with contextlib.suppress(OSError), open(f"/proc/{self.pid}/net/unix", "rb") as sockets:
-            memory = (sum(1 for _ in sockets) - 1) * _SOCKET_BYTES  # below a headline
-            if self.network:
-                text = Path(f"/proc/{self.pid}/net/sockstat").read_text()
-                memory += sum(map(int, re.findall(r" mem (\d+)", text))) * mmap.PAGESIZE
-        return memory
 
     def is_largest(self) -> bool:
         """Whether no other sandbox of these workers uses more memory."""

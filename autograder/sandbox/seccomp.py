@@ -48,11 +48,11 @@ def _rules(makes_namespaces: bool, network: bool) -> Iterator[tuple]:
             yield action, row["call"], *where, compared
         if "values" not in row:
             yield action, row["call"]
-    family = _TABLE["sockets"]["family"]
-    for name in _TABLE["sockets"]["calls"]:
+    family = _TABLE["family_of_sockets"]
+    # In the network of the machine there are Unix sockets of others, which have names: only pairs.
+    for name in ["socketpair"] if network else ["socketpair", "socket"]:
         yield _ALLOW, name, _equal(0, family)
-        if not network:
-            yield _ERRNO | errno.EAFNOSUPPORT, name, _Comparison(0, _NOT_EQUAL, family)
+        yield _ERRNO | errno.EAFNOSUPPORT, name, _Comparison(0, _NOT_EQUAL, family)
 
 
 def _equal(argument: int, value: int, mask: int = _INT) -> _Comparison:

@@ -28,8 +28,12 @@ help:
 
 setup: bubblewrap .venv/installed
 
-bubblewrap:  # before a minute of installing, so that nobody waits for nothing
+bubblewrap:
 	@sh tools/debian-package.sh bubblewrap bwrap 'grading (make demo)' || true
+
+sandbox:  # before a minute of installing, so that nobody waits for nothing
+	@case $$(uname) in Linux) sh tools/debian-package.sh bubblewrap bwrap 'make demo';; \
+	    *) echo 'make demo needs Linux, WSL or a container (docs/containers.md).' >&2; exit 1;; esac
 
 # The settings keep JupyterLab from asking about news and from looking for updates.
 .venv/installed: constraints/requirements.txt tools/check-python.py tools/jupyterlab-settings.json
@@ -45,7 +49,7 @@ bubblewrap:  # before a minute of installing, so that nobody waits for nothing
 	$(BIN)/pip install --quiet --disable-pip-version-check -r constraints/requirements-dev.txt
 	@touch $@
 
-demo: setup
+demo: sandbox .venv/installed
 	@$(BIN)/python -m examples.demo
 
 test: setup .venv/installed-dev

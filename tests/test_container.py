@@ -26,7 +26,7 @@ def image() -> str:
 
 def run(image: str, *command: str) -> str:
     result = subprocess.run(
-        ["podman", "run", "--rm", image, *command],
+        ["podman", "run", "--rm", "--security-opt", "unmask=ALL", image, *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -42,6 +42,6 @@ def test_the_demonstration_grades_its_examples_in_the_container(image):
 
 
 def test_the_doctor_finds_grading_possible_as_an_ordinary_user(image):
-    shown = run(image, ".venv/bin/python", "-m", "autograder", "doctor")
+    shown = run(image, "sh", "-c", "cd / && autograder doctor --course /home/grader/course")
     assert shown.rstrip().endswith("Grading works here.")
     assert run(image, "id", "-un") == "grader\n"

@@ -101,7 +101,7 @@ class Exchange:
             entry.name,
             refusal=f"it says that it is from {arrival.student}, but {owner} has made it. If the "
             "accounts of your students have other names, set in nbgrader_config.py: "
-            "c.ExchangeCollect.check_owner = False",
+            "c.ExchangeCollect.check_owner = False, and start `watch` again.",
         )
 
     def collect(self, arrival: Arrival, course: Course) -> bool:

@@ -464,6 +464,7 @@ def test_nobody_submits_in_the_name_of_somebody_else(course, exchange, monkeypat
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     (found,) = Exchange(Course(course, ASSIGNMENT)).arrivals(set().__contains__)
     assert f"from ada, but {getpass.getuser()} has made it" in found.refusal
+    assert found.refusal.endswith("check_owner = False, and start `watch` again.")
 
 
 def test_a_submission_is_taken_when_nbgrader_has_finished_it(course, exchange):

@@ -35,6 +35,7 @@ from autograder.grading.examiner import imported_modules, whole_test
 from autograder.grading.run import grade_submission
 from autograder.limits import Limits
 from autograder.sandbox.process import ProcessDied, StudentProcess
+from autograder.sandbox.sandbox import Profile
 
 _LEAST_CELL_SECONDS = 10
 CACHE = ".calibration"
@@ -131,7 +132,8 @@ def _modules_of_solution(
     assignment: Assignment, limits: Limits, hidden: tuple[str, ...]
 ) -> list[str]:
     """What a sandbox may have loaded before it meets a submission; no hidden test has a say."""
-    process = StudentProcess(assignment.files, limits, hidden, network=assignment.network)
+    profile = Profile(hidden=hidden, network=assignment.network)
+    process = StudentProcess(assignment.files, limits, profile)
     with contextlib.suppress(ProcessDied), process:
         for ours, released in zip(assignment.cells, assignment.released_cells(), strict=True):
             kind = role(ours)

@@ -21,6 +21,7 @@ from autograder.sandbox.process import (
     SandboxUnavailable,
     StudentProcess,
 )
+from autograder.sandbox.sandbox import Profile
 from autograder.text import readable
 
 
@@ -41,16 +42,10 @@ class Task:
 
     def start_process(self, seconds: float) -> StudentProcess:
         """A fresh sandbox."""
-        return StudentProcess(
-            {**self.assignment.files, **self.handed_in},
-            self.limits,
-            hidden=self.hidden,
-            modules=self.assignment.modules,
-            common=self.assignment.files,
-            reader=reader(self.assignment),
-            network=self.assignment.network,
-            seconds=seconds,
-        )
+        ours = self.assignment
+        files, rules = tuple(ours.files.items()), reader(ours)
+        profile = Profile(ours.modules, self.hidden, files, rules, ours.network)
+        return StudentProcess({**ours.files, **self.handed_in}, self.limits, profile, seconds)
 
     def session(self, seconds: float) -> Session:
         """A session that has so many seconds, or what is left of the time for everything."""

@@ -12,8 +12,7 @@ import math
 import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn, Self
 
@@ -23,6 +22,7 @@ from autograder.limits import MEGABYTE, Limits
 from autograder.outputs import Malformed, decode_outputs
 from autograder.sandbox import fork_server, program, protocol
 from autograder.sandbox.sandbox import (
+    NOTHING,
     Profile,
     Sandbox,
     SandboxLost,
@@ -77,11 +77,7 @@ class StudentProcess:
         self,
         files: Mapping[str, bytes],
         limits: Limits,
-        hidden: Sequence[Path] = (),
-        modules: Sequence[str] = (),
-        common: Mapping[str, bytes] = MappingProxyType({}),
-        reader: str = "",
-        network: bool = False,
+        profile: Profile = NOTHING,
         seconds: float = START_SECONDS,
     ) -> None:
         self.limits = limits
@@ -96,18 +92,17 @@ class StudentProcess:
         try:
             self._channel, far_end = socket.socketpair()
             self._resources.callback(self._channel.close)
-            self._channel.settimeout(seconds)
-            shared = (tuple(modules), tuple(hidden), tuple(common.items()), reader, network)
+            self._channel.settimeout(max(seconds, 0.001))
             self._sandbox = fork_server.fork_servers.sandbox(
-                self._channel, far_end, limits.scratch_bytes, Profile(*shared)
+                self._channel, far_end, limits.scratch_bytes, profile
             )
             self._resources.callback(self._sandbox.kill)
-            new = {name: data for name, data in files.items() if common.get(name) != data}
+            # Sockets in the machine's network cannot be counted: there may be fewer.
+            descriptors = 64 if profile.network else 128
             settings = {
-                "files": program.as_base64(new),
-                "modules": modules,
-                # Sockets in the machine's network cannot be counted: there may be fewer.
-                "limits": {**dataclasses.asdict(limits), "descriptors": 64 if network else 128},
+                "files": program.as_base64(dict(files.items() - set(profile.files))),
+                "modules": profile.modules,
+                "limits": {**dataclasses.asdict(limits), "descriptors": descriptors},
             }
             self._send(settings, deadline)
             if "failed" in (answer := self._receive(deadline)):

@@ -54,6 +54,9 @@ class Profile(NamedTuple):
     network: bool = False  # that of this machine
 
 
+NOTHING = Profile()
+
+
 class Usage(NamedTuple):
     """What processes use: bytes, threads, and seconds of processor time, ended children's too."""
 

@@ -189,7 +189,7 @@ def slow_process(clock, start, cell, fails_at):
     class Slow:
         runs = 0
 
-        def __init__(self, files, limits, hidden, modules, common, reader, network, seconds):
+        def __init__(self, files, limits, profile, seconds):
             self.limits = limits
             clock.spend(seconds * start)
 

@@ -19,7 +19,7 @@ import pytest
 from autograder.limits import Limits
 from autograder.sandbox import bubblewrap, fork_server
 from autograder.sandbox.process import ProcessDied, StudentProcess
-from autograder.sandbox.sandbox import SandboxLost
+from autograder.sandbox.sandbox import Profile, SandboxLost
 from tests.autograder.sandbox.test_process import (
     INSIDE,
     SECONDS,
@@ -179,7 +179,7 @@ def test_each_submission_has_random_numbers_of_its_own():
     )
     rows = []
     for _ in range(2):
-        with StudentProcess({}, SMALL, modules=["numpy"]) as process:
+        with StudentProcess({}, SMALL, Profile(("numpy",))) as process:
             rows.append(printed(process, source).split())
     assert len(rows[0]) == 5
     assert all(one != other for one, other in zip(*rows, strict=True))
@@ -200,7 +200,7 @@ def test_modules_not_of_the_assignment_are_loaded_before_the_fork():
         printed(process, "import numpy, helper")
         modules = process.installed_modules()
     assert {"numpy", "decimal"} < set(modules) and "helper" not in modules
-    with StudentProcess(files, SMALL, modules=modules) as process:
+    with StudentProcess(files, SMALL, Profile(tuple(modules))) as process:
         source = "import sys; print([name in sys.modules for name in ('numpy', 'helper')])"
         assert printed(process, source) == "[True, False]\n"
 
@@ -218,7 +218,7 @@ import own
 
 def test_autoreload_sees_what_changes_after_the_fork(servers):
     modules = ["IPython.extensions.autoreload"]
-    with StudentProcess({}, SMALL, modules=modules) as process:
+    with StudentProcess({}, SMALL, Profile(tuple(modules))) as process:
         printed(process, "%reload_ext autoreload\n%autoreload 2\n" + REWRITE)
         printed(process, "write('value = 1 + 1')")
         assert printed(process, "print(own.value)") == "2\n"
@@ -227,7 +227,7 @@ def test_autoreload_sees_what_changes_after_the_fork(servers):
 def test_the_files_of_the_assignment_are_compiled_before_the_fork(servers):
     files = {"lesson/helper.py": b"value = 1"}
     for change, value in (("0", 1), ("open('lesson/helper.py', 'w').write('value = 3')", 3)):
-        with StudentProcess(files, SMALL, common=files) as process:
+        with StudentProcess(files, SMALL, Profile(files=tuple(files.items()))) as process:
             asked = f"{change}; from lesson import helper; print(helper.value, helper.__cached__)"
             shown = printed(process, f"import os\n{asked}\nprint(os.listdir('lesson'))")
             assert shown.startswith(f"{value} /tmp/work/lesson/__pycache__/helper.cpython-")
@@ -287,7 +287,7 @@ def test_modules_that_start_threads_are_imported_by_each_submission(servers, mon
         os.chmod(folder, 0o755)
         Path(folder, "with_thread.py").write_text(source)
         monkeypatch.setattr(bubblewrap, "package_folders", lambda: [*folders, Path(folder)])
-        with StudentProcess({}, SMALL, modules=["numpy", "with_thread"]) as process:
+        with StudentProcess({}, SMALL, Profile(("numpy", "with_thread"))) as process:
             assert isinstance(process._sandbox, fork_server.Fork)
             asked = "import os, sys\nprint('with_thread' in sys.modules)"
             assert printed(process, asked) == "True\n"

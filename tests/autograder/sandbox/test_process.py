@@ -23,6 +23,7 @@ from autograder.sandbox import bubblewrap
 from autograder.sandbox import process as sandbox
 from autograder.sandbox.process import ProcessDied, SandboxUnavailable, StudentError, StudentProcess
 from autograder.sandbox.protocol import Placeholder
+from autograder.sandbox.sandbox import Profile
 
 SMALL = Limits(
     memory_bytes=500 * MEGABYTE,
@@ -277,7 +278,7 @@ def test_where_the_network_is_allowed_a_server_is_reached(kind_of_start):
                 connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nhello")
 
         threading.Thread(target=answer, daemon=True).start()
-        with StudentProcess(FILES, SMALL, network=True) as process:
+        with StudentProcess(FILES, SMALL, Profile(network=True)) as process:
             # 38: no such system call; 98: the address is in use, by the server outside
             assert text_of(attack(process, source)) == "hello\n38\n38\n38\n98\n"
             pairs = "kept = [socket.socketpair() for _ in range(99)]"
@@ -389,7 +390,7 @@ def test_a_folder_inside_the_python_environment_can_be_hidden():
     source = f"import os; print(os.listdir({str(folder / 'numpy')!r}))"
     with StudentProcess({}, SMALL) as process:
         assert printed(process, source) != "[]\n"
-    with StudentProcess({}, SMALL, hidden=[folder / "numpy"]) as process:
+    with StudentProcess({}, SMALL, Profile(hidden=(folder / "numpy",))) as process:
         assert printed(process, INSIDE + source) == "[]\n"
 
 

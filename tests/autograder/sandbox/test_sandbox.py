@@ -139,5 +139,5 @@ def test_no_request_goes_on_after_the_deadline_of_its_process():
 
 def test_no_file_of_a_student_takes_the_place_of_a_module_that_the_solution_imports():
     files = {"numpy.py": b"raise SystemExit", "json.py": b"raise SystemExit"}
-    with StudentProcess(files, SMALL, modules=["numpy", "json"]) as process:
+    with StudentProcess(files, SMALL, sandbox.Profile(("numpy", "json"))) as process:
         assert printed(process, "import json, numpy; print(numpy.ones(2).sum())") == "2.0\n"

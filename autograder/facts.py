@@ -158,9 +158,9 @@ class Facts:
         return [v for v in self.violations if v.cell not in answers and v.rule not in told]
 
     def in_words(self, words: NullTranslations) -> Facts:
-        """The same with the verdicts in another language."""
+        """The same in another language, but for what says itself in words."""
         verdicts = {test: verdict.in_words(words) for test, verdict in self.verdicts.items()}
-        return dataclasses.replace(self, verdicts=verdicts)
+        return dataclasses.replace(self, failure=in_words(words, self.failure), verdicts=verdicts)
 
     def store(self, notebook: NotebookNode) -> None:
         """Write the facts into the metadata of an executed notebook."""

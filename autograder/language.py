@@ -45,6 +45,6 @@ def translated(
 
 def in_words(words: gettext.NullTranslations, value: object) -> str:
     """Say a value that is a word or two with a number, such as code cell 7, in a language."""
-    template = re.sub(r"\d+", "{number}", str(value), count=1)
-    number = re.search(r"\d+|$", str(value))[0]
+    template = re.sub(r"\d+(\.\d+)?", "{number}", str(value), count=1)
+    number = re.search(r"\d+(\.\d+)?|$", str(value))[0]
     return words.pgettext("value", template).replace("{number}", number)

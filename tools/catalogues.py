@@ -76,6 +76,7 @@ def words_of_autograder() -> Found:
     yield from (("autograder/course/watch.py", "notice", text) for text in watch.NOTICES.values())
     for path in sorted(PROJECT.glob("autograder/**/*.py")):
         yield from _in_calls(path, {"pgettext", "Verdict", "counted"})
+    yield from _reasons()
     for path in sorted(PROJECT.glob("autograder/templates/*.j2")):
         name, text = path.relative_to(PROJECT).as_posix(), path.read_text(encoding="utf-8")
         context = path.name.partition(".")[0]
@@ -83,6 +84,16 @@ def words_of_autograder() -> Found:
         yield from (
             (name, "count", _numbers(one)) for one in re.findall(r'counted\("(.+?)", words', text)
         )
+
+
+def _reasons() -> Found:
+    """Why a process has ended or a file cannot be read, if that holds at most one number."""
+    sentence = r'(?:Unreadable\(\s*f?|(?=f?"(?:this code|the process|the time) )f?)"([^"]+)"'
+    for path in sorted(PROJECT.glob("autograder/[gs]*/*.py")):
+        for text in re.findall(sentence, path.read_text(encoding="utf-8")):
+            if not re.search(r"\{.*\{|\{path|\{name|error|\{reason| $", text):
+                file = path.relative_to(PROJECT).as_posix()
+                yield file, "value", re.sub(r"\{.+\}", "{number}", text)
 
 
 def _in_calls(path: Path, functions: set[str]) -> Found:

@@ -135,7 +135,7 @@ class Bubblewrap(Sandbox):
             channel = program.Channel(connection)
             channel.send(settings)
             answer = channel.receive()
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, ValueError) as error:
             self.kill()
             raise SandboxUnavailable(self.stderr or str(error)) from error
         if "failed" in answer:

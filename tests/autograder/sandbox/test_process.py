@@ -397,20 +397,6 @@ def test_a_folder_inside_the_python_environment_can_be_hidden():
 # Too much of everything
 
 
-def test_an_endless_loop_that_ignores_interrupts_is_stopped(victim):
-    source = """
-import signal
-for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
-    signal.signal(number, signal.SIG_IGN)
-while True:
-    try:
-        while True: pass
-    except BaseException: pass
-"""
-    with pytest.raises(ProcessDied, match=r"longer than 0\.5 s and was stopped"):
-        attack(victim, source, seconds=0.5)
-
-
 def test_an_endless_call_is_stopped(victim):
     attack(victim, "def loop():\n    while True: pass")
     with pytest.raises(ProcessDied, match="longer than"):
@@ -422,20 +408,6 @@ def test_one_large_object_is_a_memory_error(victim):
     assert result.failed
     assert result.outputs[-1]["ename"] == "MemoryError"
     assert printed(victim, "print(1)") == "1\n"
-
-
-def test_memory_of_many_processes_is_counted_together(victim):
-    source = """
-import time
-for _ in range(6):
-    if os.fork() == 0:
-        x = bytearray(b"x") * 150_000_000
-        time.sleep(60)
-        os._exit(0)
-time.sleep(60)
-"""
-    with pytest.raises(ProcessDied, match="more than 500 MB of memory"):
-        attack(victim, source)
 
 
 def test_a_fork_bomb_stops_at_the_limit_on_processes(victim):
@@ -500,21 +472,6 @@ def test_long_output_is_cut_off_and_says_so(student):
     assert "output cut off after 2000 bytes" in text
     [error] = student.run_cell("raise ValueError('x' * 1_000_000)", SECONDS).outputs
     assert len(str(error)) < 10_000
-
-
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        ("return list(range(10**6))", "list (too large)"),
-        ("return np.zeros(10**6)", "ndarray (too large)"),
-        ("x = []\n    x.append(x)\n    return [x][0][0]", "list"),
-        ("x = {}\n    for _ in range(10**5): x = {1: x}\n    return x", "dict"),
-    ],
-)
-def test_huge_cyclic_and_deep_results_do_no_harm(student, body, reason):
-    printed(student, f"import numpy as np\ndef answer():\n    {body}")
-    value = student.call("answer", [], SECONDS)
-    assert reason in repr(value) or "contains itself" in repr(value) or "too deep" in repr(value)
 
 
 # A process that answers what it likes: student code finds the socket and writes to it

@@ -46,7 +46,7 @@ MODULES = [
     Path("init_utils.py"),
 ]
 LABELS = {
-    "experiments": {"cost", "range"},
+    "experiments": {"cost", "range", "{np.median(values[i]):.2g} at c = {factors[i]:.2g}"},
     "film": {"Zeros", "iteration", "cost"},
     "init_utils": {"cost", "initialization"},
     "kernel": {"right"},

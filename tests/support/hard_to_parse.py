@@ -1,6 +1,6 @@
 """Sources that are hard on Python's parser, and a program that looks at them as grading does.
 
-`test_grading.py` runs it in a process of its own, because a parser that fails takes its process
+`test_run.py` runs it in a process of its own, because a parser that fails takes its process
 along.
 """
 
@@ -12,8 +12,6 @@ SOURCES = [
     "(" * N + ")" * N,
     "(" * N,
     "[" * 90 + "a b" + "]" * 90,
-    "{1:" * 90,
-    "f(" * 90 + " b c",
     "x[" * N + "0" + "]" * N,
     'f"' + "{x:" * N + "}" * N + '"',
     "def f():\n return " + "(yield " * 180 + ")" * 180,
@@ -21,33 +19,25 @@ SOURCES = [
     "".join(" " * depth + "if 1:\n" for depth in range(150)),
     # Chains
     "-" * N + "1",
-    "~" * N,
     "not " * N + "1",
-    "await " * N + "x",
     "lambda: " * N + "1",
     "1 if 1 else " * N + "1",
     "x" + "**x" * N,
     "x" + " + x" * N,
     "x" + " < x" * N,
-    "x" + " and x" * N,
     "x" + ".a" * N,
     "f" + "()" * N,
-    "x" + "[0]" * N,
     "x = " * N + "1",
     "x;" * N,
     "if x: pass" + "\nelif x: pass" * N,
-    "try: pass" + "\nexcept x: pass" * N,
     "[x " + "for x in y " * N + "]",
-    "match x:\n case 1" + "|1" * N + ": pass",
     "@x\n" * N + "def f(): pass",
     "def f(" + ", ".join(f"a{number}" for number in range(N)) + "): pass",
     # Literals
     'f"' + "{x}" * N + '"',
-    "f'{x}'" * N,
     "'a' " * N,
     "'" + "\\N{DIGIT ONE}" * N + "'",
     "9" * 90_000,
-    "0x" + "f" * 90_000,
     "x = " + "*".join(["0x" + "f" * 4_000] * 20),
     # Constants that must not be computed
     "'a' * 4000 * 4000 * 4000",

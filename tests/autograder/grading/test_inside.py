@@ -121,11 +121,6 @@ def mixed(tmp_path_factory):
 
 def test_the_reason_for_running_inside_is_said_in_words(mixed):
     assert mixed[1] == {"t-inside": Reason("variable", "sum_of_three")}
-
-
-def test_a_cheat_that_patches_tests_gets_points_inside_only(mixed):
-    """It lets IPython run nothing of the cells that follow."""
-    assert scores(grade(mixed[0], submission(MIXED, "patcher"))) == [0, 2]
     outside, warning, inside = where_tests_run({"t-outside": None} | mixed[1])
     assert "t-outside" in outside and "student code can read or change" in warning
     assert inside.strip() == (
@@ -134,9 +129,10 @@ def test_a_cheat_that_patches_tests_gets_points_inside_only(mixed):
     )
 
 
-def test_an_object_that_agrees_with_everything_passes_inside_only(mixed):
-    graded = grade(mixed[0], submission(MIXED, "liar"))
-    assert scores(graded) == [0, 2]
+@pytest.mark.parametrize("student", ["patcher", "liar"])
+def test_a_cheat_gets_points_inside_only(mixed, student):
+    """One lets IPython run no later cell; an object of the other one agrees with everything."""
+    assert scores(grade(mixed[0], submission(MIXED, student))) == [0, 2]
 
 
 def test_what_a_student_is_shown_comes_from_a_run_without_hidden_tests(mixed):
@@ -279,32 +275,28 @@ def test_a_solution_that_fails_its_own_test_costs_that_test_only(tmp_path):
         assert ("a person looks at your answer" in said) == (student == "right")
 
 
-ASKS = "from urllib.request import urlopen\ndata = urlopen('http://127.0.0.1:{port}').read()\n"
-COUNT = Kind({"a-x": "def f():\n    return len(data)", "t-x": "assert f() == 5"}, {}, {})
+ASKS = "from urllib.request import urlopen\ndata = urlopen('http://127.0.0.1:{}').read()"
+COUNT = {"a-x": "def f():\n    return len(data)", "t-x": "assert f() == 5"}
+
+
+def serve(server):
+    with contextlib.suppress(OSError):  # it is closed at the end
+        while True:
+            with server.accept()[0] as connection:
+                connection.recv(1_000)
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nhello")
 
 
 @pytest.mark.parametrize("network", [True, False])
 def test_where_the_network_is_allowed_a_test_runs_inside_with_it(network, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve():
-            with contextlib.suppress(OSError):  # it is closed at the end
-                while True:
-                    with server.accept()[0] as connection:
-                        connection.recv(1_000)
-                        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nhello")
-
-        threading.Thread(target=serve, daemon=True).start()
-        asks = ASKS.format(port=server.getsockname()[1])
-        kind = Kind({"given": asks, **COUNT.cells}, {"right": {}}, {})
-        way = replace(assignment_of(kind, tmp_path), network=network)
-        assignment, reasons = calibrated(way, LIMITS)
-        graded = grade(assignment, submission(kind, "right"))
-    (verdict,) = graded.facts.verdicts.values()
-    assert verdict.passed == network
-    assert (reasons["t-x"] == Reason("network")) == network
-    if not network:
-        assert verdict.code == "no-network" and "NameError" in verdict.case
+        threading.Thread(target=serve, args=[server], daemon=True).start()
+        kind = Kind({"g": ASKS.format(server.getsockname()[1]), **COUNT}, {"right": {}}, {})
+        assignment = replace(assignment_of(kind, tmp_path), network=network)
+        assignment, reasons = calibrated(assignment, LIMITS)
+        (verdict,) = grade(assignment, submission(kind, "right")).facts.verdicts.values()
+    assert verdict.passed == (reasons["t-x"] == Reason("network")) == network
+    assert network or (verdict.code == "no-network" and "NameError" in verdict.case)
 
 
 def test_a_kernel_that_is_not_python_is_refused_by_name(tmp_path):

@@ -16,7 +16,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from autograder.language import ENGLISH, fill, in_words, translated
+from autograder.language import ENGLISH, WORDS, fill, in_words, translated
 from autograder.text import counted
 
 
@@ -111,22 +111,7 @@ class Repair:
     __str__ = said
 
 
-REPAIRS = {
-    "other-notebook": (
-        "This is not the notebook that was handed out; the answers were found by their functions."
-    ),
-    "answer-missing": "{answers} could not be found",
-    "answer-merged": "{answers} stood in the cell of another answer",
-    "given-changed": (
-        "{cells} had been deleted, or changed where students should not write; our version was used"
-    ),
-    "repeated": "{cells} existed more than once; the copies ran as the student's own cells",
-    "order": "Cells were in another order; ours was used.",
-    "kernel": "{detail}",
-    "cell-damaged": "{cells} had no content or an unknown type; read as code.",
-    "odd-place": "{detail}",
-    "skipped": "Not all that was handed in beside the notebook could be used",
-}
+REPAIRS = WORDS["repairs"]
 """Sentences by code."""
 _FOUND = frozenset(["other-notebook", "answer-missing", "odd-place", "skipped"])
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gettext
+import pkgutil
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _CATALOGUES = Path(__file__).with_name("locale")
 LANGUAGES = ("en", *sorted(path.stem for path in _CATALOGUES.glob("*.mo")))
+WORDS = tomllib.loads(pkgutil.get_data("autograder", "words.toml").decode())
 ENGLISH = gettext.NullTranslations()
 
 

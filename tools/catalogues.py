@@ -21,8 +21,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from autograder import facts
-from autograder.course import watch
+from autograder.language import WORDS
 from lesson import causes, guess, rules
 from tools import edition
 from tools.edition import KEPT, MODULES, NOTEBOOK, PAGE, PAGES, PROJECT, SOURCE, STUB
@@ -71,9 +70,14 @@ def words_of_lesson() -> Found:
 
 
 def words_of_autograder() -> Found:
-    for text in facts.REPAIRS.values():
-        yield "autograder/facts.py", "repair", text
-    yield from (("autograder/course/watch.py", "notice", text) for text in watch.NOTICES.values())
+    verdicts = WORDS["verdicts"].values()
+    for context, texts in (
+        ("repair", WORDS["repairs"].values()),
+        ("notice", WORDS["notices"].values()),
+        ("verdict", (said["message"] for said in verdicts)),
+        ("verdict", (said.get("hint", "") for said in verdicts)),
+    ):
+        yield from (("autograder/words.toml", context, text) for text in texts)
     for path in sorted(PROJECT.glob("autograder/**/*.py")):
         yield from _in_calls(path, {"pgettext", "Verdict", "counted"})
     yield from _reasons()

@@ -31,21 +31,15 @@ from autograder.course.recorder import Recorder, feedback_pages
 from autograder.course.work import Result
 from autograder.course.workers import Workers
 from autograder.facts import Attempt
-from autograder.language import fill
+from autograder.language import WORDS, fill
 from autograder.submission import files
 from autograder.templates import render
 from autograder.text import UserError, counted, in_line, summary
 
 HEALTH = ".health.json"
 """File in the folder ``.grading`` that says how a watcher is, renewed every second or so."""
-NOTICES = {  # what a student reads in the place of a result
-    "replaced": "You have submitted this assignment again before this submission was graded. The "
-    "later one is graded in its place.",
-    "late": "It was handed in after the deadline, and an earlier one of yours counts.",
-    "waits": "You have had as many attempts as are graded within an hour. This submission is kept, "
-    "and is graded at {time} or soon after: you need not submit it again.",
-    "failed": "It could not be graded, through no fault of yours. Your instructor has been told.",
-}
+NOTICES = WORDS["notices"]
+"""What a student reads in the place of a result."""
 
 _POLL_SECONDS = 0.1
 _SHARE = 20  # of the time, at most one part of so many is spent on polling

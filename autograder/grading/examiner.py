@@ -45,6 +45,7 @@ from autograder.assignment import (
     syntax_tree,
 )
 from autograder.facts import Verdict
+from autograder.language import WORDS
 from autograder.sandbox.process import ProcessDied, StudentError, StudentProcess, TimedOut
 from autograder.sandbox.sandbox import SandboxLost
 from autograder.text import readable
@@ -52,32 +53,9 @@ from autograder.text import readable
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-DIED, TIME_OUT, TEST_ENDED = "process-died", "time-used-up", "test-ended"
-HIDDEN_FAILED = Verdict(
-    False, "hidden-test-failed", "The visible part of the test passes, the hidden part does not."
-)
-_TOO_LONG = Verdict(
-    False, TEST_ENDED, "The test itself took too long on what this answer returned."
-)
-_TOO_LARGE = Verdict(
-    False, TEST_ENDED, "The test itself needed too much memory for what this answer returned."
-)
-_NO_FUNCTION = Verdict(
-    False, "wrong-name", "There is no function {name}.", hint="Was it renamed or deleted?"
-)
-_OTHER_NAME = Verdict(
-    False,
-    "wrong-name",
-    "There is no function {name}; a cell defines {found}.",
-    hint="The name must be exactly the given one, capital and small letters included.",
-)
-_CELL_FAILED = Verdict(False, "cell-failed", "{name} cannot be tested, because its cell failed.")
-_ENDED = Verdict(
-    False,
-    DIED,
-    "While the tests ran: {reason}.",
-    hint="Does each loop end? In a while loop each round must change its condition.",
-)
+DIED, TIME_OUT = "process-died", "time-used-up"
+_SAID = {name: Verdict(False, **said) for name, said in WORDS["verdicts"].items()}
+HIDDEN_FAILED = _SAID["hidden-failed"]
 _WALL_FACTOR = 3  # time of the clock for a test, in terms of its processor time
 _GRACE_SECONDS = 1  # after the deadline, for a child to say so itself
 
@@ -130,7 +108,7 @@ class Examiner:
                 if answer["over"]:
                     return
         except EOFError:
-            yield _TOO_LONG, []
+            yield _SAID["too-long"], []
         finally:
             receiver.close()
             os.kill(child, signal.SIGKILL)  # it is not waited for yet, so the number is its own
@@ -178,7 +156,7 @@ class Examiner:
                 if verdict is None:
                     signal.setitimer(signal.ITIMER_REAL, _WALL_FACTOR * seconds)
                     verdict = self._run(test, proxies)
-                over = verdict is _TOO_LARGE  # it may have ended in the middle of an answer
+                over = verdict is _SAID["too-large"]  # it may have ended in the middle of an answer
             except ProcessDied as death:
                 verdict, over = on_death(death), True
             finally:
@@ -192,7 +170,7 @@ class Examiner:
         for answer, functions in answers_tested_by(self._assignment, test).items():
             for name in functions:
                 if answer in self._failures and name not in self._functions:
-                    return _CELL_FAILED.about(self._failures[answer], name=name)
+                    return _SAID["cell-failed"].about(self._failures[answer], name=name)
         return None
 
     def _proxy(self, name: str) -> Callable[..., Any]:
@@ -240,7 +218,7 @@ class Examiner:
             ):
                 exec(code, namespace)
         except MemoryError:
-            verdict = _TOO_LARGE
+            verdict = _SAID["too-large"]
         except BaseException as error:
             verdict = self._failed(error, test)
         else:
@@ -277,8 +255,8 @@ class Examiner:
         plain = {one.replace("_", "").lower(): one for one in theirs if one.isidentifier()}
         near = difflib.get_close_matches(name.replace("_", "").lower(), plain, n=1, cutoff=0.75)
         if near:
-            return _OTHER_NAME.about(name=name, found=plain[near[0]])
-        return _NO_FUNCTION.about(name=name)
+            return _SAID["other-name"].about(name=name, found=plain[near[0]])
+        return _SAID["no-function"].about(name=name)
 
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -287,8 +265,8 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def on_death(death: ProcessDied) -> Verdict:
     """What the loss of the student's process means for the test that met it."""
     code = TIME_OUT if isinstance(death, TimeUsedUp) else DIED
-    hint = _ENDED.hint if isinstance(death, TimedOut) else ""
-    return dataclasses.replace(_ENDED, code=code, hint=hint).about(reason=str(death))
+    hint = _SAID["ended"].hint if isinstance(death, TimedOut) else ""
+    return dataclasses.replace(_SAID["ended"], code=code, hint=hint).about(reason=str(death))
 
 
 def _words_of(error: BaseException) -> dict[str, dict]:

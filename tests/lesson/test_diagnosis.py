@@ -50,14 +50,10 @@ def verdict_on(mistake: Mistake, architectures=None) -> WrongAnswer | None:
 # Programs that name no function, or whose outcome depends on more than the architecture.
 PROGRAMS = [*MISTAKES, *RARE_MISTAKES]
 IMPURE = {"no-seed", "seed-too-late", "seed-of-random", "not-repeatable", "not-a-function"}
-IMPURE |= {"outside-name"}
-IMPURE_PROGRAMS = [
-    m
-    for m in PROGRAMS
-    if m.code in IMPURE
-    or m.code in TABLE["function"]
-    or m.name in ("shared-dict", "too large", "async def", "draws in exercise 1")
-]
+IMPURE |= {*TABLE["function"], "outside-name"}
+IMPURE_NAMES = {"shared-dict", "dictionary as a default value"}
+IMPURE_NAMES |= {"too large", "async def", "draws in exercise 1"}
+IMPURE_PROGRAMS = [m for m in PROGRAMS if m.code in IMPURE or m.name in IMPURE_NAMES]
 PURE = [m for m in PROGRAMS if m not in IMPURE_PROGRAMS]
 
 

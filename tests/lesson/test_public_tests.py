@@ -244,7 +244,8 @@ def test_jupyter_shows_the_message_and_no_line_of_the_tests(capsys):
         "The function returned None, expected a dictionary of arrays. "
         "With layers_dims = [4, 3, 5, 1].",
         "Hint: Does each path through your lines end with a return that gives the dictionary? "
-        "Showing it with print is not enough, and update and append give None.",
+        "Showing it with print is not enough, and update and append give None. A decorator (a line "
+        "with @ above def) must hand it back, too.",
         "[returns-none]",
     ]
 

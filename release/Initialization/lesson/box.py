@@ -8,7 +8,7 @@ import time
 from html import escape
 
 from lesson import kernel
-from lesson.causes import TABLE, WORDS, Diagnosis, say
+from lesson.causes import WORDS, Diagnosis, say
 from lesson.files import page, translate
 
 
@@ -47,7 +47,7 @@ class WrongAnswer(AssertionError):
         (message, case, hint), label = parts, "Hint: "
         if kernel.shell() and not self._shown:  # IPython may ask twice
             self._shown = True
-            is_error = self.code in TABLE["errors"] or self.code == "name-without-value"
+            is_error = "type" in self.fields or self.code == "name-without-value"
             kind, title = ("error", "! Error") if is_error else ("wrong", "✗ Not right yet")
             _show(kind, title, [("", message), ("", case), (label, hint)], self.code)
         return f"{message}{case and ' '}{case}\n{label}{hint}\n[{self.code}]".splitlines()

@@ -107,7 +107,8 @@ def type_name(value: object) -> str:
     name = type(value).__name__
     if name == "ndarray":
         exact = type(value).__module__ == "numpy"
-        return f"ndarray of {value.dtype}" if exact else "ndarray of a special kind"
+        kind = "text" if value.dtype.kind in "SU" else value.dtype
+        return f"ndarray of {kind}" if exact else "ndarray of a special kind"
     # A placeholder of another process is all that is known of some arrays.
     of_type = re.fullmatch(r"ndarray \(of (\w+)\)", name)
     return f"ndarray of {of_type[1]}" if of_type else shorten(name, 40)

@@ -9,6 +9,7 @@ found to what was expected.
 import builtins
 import dis
 import re
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from lesson.source import Source, first_of, odd_character, similar, source_of
 SEED = 3  # the seed that the exercises prescribe
 OTHER_SEEDS = [*range(3), *range(4, 101), 123, 1234, 12345, 123456, 1337, *range(2020, 2031)]
 RELATIVE_ERROR = 1e-9  # sqrt(2 / n) and sqrt(2) / sqrt(n) differ in the last bits; both are right
+LIBRARIES = (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))  # no student wrote them
 LONGEST_SKIP = 500  # how many extra normal numbers are looked for
 
 
@@ -110,7 +112,7 @@ class Failure(Evidence):
     def similar_name(self) -> dict:
         """A name without a value that is similar to one of the function, or to one of Python."""
         name = (re.search(r"^NameError: name '(\w+)' is not", self.error) or [""] * 2)[1]
-        own = ["layers_dims", "parameters", *self.source.names]
+        own = ["layers_dims", "parameters", "np", *self.source.names]
         near = similar(name, own) or similar(name, dir(builtins))
         return {"name": name, "near": near} if near else {}
 
@@ -147,6 +149,7 @@ def explain_error(call: Call, source: Source) -> Diagnosis:
     frames = getattr(error, "frames", None)
     if frames is None:  # of the lines of the student's cell; the first frame is the test's own
         own = traceback.extract_tb(error.__traceback__)[1:]
+        own = [f for f in own if not f.filename.startswith(LIBRARIES)]
         frames = [(f.lineno, f.line or "") for f in own if f.filename == own[0].filename]
     line, text = frames[-1] if frames else (0, "")
     message = shorten(getattr(error, "message", error), 200)

@@ -7,6 +7,7 @@ carries the text of its cell as `__source__`. Elsewhere every question below is 
 import ast
 import difflib
 import inspect
+import keyword
 import re
 import textwrap
 import unicodedata
@@ -119,6 +120,7 @@ Source.facts = {
     "stores_anything": lambda s: (
         s.stores or s.code(r"\b(update|setdefault|dict|append|__setitem__|zip)\(| \|=? |\{.* for ")
     ),
+    "seeded": lambda s: s.code(r"^np\.random\.seed\(3\)$", s.tree.body if s else []),
     "untouched": lambda s: first_of(
         s.place(loop)
         for loop in s.nodes
@@ -148,7 +150,7 @@ def similar(name: str, names: Iterable[str]) -> str:
     """The most similar one of some names, capital and small letters aside; empty if none is."""
     by_lower = {one.lower(): one for one in names if one != name}
     found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.75)
-    return by_lower[found[0]] if found and len(name) > 2 else ""
+    return by_lower[found[0]] if found and (len(name) > 2 or name.lower() in by_lower) else ""
 
 
 def odd_character(text: str) -> dict:
@@ -223,4 +225,6 @@ def _not_python(name: str, cell: str, error: SyntaxError) -> Diagnosis:
         "indent": "cell-indentation",
     }
     code = next((code for words, code in codes.items() if re.search(words, reason)), None)
+    if re.match(rf"({'|'.join(keyword.kwlist)})\s*=(?!=)", text):
+        code = "cell-keyword"
     return Diagnosis(code or "cell-not-python", fields | (odd or {}))

@@ -1,12 +1,13 @@
 """The commands of ``autograder``; each imports what it needs when it runs."""
 
 import argparse
+import functools
 import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,11 +175,6 @@ def _modes(options: argparse.Namespace) -> int:
 
 def _grade(options: argparse.Namespace) -> int:
     _require_linux()
-    with _workers(options, len(os.sched_getaffinity(0))) as workers:
-        return _grade_all(options, workers)
-
-
-def _grade_all(options: argparse.Namespace, workers: "Workers") -> int:
     from autograder.course.batch import grade_course, new_submissions, only_grader
     from autograder.course.folder import Course
 
@@ -195,6 +191,8 @@ def _grade_all(options: argparse.Namespace, workers: "Workers") -> int:
         if not submissions:
             return False
         course.calibrate(call=workers.call)
+        if not options.scheduler:
+            _warn_of_cold(course.check_sandbox(call=workers.call))
         show = terminal.progress(len(submissions))
         outcomes = grade_course(course, submissions, workers, full=options.full, on_outcome=show)
         terminal.print_table(course, outcomes)
@@ -206,11 +204,12 @@ def _grade_all(options: argparse.Namespace, workers: "Workers") -> int:
             raise UserError(f"No submission of {', '.join(sorted(unknown))} in submitted/.")
         courses = [course for course, _ in found.values()]
         misplaced = not options.students and _name_misplaced(courses)
-        if any(submissions for _, submissions in found.values()):
-            _require_sandbox(options)
-        else:
+        most = max(len(submissions) for _, submissions in found.values())
+        if not most:
             print("Nothing to grade: all submissions have been graded (--force grades them again).")
-        problems = _each(found, grade)
+        jobs = min(options.jobs or len(os.sched_getaffinity(0)), most)
+        with _workers(options, jobs) if most else nullcontext() as workers:
+            problems = _each(found, grade)
     complete = len(problems) == len(names) and not any(problems.values())
     return ALL_GRADED if complete and not misplaced else SOME_UNREADABLE
 
@@ -234,15 +233,17 @@ def _watch(options: argparse.Namespace) -> int:
     from autograder.course.batch import only_grader
     from autograder.course.events import log_to_stdout
     from autograder.course.watch import Watcher
+    from autograder.sandbox.process import check_sandbox
 
     root = Path(options.course).resolve()
     assignments = partial(_assignments, options)
     assignments()
     log_to_stdout(options.log_format)
     # Twice as many workers as processors: those that work on slow submissions are not missed.
-    jobs = 2 * len(os.sched_getaffinity(0))
+    jobs = options.jobs or 2 * len(os.sched_getaffinity(0))
     with only_grader(root), _workers(options, jobs) as workers:
-        _require_sandbox(options)
+        if not options.scheduler:
+            _warn_of_cold(workers.call(check_sandbox))
         watcher = Watcher(root, assignments, workers)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: watcher.stop())
@@ -257,22 +258,19 @@ def _require_linux() -> None:
         )
 
 
-def _require_sandbox(options: argparse.Namespace) -> None:
-    from autograder.sandbox.fork_server import COLD, fork_servers
-    from autograder.sandbox.process import check_sandbox
+@functools.cache
+def _warn_of_cold(refusal: str) -> None:
+    from autograder.sandbox.fork_server import COLD
 
-    if not options.scheduler:
-        check_sandbox()
-        if fork_servers.refusal:
-            terminal.warn(COLD.format(fork_servers.refusal))
+    if refusal:
+        terminal.warn(COLD.format(refusal))
 
 
 def _workers(options: argparse.Namespace, jobs: int) -> "AbstractContextManager[Workers]":
-    """Workers, that many on this machine; the first one imports what it needs meanwhile."""
     if options.scheduler:
         from autograder.course.cluster import cluster_workers
 
         return cluster_workers(options.scheduler, warn=terminal.warn)
     from autograder.course.workers import local_workers
 
-    return local_workers(options.jobs or jobs)
+    return local_workers(jobs)

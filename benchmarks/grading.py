@@ -256,7 +256,13 @@ def writer(folder: Path, count: int) -> None:
     print("Results recorded by one writer, each second:")
     print(f"  Autograde, two conversions, commits as they come {few / theirs:6.1f}")
     print(f"  one session, one transaction                     {count / our_seconds:6.1f}")
-    print("Shares of the latter, by a profile:")
+    course.calibrate()
+    grade = course.grader()
+    grade(submitted)  # starts what later ones use
+    grading = seconds(lambda: [grade(submitted) for _ in range(few)]) / few
+    workers = grading / our_seconds * count
+    print(f"Workers that keep it busy, all submissions being honest: {workers:.1f}")
+    print("Shares of recording, by a profile:")
     found = {
         (Path(file).name, function): cumulative
         for (file, _, function), (*_, cumulative, _) in pstats.Stats(profile).stats.items()

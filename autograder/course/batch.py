@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -156,4 +157,5 @@ def only_grader(root: Path) -> Iterator[None]:
                 f"Another grader is working on {root}. Wait until it has finished; `watch` goes on "
                 "until you stop it."
             ) from None
+        os.register_at_fork(after_in_child=lock.close)  # a worker must not hold it
         yield

@@ -19,7 +19,7 @@ from traitlets.config import Config
 
 from autograder.assignment import Assignment
 from autograder.config import Grading
-from autograder.course.work import Result, Submitted, grade
+from autograder.course.work import Result, Submitted, check_sandbox, grade
 from autograder.facts import Repair, is_result_of
 from autograder.grading.calibration import Reason, calibrated, remembered, why_inside
 from autograder.grading.run import digest
@@ -138,6 +138,11 @@ class Course:
             self.notebooks[name], self.reasons[name] = calibrated(
                 assignment, self.limits, course=self.root, **call
             )
+
+    def check_sandbox(self, call: Callable[..., Any]) -> str:
+        """Let a worker start a sandbox for submissions; returns why it cannot be forked, if so."""
+        some = next(iter(self.notebooks.values()))
+        return call(check_sandbox, some, self.limits, (str(self.root),))
 
     @property
     def has_failing_tests(self) -> bool:

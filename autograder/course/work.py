@@ -5,6 +5,7 @@ touch neither the course folder nor the gradebook.
 """
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,9 @@ from nbgrader.utils import compute_checksum, determine_grade, is_grade
 from autograder.assignment import Assignment, Role, grade_id
 from autograder.facts import Attempt, Facts, Repair, comment_on_answer
 from autograder.grading.run import Graded, grade_submission, without_points
+from autograder.grading.session import Task
+from autograder.limits import Limits
+from autograder.sandbox import fork_server
 from autograder.submission.notebook import Unreadable
 
 
@@ -38,6 +42,13 @@ class Result:
     facts: Facts
     scores: dict[str, tuple[float | None, bool]]  # by grade id; and whether a person has to look
     comments: dict[str, str | None]  # by grade id of the answer
+
+
+def check_sandbox(assignment: Assignment, limits: Limits, hidden: tuple[str, ...]) -> str:
+    """Start a sandbox as submissions get it; returns why it cannot be forked, if so."""
+    task = Task(assignment, limits, time.monotonic() + limits.total_seconds, hidden=hidden)
+    with task.start_process(task.seconds_left):
+        return fork_server.fork_servers.refusal
 
 
 def grade(

@@ -1,9 +1,8 @@
 """Who grades: processes of this machine, or of others."""
 
 import concurrent.futures
-import contextlib
 import ctypes
-import importlib
+import itertools
 import multiprocessing
 import os
 import signal
@@ -104,17 +103,21 @@ class Workers:
 
 
 def local_workers(jobs: int) -> Workers:
-    """Worker processes on this machine; they end with this process, even if it is killed."""
-    # Fresh interpreters: forking would copy this process's locks, files and database handles.
-    context = multiprocessing.get_context("spawn")
+    """Worker processes on this machine; they end with this process, even if it is killed.
+
+    The first ones are forks of this process, which has imported what they need and opened nothing.
+    Who replaces them is a fresh interpreter: a fork would copy threads' locks and database handles.
+    """
+    methods = itertools.chain(["fork"], itertools.repeat("spawn"))
 
     def make_executor() -> Executor:
         try:
+            context = multiprocessing.get_context(next(methods))
             executor = _LocalExecutor(jobs, context, _start_worker, (os.getpid(),))
         except OSError as error:  # of the semaphores
             reason = f"Worker processes cannot be started, for which /dev/shm is needed: {error}."
             raise UserError(reason) from error
-        executor.submit(os.getpid)  # the first one starts at once
+        executor.submit(os.getpid)  # forks start with the first task
         return executor
 
     return Workers(make_executor=make_executor, count=lambda: jobs)
@@ -133,14 +136,12 @@ class _LocalExecutor(ProcessPoolExecutor):
 
 
 def _start_worker(parent: int) -> None:
-    """Let the kernel kill this process when the one that started it ends, and get ready."""
+    """Let the kernel kill this process when the one that started it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, and it decides
     set_parent_death_signal = 1  # PR_SET_PDEATHSIG of linux/prctl.h
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
     if os.getppid() != parent:  # it has ended already
         os._exit(1)
-    with contextlib.suppress(ImportError):  # which the parent meets as well, and reports
-        importlib.import_module("autograder.course.work")
 
 
 class InThisProcess(Executor):

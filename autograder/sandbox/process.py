@@ -266,10 +266,13 @@ class StudentProcess:
         raise ProcessDied(reason)
 
 
-def check_sandbox() -> None:
-    """Start a process in a sandbox and end it; `SandboxUnavailable` says what to do."""
+def check_sandbox() -> str:
+    """Start a process in a sandbox and end it; returns why it cannot be forked, if so.
+
+    `SandboxUnavailable` says what to do.
+    """
     with StudentProcess({}, Limits()):
-        pass
+        return fork_server.fork_servers.refusal
 
 
 def _wait_for_memory(deadline: float) -> None:

@@ -37,7 +37,10 @@ class SandboxUnavailable(UserError):
     def __init__(self, reason: str, advice: str = HOW_TO_ALLOW) -> None:
         text = f"Student code runs in a sandbox, and there is none: {reason}\n{advice}"
         super().__init__(text)
-        self.reason = reason
+        self.reason, self.advice = reason, advice
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:  # workers raise it, too
+        return type(self), (self.reason, self.advice)
 
 
 class SandboxLost(RuntimeError):

@@ -6,7 +6,7 @@ instructor's window and that of the student Ada, who uses JupyterLab. Bela uses 
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -60,10 +60,17 @@ def desks(course: Path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def windows(course: Path, desks: dict[str, Path]) -> Iterator[dict[str, Window]]:
+def open_window() -> Iterator[Callable[[], Window]]:
+    with browser.chromium() as open_window:
+        yield open_window
+
+
+@pytest.fixture(scope="module")
+def windows(
+    course: Path, desks: dict[str, Path], open_window: Callable[[], Window]
+) -> Iterator[dict[str, Window]]:
     """JupyterLab of the instructor and of Ada, side by side."""
     with ExitStack() as stack:
-        open_window = stack.enter_context(browser.chromium())
         opened = {}
         for user, folder in (("instructor", course), ("ada", desks["ada"])):
             address = stack.enter_context(
@@ -260,7 +267,9 @@ def test_the_feedback_page_says_what_was_wrong_and_the_remark(desks, ada):
     assert ada.complaints == []
 
 
-def test_formgrader_grades_nothing_where_the_configuration_cannot_be_loaded(course, tmp_path):
+def test_formgrader_grades_nothing_where_the_configuration_cannot_be_loaded(
+    course, open_window, tmp_path
+):
     """As in an environment in which the package is installed, see `nbgrader_config.json`."""
     config = course / "nbgrader_config.py"
     config.write_text("None.x\n" + config.read_text())
@@ -278,10 +287,8 @@ def test_formgrader_grades_nothing_where_the_configuration_cannot_be_loaded(cour
         "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
         "PYTHONPATH": str(browser.PROJECT),
     }
-    with (
-        browser.chromium() as open_window,
-        browser.server(browser.jupyter("lab"), course, tmp_path / "home", **installed) as address,
-    ):
+    server = browser.server(browser.jupyter("lab"), course, tmp_path / "home", **installed)
+    with server as address:
         page = open_window().page
         page.goto(address)
         browser.choose(page, "Nbgrader", "Formgrader")

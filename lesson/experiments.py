@@ -64,11 +64,6 @@ def plot_signal(std_of_width: Mapping[int, float]) -> Axes:
     return ax
 
 
-def share_of_dead_units(A: np.ndarray) -> np.ndarray:
-    """Return for each layer the share of units that are zero for every input."""
-    return (A == 0).all(axis=2).mean(axis=1)
-
-
 def plot_signal_through_depth(signals: Signals) -> Sequence[Axes]:
     """Plot the standard deviation of activations (left) and of gradients (right) of each layer."""
     axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")[1]

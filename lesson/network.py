@@ -115,9 +115,9 @@ def loss_from_logits(Z: np.ndarray, Y: np.ndarray) -> np.ndarray:
     return np.logaddexp(0, (1 - 2 * Y) * Z).mean(axis=(-2, -1))
 
 
-def cost_of(parameters: Parameters, X: np.ndarray, Y: np.ndarray) -> float:
-    """Compute the cost of one network; finite for large random values, too."""
-    return float(loss_from_logits(output_logits(X, parameters), Y))
+def cost_of(parameters: Parameters, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Compute the cost of each network; finite for large random values, too."""
+    return loss_from_logits(output_logits(X, parameters), Y)
 
 
 def accuracy_from_logits(Z: np.ndarray, Y: np.ndarray) -> np.ndarray:

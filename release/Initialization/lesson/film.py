@@ -12,13 +12,7 @@ from matplotlib.figure import Figure
 
 from init_utils import CURVES, plot_costs, predict_dec
 from lesson.network import Parameters, Snapshots, cost_of, lines_in_words
-from lesson.pictures import (
-    Plane,
-    Stage,
-    plot_boundaries,
-    show_flipbook,
-    still,
-)
+from lesson.pictures import Plane, Stage, plot_boundaries, show_flipbook, still
 
 NAMES = {"zeros": "Zeros", "random": "Large random", "he": "He"}
 NOTHING_YET = "There is nothing to show yet: run the trainings of sections 4 to 6 first."

@@ -9,14 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lesson.experiments import FACTORS, NUM_DRAWS, scaled_start
-from lesson.network import (
-    HE,
-    Parameters,
-    accuracy_from_logits,
-    cost_of,
-    loss_from_logits,
-    output_logits,
-)
+from lesson.network import HE, Parameters, accuracy_from_logits, cost_of, output_logits
 from lesson.pictures import Plane, Stage, show_flipbook, still
 
 VOLUMES = FACTORS / HE
@@ -32,7 +25,7 @@ def trained_networks() -> dict[str, np.ndarray]:
 def sweep(X: np.ndarray, Y: np.ndarray, test_X: np.ndarray, test_Y: np.ndarray) -> tuple:
     """Return the factors, and of each draw the cost in training and the accuracy in the test."""
     networks = trained_networks()
-    cost = loss_from_logits(output_logits(X, networks), Y)
+    cost = cost_of(networks, X, Y)
     accuracy = accuracy_from_logits(output_logits(test_X, networks), test_Y)
     return FACTORS, cost.reshape(-1, NUM_DRAWS), accuracy.reshape(-1, NUM_DRAWS)
 

@@ -34,6 +34,7 @@ def traced(course, tmp_path):
 
 
 MISTAKES = {  # a last line, and what is said of it
+    "an unknown language": ("configure(c, language='xx')", "expected any of ['en', 'vi'], not"),
     "a wrong argument": ("configure(c, points=0)", "no setting c.Grading.points"),
     "a wrong type": ('configure(c, points_per_violation="many")', "many"),
     "an error after our lines": ("configure(c); c.x = None.y", "to its end"),

@@ -99,7 +99,8 @@ def _positive(text: str) -> int:
 
 
 def _address(text: str) -> str:
-    if not re.fullmatch(r"(\w+://)?(\[[\da-fA-F:]+\]|[\w.-]+):\d{1,5}", text):
+    found = re.fullmatch(r"((tcp|tls|wss?)://)?(\[[\da-fA-F:]+\]|[\w.-]+):(\d{1,5})", text)
+    if not found or int(found[4]) >= 2**16:
         raise argparse.ArgumentTypeError(f"{text!r} is not an address such as tls://HOST:8786")
     return text
 

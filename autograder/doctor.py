@@ -105,7 +105,7 @@ def _course(course: Path) -> Iterator[Check]:
     try:
         config = load_config(course)
         exchange = Path(Exchange(config=config).root)
-    except (CourseError, TraitError):
+    except (CourseError, TraitError, OSError):  # the folder may not be read, for example
         note = f"{course} has no nbgrader_config.py that can be loaded"
         remedy = "Run this command in the course folder, or name that folder with --course."
         yield Check("course", False, note, remedy, needed=False)

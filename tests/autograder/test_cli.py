@@ -51,6 +51,8 @@ def test_output_that_is_lost_ends_nothing(graded, output):
         ("grad", "invalid choice: 'grad'"),
         ("grade --jobs 0", "'0' is not a whole number of at least 1"),
         ("watch --scheduler nowhere", "'nowhere' is not an address such as tls://HOST:8786"),
+        ("grade --scheduler tcp://host:99999", "is not an address"),
+        ("grade --scheduler ftp://host:8786", "is not an address"),
         ("grade --course /nowhere", "/nowhere is not a course folder"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import hashlib
 import json
 import os
 import shutil
@@ -235,6 +236,16 @@ def assert_sound(folder: Path) -> None:
             "SELECT count(*) FROM submitted_assignment GROUP BY student_id, assignment_id"
         )
         assert {count for (count,) in counted} <= {1}
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """Digest of each file in a folder, and target of each link."""
+    return {
+        str(path.relative_to(folder)): os.readlink(path)
+        if path.is_symlink()
+        else hashlib.sha256(path.read_bytes() if path.is_file() else b"").hexdigest()
+        for path in folder.rglob("*")
+    }
 
 
 def copy_of(template: Path, folder: Path) -> Path:

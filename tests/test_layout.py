@@ -55,13 +55,6 @@ def test_no_room_of_the_autograder_imports_one_that_stands_on_it(room):
         assert not ABOVE[room] & rooms, path
 
 
-def test_an_import_in_a_function_would_be_found():
-    assert imports("def f():\n    from lesson.rules import report\n    import a.b") == {
-        "lesson.rules.report",
-        "a.b",
-    }
-
-
 def test_the_tests_that_the_documentation_names_exist():
     names = re.findall(r"`(test_\w+)`", Path(courses.PROJECT, "CONTRIBUTING.md").read_text())
     sources = "".join(path.read_text() for path in courses.PROJECT.glob("tests/**/test_*.py"))

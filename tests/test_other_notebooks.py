@@ -5,6 +5,7 @@ import json
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.assignment import Role, grade_id, role
 from autograder.submission.notebook import read_submission
@@ -17,19 +18,16 @@ IMPORTS = "import numpy as np\nimport math"
 RIGHT = {exercise: answer(exercise) for exercise in EXERCISES}
 
 
-def code(source, **metadata):
-    return {
-        "cell_type": "code",
-        "execution_count": 1,
-        "metadata": metadata,
-        "outputs": [],
-        "source": source,
-    }
+def code(source, **fields):
+    cell = new_code_cell(source, **fields)
+    del cell["id"]
+    return cell
 
 
 def notebook(*sources, minor=2, metadata=None):
     """A notebook of somebody else's making, with text around the code."""
-    text = {"cell_type": "markdown", "metadata": {}, "source": "Zeros, large values, He."}
+    text = new_markdown_cell("Zeros, large values, He.")
+    del text["id"]
     cells = [text, *(cell if isinstance(cell, dict) else code(cell) for cell in sources)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     return {
@@ -46,7 +44,7 @@ def old_edition(minor):
 
 def another_course():
     def mark(grade_id, **roles):
-        return {"nbgrader": {"grade_id": grade_id, "schema_version": 3, **roles}}
+        return {"metadata": {"nbgrader": {"grade_id": grade_id, "schema_version": 3, **roles}}}
 
     return notebook(
         code(IMPORTS, **mark("cell-1", locked=True)),
@@ -56,7 +54,10 @@ def another_course():
 
 
 def colab():
-    cells = [code(source, id=f"xYz_{i}") for i, source in enumerate([IMPORTS, *RIGHT.values()])]
+    cells = [
+        code(source, metadata={"id": f"xYz_{i}"})
+        for i, source in enumerate([IMPORTS, *RIGHT.values()])
+    ]
     return notebook(*cells, minor=0, metadata={"colab": {"provenance": []}, "accelerator": "GPU"})
 
 
@@ -150,15 +151,7 @@ def by_vs_code(notebook: dict) -> str:
     """Save as Visual Studio Code does: keys sorted, one space of indentation, its own metadata."""
     notebook["metadata"] |= {
         "kernelspec": {"display_name": ".venv", "language": "python", "name": "python3"},
-        "language_info": {
-            "codemirror_mode": {"name": "ipython", "version": 3},
-            "file_extension": ".py",
-            "mimetype": "text/x-python",
-            "name": "python",
-            "nbconvert_exporter": "python",
-            "pygments_lexer": "ipython3",
-            "version": "3.11.2",
-        },
+        "language_info": {"name": "python", "pygments_lexer": "ipython3", "version": "3.11.2"},
     }
     for number, cell in enumerate(notebook["cells"]):
         cell["metadata"]["vscode"] = {"languageId": "python"}

@@ -10,6 +10,7 @@ from string import Template
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
 from nbgrader.utils import compute_checksum
 
 from lesson.rules import check_cells, check_notebook, report
@@ -36,13 +37,9 @@ HEAD = "def initialize_parameters_he(layers_dims):"
 
 
 def code(source, **metadata):
-    return {
-        "cell_type": "code",
-        "execution_count": None,
-        "metadata": metadata,
-        "outputs": [],
-        "source": source,
-    }
+    cell = new_code_cell(source, metadata=metadata)
+    del cell["id"]
+    return cell
 
 
 def marked(grade_id, source, **marks):
@@ -50,7 +47,7 @@ def marked(grade_id, source, **marks):
     marks = {"grade": False, "solution": False, "locked": False, "task": False, **marks}
     cell = code(source, nbgrader={"grade_id": grade_id, "schema_version": 3, **marks})
     cell["id"] = grade_id
-    cell["metadata"]["nbgrader"]["checksum"] = compute_checksum(nbformat.from_dict(cell))
+    cell.metadata.nbgrader.checksum = compute_checksum(cell)
     return cell
 
 
@@ -142,7 +139,6 @@ BREAKS["changed-locked-cell"] = [
     ("other points", remarked("test-he", points=100), None),
     ("a test that is not graded", remarked("test-he", grade=False), None),
     ("an unlocked test", remarked("test-he", solution=True), None),
-    ("a copied test", notebook(extra=[cell_of(notebook(), "test-he")]), None),
     ("a copied answer", notebook(extra=[cell_of(notebook(), "initialize-he")]), None),
 ]
 NEAR_MISSES["extra-cell"] += [
@@ -180,10 +176,6 @@ def test_a_broken_rule_is_found_at_its_line_and_no_other_rule(rule, broken, line
 @pytest.mark.parametrize(("rule", "honest"), table(NEAR_MISSES))
 def test_a_near_miss_is_not_found(rule, honest):
     assert check_cells(honest) == []
-
-
-def test_the_solved_notebook_is_clean():
-    assert check_cells(notebook()) == []
 
 
 def test_several_violations_come_in_the_order_of_the_lines():
@@ -309,20 +301,15 @@ def test_a_cell_with_the_checksum_of_nbgrader_is_as_it_was_released(
             assert [one.rule for one in check_cells(built)] == ["changed-locked-cell"]
 
 
-def test_the_source_notebook_has_no_checksums_and_is_clean():
-    source = TOP / "source" / "Initialization" / "Initialization.ipynb"
-    assert check_notebook(source) == []
-
-
 def test_our_notebook_is_clean_until_a_locked_cell_is_edited():
     source = TOP / "source" / "Initialization" / "Initialization.ipynb"
+    assert check_notebook(source) == []  # without checksums
     built = nbformat.read(source, as_version=4)
     for cell in built.cells:
         if "nbgrader" in cell.metadata:
             cell.metadata.nbgrader.checksum = compute_checksum(cell)
     assert check_cells(built) == []
-    locked = next(cell for cell in built.cells if cell.get("id") == "packages")
-    locked.source += "\n"
+    cell_of(built, "packages").source += "\n"
     assert [one.rule for one in check_cells(built)] == ["changed-locked-cell"]
 
 
@@ -383,11 +370,6 @@ def test_a_file_that_is_not_there_says_where_it_was_looked_for(tmp_path, monkeyp
     assert "(No such file or directory)" in found.message
     assert "(Is a directory)" in check_notebook(tmp_path)[0].message
     assert check_notebook("a\0b")[0].rule == "damaged"
-
-
-def test_a_notebook_without_marks_is_another_one(saved):
-    for cells in ([], [code("x = 3")]):
-        assert [one.rule for one in check_notebook(saved({"cells": cells}))] == ["other-notebook"]
 
 
 def test_an_exercise_as_handed_out_is_named_but_breaks_no_rule(saved):

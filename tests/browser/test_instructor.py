@@ -17,20 +17,11 @@ from playwright.sync_api import FrameLocator, Locator
 from examples.demo import make_course
 from tests.support import browser, courses
 from tests.support.browser import Notebook, Window, expect
+from tests.support.mistakes import RIGHT_WEIGHTS, answer
 
 pytestmark = pytest.mark.skipif(browser.CHROMIUM is None, reason=browser.MISSING)
 
-XAVIER = """
-def initialize_parameters_he(layers_dims):
-    np.random.seed(3)
-    parameters = {}
-    for l in range(1, len(layers_dims)):
-        scale = np.sqrt(1 / layers_dims[l - 1])
-        parameters["W" + str(l)] = np.random.randn(layers_dims[l], layers_dims[l - 1]) * scale
-        parameters["b" + str(l)] = np.zeros((layers_dims[l], 1))
-    return parameters
-"""
-
+XAVIER = answer("he", RIGHT_WEIGHTS["he"].replace("2 /", "1 /"))
 REMARK = "Almost: compare with section 6."
 
 
@@ -73,13 +64,9 @@ def windows(
     with ExitStack() as stack:
         opened = {}
         for user, folder in (("instructor", course), ("ada", desks["ada"])):
-            address = stack.enter_context(
-                browser.server(
-                    browser.jupyter("lab"),
-                    folder,
-                    course.parent / user / "home",
-                )
-            )
+            home = course.parent / user / "home"
+            server = browser.server(browser.jupyter("lab"), folder, home)
+            address = stack.enter_context(server)
             opened[user] = open_window()
             opened[user].page.goto(address)
             expect(opened[user].page.locator(".jp-Launcher")).to_be_visible()
@@ -158,10 +145,8 @@ def test_formgrader_generates_previews_and_releases_the_assignment(course, formg
     files = page.locator(".jp-FileBrowser")
     expect(files.locator(".jp-BreadCrumbs")).to_contain_text("release")
     expect(files.locator(".jp-DirListing-item", has_text="Initialization.ipynb")).to_be_visible()
-    assert (
-        courses.released(course).read_bytes()
-        == (browser.PROJECT / "Initialization.ipynb").read_bytes()
-    )
+    given = browser.PROJECT / "Initialization.ipynb"
+    assert courses.released(course).read_bytes() == given.read_bytes()
     assert "Successfully released" in press(formgrader, row.locator(".release a"))
     expect(row.locator(".status")).to_have_text("released")
     assert instructor.complaints == []

@@ -37,9 +37,7 @@ def graded(course_template, tmp_path_factory):
         courses.hand_in_file(course, "two_notebooks", b"").with_name(name).write_bytes(intact)
     courses.submission_path(course, "two_notebooks").unlink()
     (course / "submitted" / "file.ipynb").write_bytes(intact)
-    for place in (
-        *("above", "spelled/initialization", "Initialization/exchanged", "..x/Initialization"),
-    ):
+    for place in "above spelled/initialization Initialization/exchanged ..x/Initialization".split():
         (course / "submitted" / place).mkdir(parents=True)
         (course / "submitted" / place / "Initialization.ipynb").write_bytes(intact)
     pipe = courses.submission_path(course, "pipe")
@@ -48,9 +46,7 @@ def graded(course_template, tmp_path_factory):
     return course, courses.grade(course, env=os.environ | {"COLUMNS": "200"})
 
 
-FOUND_IN_THE_FOLDER = [
-    *("no_notebook", "folder_as_notebook", "link", "linked_folder", "pipe", "two_notebooks"),
-]
+FOUND_IN_THE_FOLDER = "no_notebook folder_as_notebook link linked_folder pipe two_notebooks".split()
 
 
 def test_damage_that_can_be_repaired_costs_no_points(graded):
@@ -74,12 +70,8 @@ def test_what_nobody_can_read_gets_no_points_and_is_reported_by_name(graded):
 
 def test_what_stands_in_another_place_is_reported_by_name(graded):
     _, result = graded
-    for place in (
-        "file.ipynb",
-        "above/Initialization.ipynb",
-        "spelled/initialization",
-        "Initialization",
-    ):
+    places = "file.ipynb above/Initialization.ipynb spelled/initialization Initialization"
+    for place in places.split():
         assert f"submitted/{place} is not where a submission belongs" in result.stderr
     assert "submitted/..x has a name that no submission may have. Rename it." in result.stderr
     assert "several notebooks of other names: one.ipynb, two.ipynb" in result.stdout

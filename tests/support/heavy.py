@@ -1,9 +1,4 @@
-"""Notebooks that show as much as they may, and what it takes to grade and to show them.
-
-    python -m tests.support.heavy COURSE KIND
-
-hands a notebook of a kind in and prints the peak memory (kB) of the processes that deal with it.
-"""
+"""Notebooks that show as much as they may, and what it takes to grade and to show them."""
 
 import re
 import subprocess
@@ -98,9 +93,3 @@ def measure(folder: Path) -> dict[str, dict[str, int]]:
         assert run.returncode == 0, run.stderr[-3_000:]
         found[what] = {k: int(v) for k, v in re.findall(r"^(\w+) (\d+)$", run.stdout, re.M)}
     return found
-
-
-if __name__ == "__main__":
-    folder, kind = Path(sys.argv[1]), sys.argv[2]
-    courses.hand_in_file(folder, "heavy", notebook(courses.released(folder), kind))
-    print(measure(folder))

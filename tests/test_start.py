@@ -51,6 +51,11 @@ def test_a_missing_debian_package_is_named_with_its_command(tmp_path):
     assert "sudo apt-get install bubblewrap" in result.stderr
 
 
+def test_the_demonstration_looks_for_bubblewrap_before_it_installs():
+    planned = run("make", "--dry-run", "--always-make", "demo").stdout
+    assert 0 < planned.index("debian-package.sh bubblewrap") < planned.index("pip install")
+
+
 def test_grading_without_bubblewrap_stops_and_says_how_to_get_it(course):
     courses.hand_in(course, "ada", courses.answers())
     result = courses.grade(course, env={"PATH": "/nowhere", "HOME": str(course)})

@@ -77,3 +77,11 @@ def test_an_exchange_that_is_shut_is_found(course):
     exchange.chmod(stat.S_IRWXU)
     check = checks(course)["exchange"]
     assert not check.good and f"install -d -m 777 {exchange}" in check.remedy
+
+
+def test_a_course_that_may_not_be_read_does_not_end_the_doctor(course, monkeypatch):
+    def refuse(root):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(doctor, "load_config", refuse)
+    assert checks(course)["sandbox"].good and not checks(course)["course"].good

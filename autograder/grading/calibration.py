@@ -201,11 +201,14 @@ def _may_import(module: str, assignment: Assignment) -> bool:
         return top in _MODULES
     # Outside, a file that students change would be the instructor's own.
     return not any(own.get(path) == top for path in assignment.declared) and not any(
-        isinstance(node, ast.Name) and node.id in _RUN_CODE
-        for path, source in assignment.files.items()
-        if path.endswith(".py")
-        for node in ast.walk(syntax_tree(source.decode(errors="replace")))
+        path.endswith(".py") and _runs_code(source) for path, source in assignment.files.items()
     )
+
+
+@functools.cache  # each import of each test asks about all files
+def _runs_code(source: bytes) -> bool:
+    tree = syntax_tree(source.decode(errors="replace"))
+    return any(isinstance(node, ast.Name) and node.id in _RUN_CODE for node in ast.walk(tree))
 
 
 def where_tests_run(modes: Mapping[str, Reason | None]) -> list[str]:

@@ -5,13 +5,16 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+import init_utils
 import public_tests
-from init_utils import load_dataset
-from lesson import kernel
+from lesson import film, guess, kernel, laboratory, pictures
 from tests.support import courses
+
+NOTEBOOK = courses.PROJECT / "source" / "Initialization" / "Initialization.ipynb"
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +26,7 @@ def close_figures():
 @pytest.fixture(scope="session")
 def cells():
     """The cells of the instructor's notebook, by id."""
-    path = courses.PROJECT / "source" / "Initialization" / "Initialization.ipynb"
-    return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+    return {cell.id: cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells}
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +37,7 @@ def text(cells):
 
 @pytest.fixture(scope="session")
 def dataset():
-    return load_dataset()
+    return init_utils.load_dataset()
 
 
 @pytest.fixture(scope="session")
@@ -44,13 +46,46 @@ def rings(dataset):
     return dataset[:2]
 
 
+@pytest.fixture(scope="session")
+def trained(cells, rings):
+    """The namespace of the notebook's own `model` after its three trainings, and what it kept."""
+    film.snapshots.clear()
+    namespace = {"np": np, **vars(init_utils), "record": film.record}
+    exec(cells["model"].source, namespace)
+    for name in ("zeros", "random", "he"):
+        exec(cells[f"initialize-{name}"].source, namespace)
+        namespace["model"](*rings, print_cost=False, initialization=name)
+    return namespace | {"snapshots": dict(film.snapshots)}
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What a notebook would show: all that `display` got."""
+    shown = []
+
+    def display(data, raw=False):
+        assert raw == isinstance(data, dict)
+        shown.append(data)
+
+    for module in (guess, laboratory, pictures):
+        monkeypatch.setattr(module, "display", display)
+    return shown
+
+
 @pytest.fixture
 def shell(monkeypatch):
-    """A shell that the tests take for a notebook; what it displays is kept in `shell.shown`."""
+    """A shell that the tests take for a notebook; `shell.run` returns what is displayed."""
     shell = InteractiveShell.instance()
     shell.kernel, shell.shown = object(), []
     monkeypatch.setattr("IPython.display.display", lambda data, raw: shell.shown.append(data))
     shell.user_ns["he_test"] = public_tests.initialize_parameters_he_test
     kernel.explain_name_errors()
+
+    def run(*cells):
+        for cell in cells:
+            shell.run_cell(cell, store_history=True)
+        return shell.shown
+
+    shell.run = run
     yield shell
     InteractiveShell.clear_instance()

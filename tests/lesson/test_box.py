@@ -6,15 +6,9 @@ import pytest
 
 import public_tests
 from public_tests import WrongAnswer
-from tests.support.mistakes import answer
+from tests.support.mistakes import answer, function_of
 
 NAME = "initialize_parameters_he"
-
-
-def run(shell, *cells):
-    for cell in cells:
-        shell.run_cell(cell, store_history=True)
-    return shell.shown
 
 
 @pytest.mark.parametrize(
@@ -27,7 +21,7 @@ def run(shell, *cells):
 )
 def test_a_box_shows_a_mark_and_a_word_and_plain_text_beside_it(shell, factor, mark, kind, capsys):
     weights = f"np.random.randn(layers_dims[l], layers_dims[l - 1]) {factor}"
-    (shown,) = run(shell, "import numpy as np", answer("he", weights), f"he_test({NAME})")
+    (shown,) = shell.run("import numpy as np", answer("he", weights), f"he_test({NAME})")
     assert shown["text/plain"] == mark
     assert f'class="test-result {kind}"' in shown["text/html"] and mark in shown["text/html"]
     assert ("All tests passed." in capsys.readouterr().out) == (kind == "right")
@@ -35,7 +29,7 @@ def test_a_box_shows_a_mark_and_a_word_and_plain_text_beside_it(shell, factor, m
 
 def test_what_a_student_wrote_is_no_html(shell):
     source = f"def {NAME}(layers_dims):\n    raise ValueError('<script>x</script>')"
-    (shown,) = run(shell, source, f"he_test({NAME})")
+    (shown,) = shell.run(source, f"he_test({NAME})")
     assert "<script>x" not in shown["text/html"] and "&lt;script&gt;" in shown["text/html"]
 
 
@@ -52,6 +46,5 @@ def test_a_loop_that_never_ends_is_stopped_and_gets_a_hint(shell, monkeypatch):
 
 
 def test_a_key_that_is_equal_to_the_right_string_is_right(capsys):
-    namespace = {"np": __import__("numpy")}
-    exec(answer("zeros").replace('[f"W{l}"]', '[np.str_(f"W{l}")]'), namespace)
-    public_tests.initialize_parameters_zeros_test(namespace["initialize_parameters_zeros"])
+    source = answer("zeros").replace('[f"W{l}"]', '[np.str_(f"W{l}")]')
+    public_tests.initialize_parameters_zeros_test(function_of(source, "zeros"))

@@ -10,36 +10,9 @@ import pytest
 
 import init_utils
 from init_utils import predict_dec
-from lesson import experiments, film, guess, network, pictures
+from lesson import experiments, film, guess, network
 from lesson.network import unit_lines
 from lesson.pictures import EDGE, Plane, plot_units
-
-
-@pytest.fixture(scope="module")
-def trained(cells, rings):
-    """The namespace of the notebook's own `model` after its three trainings."""
-    film.snapshots.clear()
-    namespace = {"np": np, **vars(init_utils), "record": film.record}
-    exec(cells["model"].source, namespace)
-    for name in ("zeros", "random", "he"):
-        exec(cells[f"initialize-{name}"].source, namespace)
-        namespace["model"](*rings, print_cost=False, initialization=name)
-    plt.close("all")
-    return namespace | {"snapshots": dict(film.snapshots)}
-
-
-@pytest.fixture
-def in_a_notebook(monkeypatch):
-    """Outputs that a notebook would show: the data that `display` got."""
-    shown = []
-
-    def display(data, raw):
-        assert raw
-        shown.append(data)
-
-    monkeypatch.setattr(pictures, "display", display)
-    return shown
-
 
 # Units as lines -------------------------------------------------------------------------------
 
@@ -61,12 +34,16 @@ def test_zeros_have_no_lines_and_random_starts_have_ten_before_and_after(trained
         assert len(unit_lines(parameters)) == number
 
 
-def test_a_constant_start_has_one_line_and_noise_makes_ten(rings):
+def test_a_constant_start_has_one_line_and_noise_makes_ten_like_one(rings):
     start = experiments.constant_start(noises=[0, 1e-3])
     after = network.trained(start, *rings)
     assert len(unit_lines({name: value[0] for name, value in start.items()})) == 1
-    networks = [{name: value[i] for name, value in after.items()} for i in (0, 1)]
-    assert [len(unit_lines(network)) for network in networks] == [1, 10]
+    one, ten = (unit_lines({name: value[i] for name, value in after.items()}) for i in (0, 1))
+    ends = np.column_stack(
+        [ten[:, 2:] * ten[:, :2] + t * ten[:, 1::-1] * [-1, 1] for t in (-1.5, 1.5)]
+    )
+    assert len(one) == 1 and len(ten) == 10
+    assert np.ptp(ends, axis=0).max() < 0.03  # a hundredth of the picture
 
 
 def test_the_lines_of_he_enclose_the_middle_in_the_end(trained):
@@ -89,19 +66,6 @@ def test_zeros_show_one_color_from_the_first_iteration_to_the_last(trained, ring
     for parameters in trained["snapshots"]["zeros"].values():
         plane.show(parameters)
         assert plane.artists[0].get_paths() == []
-
-
-def test_with_noise_ten_lines_look_like_one(rings):
-    after = network.trained(experiments.constant_start(noises=[1e-3]), *rings)
-    lines = unit_lines({name: value[0] for name, value in after.items()})
-    ends = np.column_stack(
-        [lines[:, 2:] * lines[:, :2] + t * lines[:, 1::-1] * [-1, 1] for t in (-1.5, 1.5)]
-    )
-    assert len(lines) == 10 and np.ptp(ends, axis=0).max() < 0.03  # a hundredth of the picture
-
-
-def test_parallel_lines_would_not_enclose_the_origin():
-    assert not encloses_the_origin(np.array([[1, 0, 0.5], [-1, 0, 0.5]]))
 
 
 def test_plot_units_draws_upon_a_figure_and_counts(trained):
@@ -167,10 +131,11 @@ def test_a_training_that_was_shorter_stays_at_its_last_moment(trained, rings):
 
 
 def test_a_notebook_gets_all_moments_in_one_output_that_needs_no_kernel(
-    trained, rings, in_a_notebook
+    trained, rings, displayed, monkeypatch
 ):
+    monkeypatch.setattr(film, "snapshots", trained["snapshots"])
     film.show_film(*rings)
-    (output,) = in_a_notebook
+    (output,) = displayed
     page = output["text/html"]
     assert base64.b64decode(output["image/png"]).startswith(b"\x89PNG")
     assert "Iteration 0." in output["text/plain"] and output["text/plain"] in page
@@ -190,7 +155,8 @@ def test_without_a_training_film_and_comparison_say_what_to_run_first(rings, cap
     assert not plt.get_fignums()
 
 
-def test_the_comparison_shows_what_was_trained_and_no_more(trained, dataset, capsys):
+def test_the_comparison_shows_what_was_trained_and_no_more(trained, dataset, capsys, monkeypatch):
+    monkeypatch.setattr(film, "snapshots", trained["snapshots"])
     costs = trained["cost_history"]
     film.show_comparison({"he": costs["he"]}, *dataset)
     printed = capsys.readouterr().out

@@ -7,25 +7,13 @@ import pytest
 from lesson import guess
 
 
-@pytest.fixture
-def shown(monkeypatch):
-    """What a notebook would show: the HTML of each output."""
-    pages = []
-
-    def display(data, raw):
-        assert raw and data["text/plain"]
-        pages.append(data["text/html"])
-
-    monkeypatch.setattr(guess, "display", display)
-    return pages
-
-
 @pytest.mark.parametrize("name", guess.QUESTIONS)
-def test_a_reply_is_hidden_until_its_option_is_chosen(name, shown):
+def test_a_reply_is_hidden_until_its_option_is_chosen(name, displayed):
     question, replies = guess.QUESTIONS[name].values()
     guess.ask(name)
     guess.reply(name)
-    asked, replied = shown
+    assert all(output["text/plain"] for output in displayed)
+    asked, replied = (output["text/html"] for output in displayed)
     for number, (option, text) in enumerate(replies.items()):
         label = re.search(
             f'<label[^>]*><input [^>]*type="radio"[^>]*id="guess-{name}-{number}"> (.*?)<', asked

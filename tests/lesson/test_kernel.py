@@ -8,12 +8,6 @@ from tests.support.mistakes import answer
 NAME = "initialize_parameters_he"
 
 
-def run(shell, *cells):
-    for cell in cells:
-        shell.run_cell(cell, store_history=True)
-    return shell.shown
-
-
 @pytest.mark.parametrize(
     ("cell", "code", "words"),
     [
@@ -33,7 +27,7 @@ def run(shell, *cells):
     ],
 )
 def test_a_function_that_is_not_defined_is_named_with_the_reason(shell, cell, code, words, capsys):
-    run(shell, "import numpy as np", cell, f"he_test({NAME})")
+    shell.run("import numpy as np", cell, f"he_test({NAME})")
     printed = capsys.readouterr().out
     assert printed.rstrip().endswith(f"[{code}]")
     assert words in shell.shown[-1]["text/html"]
@@ -48,14 +42,14 @@ def test_a_function_that_is_not_defined_is_named_with_the_reason(shell, cell, co
     ],
 )
 def test_a_cell_that_needs_the_cells_above_says_so_in_a_box(shell, cell, line, capsys):
-    (shown,) = run(shell, cell)
+    (shown,) = shell.run(cell)
     assert line in shown["text/html"] and "! Error" in shown["text/html"]
     assert "Run &gt; Run All Above Selected Cell" in shown["text/html"]
     assert "Traceback" not in capsys.readouterr().out
 
 
 def test_a_name_error_of_a_library_keeps_its_traceback(shell, capsys):
-    assert run(shell, "import json\njson.dumps(1, cls=lambda **_: exec('nothing', {}))") == []
+    assert shell.run("import json\njson.dumps(1, cls=lambda **_: exec('nothing', {}))") == []
     assert "NameError" in capsys.readouterr().out
 
 
@@ -77,15 +71,15 @@ WRONG = answer("he", "np.random.randn(layers_dims[l], layers_dims[l - 1]) * 10")
     ],
 )
 def test_a_test_speaks_of_the_cell_that_was_run_last(shell, cells, code, capsys):
-    run(shell, "import numpy as np", *cells)
+    shell.run("import numpy as np", *cells)
     shell.shown.clear()
-    (shown,) = run(shell, f"he_test({NAME})")
+    (shown,) = shell.run(f"he_test({NAME})")
     assert (f"<code>{code}</code>" if code else "✓ Right") in shown["text/html"]
 
 
 def test_the_saved_answers_are_tested_if_their_cells_were_run(shell, capsys):
     zeros = answer("zeros")
-    run(shell, "import numpy as np", zeros, WRONG, RIGHT)
+    shell.run("import numpy as np", zeros, WRONG, RIGHT)
     cells = {NAME: WRONG, "initialize_parameters_zeros": zeros}
     capsys.readouterr()
     assert not kernel.report_tests(cells)
@@ -95,6 +89,6 @@ def test_the_saved_answers_are_tested_if_their_cells_were_run(shell, capsys):
         "  initialize_parameters_random: not tested. Run its cell, save, and run this cell again.",
         "  initialize_parameters_he: not tested. Run its cell, save, and run this cell again.",
     ]
-    run(shell, WRONG)
+    shell.run(WRONG)
     kernel.report_tests(cells)
     assert f"  {NAME}: not right yet. Run its test to see why." in capsys.readouterr().out

@@ -12,18 +12,17 @@ from lesson import network
 from lesson.experiments import scaled_start
 from lesson.laboratory import Choices, draw_start
 from lesson.network import backward, forward, loss_from_logits, train, unit_lines
+from tests.support.mistakes import reference
 
 
-def random_network(seed=0, sizes=(2, 10, 5, 1)):
-    rng = np.random.default_rng(seed)
-    pairs = zip(sizes[1:], sizes[:-1], strict=True)
-    return network.with_zero_biases(*(rng.standard_normal(shape) for shape in pairs))
+@pytest.fixture
+def start():
+    return reference("he", [2, 10, 5, 1])
 
 
-def test_logits_are_z3_of_forward_propagation(rings):
-    parameters = random_network()
-    z3 = forward_propagation(rings[0], parameters)[1][5]
-    np.testing.assert_allclose(network.output_logits(rings[0], parameters), z3, rtol=1e-12)
+def test_logits_are_z3_of_forward_propagation(rings, start):
+    z3 = forward_propagation(rings[0], start)[1][5]
+    np.testing.assert_allclose(network.output_logits(rings[0], start), z3, rtol=1e-12)
 
 
 def test_the_stable_loss_is_that_of_the_textbook_where_that_one_works():
@@ -76,13 +75,13 @@ def test_a_stack_trains_each_network_as_init_utils_trains_it_alone(rings):
         np.testing.assert_array_equal(start[name], value)
 
 
-def test_training_hands_over_each_state_that_is_asked_for_and_the_last(rings):
-    seen = [i for i, _, _ in train(random_network(), *rings, num_iterations=25, every=10)]
+def test_training_hands_over_each_state_that_is_asked_for_and_the_last(rings, start):
+    seen = [i for i, _, _ in train(start, *rings, num_iterations=25, every=10)]
     assert seen == [0, 10, 20, 25]
 
 
-def test_numbers_beyond_all_bounds_cause_no_warning(rings):
-    start = {name: 1e200 * value for name, value in random_network().items()}
+def test_numbers_beyond_all_bounds_cause_no_warning(rings, start):
+    start = {name: 1e200 * value for name, value in start.items()}
     *_, (_, _, logits) = train(start, *rings, num_iterations=3)
     assert not np.isfinite(logits).all()
 
@@ -101,8 +100,8 @@ def test_units_whose_weights_and_bias_are_multiples_share_a_line(scale):
     assert len(unit_lines({"W1": W1, "b1": np.array([[0.3], [0.4]])})) == 2
 
 
-def test_a_line_stands_where_the_unit_switches_on():
-    parameters = random_network() | {"b1": np.linspace(-1, 1, 10).reshape(10, 1)}
+def test_a_line_stands_where_the_unit_switches_on(start):
+    parameters = start | {"b1": np.linspace(-1, 1, 10).reshape(10, 1)}
     for u_1, u_2, d in unit_lines(parameters):
         points = np.array([[d * u_1 - u_2, d * u_1 + u_2], [d * u_2 + u_1, d * u_2 - u_1]])
         z = parameters["W1"] @ points + parameters["b1"]

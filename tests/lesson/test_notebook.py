@@ -6,18 +6,19 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from init_utils import load_dataset
+import init_utils
+from lesson.film import record
+from tests.support.mistakes import reference
 
 HERE = Path(__file__).parent
-NOTEBOOK = HERE.parents[1] / "source" / "Initialization" / "Initialization.ipynb"
 REFERENCE = json.loads((HERE / "reference.json").read_text())
 KINDS = ("zeros", "random", "he")
 TO_THE_LAST_DIGIT = {"zeros": 0, "random": 0, "he": 1.2e-16}
@@ -104,11 +105,7 @@ def test_the_parameters_are_printed_as_published(results, kind):
             r"^(\w\d) = (\[\[.*?\]\])$", results["printed"][f"{kind}-parameters"], re.M | re.S
         )
     }
-    expected = {
-        name: value
-        for name, value in REFERENCE["parameters"][kind].items()
-        if name != "layers_dims"
-    }
+    expected = {k: v for k, v in REFERENCE["parameters"][kind].items() if k != "layers_dims"}
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value)  # every printed digit
@@ -133,44 +130,28 @@ def test_with_zeros_only_db3_is_not_zero_and_no_rate_helps(results):
     assert before == pytest.approx(after, abs=1e-14)
 
 
-def test_a_constant_is_weaker_than_logistic_regression():
-    source = NOTEBOOK.read_text(encoding="utf-8")
-    assert "the network stays a constant, weaker than logistic regression." in source
-    X, Y, _, _ = load_dataset()
+def test_a_constant_is_weaker_than_logistic_regression(dataset, text):
+    assert "the network stays a constant, weaker than logistic regression." in text
+    X, Y, _, _ = dataset
     model = LogisticRegression().fit(X.T, Y[0])
     assert log_loss(Y[0], model.predict_proba(X.T)) < np.log(2)  # the best of all constants
 
 
-def model_namespace() -> dict:
-    """The notebook's `model` with the helpers that it needs."""
-    import init_utils
-    from lesson.film import record
-
-    (cell,) = [c for c in nbformat.read(NOTEBOOK, as_version=4).cells if c.id == "model"]
-    namespace = vars(init_utils) | {"record": record}
-    exec(cell.source, namespace)
-    return namespace
+@pytest.fixture
+def model(cells):
+    """The notebook's `model` with all that it needs for the third exercise."""
+    namespace = {**vars(init_utils), "record": record}
+    namespace["initialize_parameters_he"] = partial(reference, "he")
+    exec(cells["model"].source, namespace)
+    return namespace["model"]
 
 
 @pytest.mark.parametrize("unknown", ["xavier", "He", "", None])
-def test_an_unknown_initialization_is_refused_with_the_choices(unknown):
-    model = model_namespace()["model"]
+def test_an_unknown_initialization_is_refused_with_the_choices(model, unknown):
     with pytest.raises(ValueError) as complaint:
         model(np.ones((2, 3)), np.array([[0, 1, 1]]), initialization=unknown)
     for choice in ("zeros", "random", "he", repr(unknown)):
         assert choice in str(complaint.value)
-
-
-def small_start(layers_dims: list[int]) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(0)
-    return {
-        name: value
-        for l in range(1, len(layers_dims))
-        for name, value in (
-            (f"W{l}", rng.normal(size=(layers_dims[l], layers_dims[l - 1]))),
-            (f"b{l}", np.zeros((layers_dims[l], 1))),
-        )
-    }
 
 
 @pytest.mark.parametrize(
@@ -181,26 +162,18 @@ def small_start(layers_dims: list[int]) -> dict[str, np.ndarray]:
         (np.ones((2, 3)), np.array([[1, 2, 1]]), ["labels 0 and 1"]),
     ],
 )
-def test_a_dataset_of_the_wrong_shape_is_refused_in_words(X, Y, words):
-    namespace = model_namespace()
-    namespace["initialize_parameters_he"] = small_start
+def test_a_dataset_of_the_wrong_shape_is_refused_in_words(model, X, Y, words):
     with pytest.raises(ValueError) as complaint:
-        namespace["model"](X, Y)
+        model(X, Y)
     for word in words:
         assert word in str(complaint.value)
 
 
-def test_costs_are_recorded_whether_or_not_they_are_printed(capsys):
-    import matplotlib.pyplot as plt
-
-    plt.switch_backend("Agg")
-    namespace = model_namespace()
-    namespace["initialize_parameters_he"] = small_start
+def test_costs_are_recorded_whether_or_not_they_are_printed(model, capsys):
     X, Y = np.random.default_rng(1).normal(size=(2, 6)), np.array([[0, 1, 0, 1, 0, 1]])
-    namespace["model"](X, Y, num_iterations=2500, print_cost=False)
+    model(X, Y, num_iterations=2500, print_cost=False)
     assert capsys.readouterr().out == ""
-    assert len(namespace["cost_history"]["he"]) == 3
-    plt.close("all")
+    assert len(model.__globals__["cost_history"]["he"]) == 3
 
 
 def words(cells: list) -> int:

@@ -15,7 +15,7 @@ from nbconvert import HTMLExporter
 import init_utils
 from lesson import experiments, network
 from lesson.pictures import bundle, figure_in_words
-from tests.support import courses
+from tests.lesson.conftest import NOTEBOOK
 
 FIGURES = {
     *("dataset", "zeros-train", "zeros-boundary", "random-train", "random-boundary"),
@@ -28,20 +28,16 @@ FIGURES = {
 # severity 1.0.
 VISION = {
     "full": np.eye(3),
-    "protanopia": np.array(
-        [
-            [0.152286, 1.052583, -0.204868],
-            [0.114503, 0.786281, 0.099216],
-            [-0.003882, -0.048116, 1.051998],
-        ]
-    ),
-    "deuteranopia": np.array(
-        [
-            [0.367322, 0.860646, -0.227968],
-            [0.280085, 0.672501, 0.047413],
-            [-0.011820, 0.042940, 0.968881],
-        ]
-    ),
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
 }
 RINGS = (init_utils.RED, init_utils.BLUE)
 REGIONS = (init_utils.PALE_RED, init_utils.PALE_BLUE)
@@ -190,14 +186,14 @@ def test_red_and_green_would_be_refused():
 def test_markers_and_dashes_say_the_same_as_the_colors():
     styles = [style for style, _ in init_utils.CURVES.values()]
     assert len({style[0] for style in styles}) == len({style[1:] for style in styles}) == 3
-    assert len({style["marker"] for style in experiments.LINE_STYLES}) == len(DEPTH)
+    for key in ("marker", "linestyle"):
+        assert len({style[key] for style in experiments.LINE_STYLES}) == len(DEPTH)
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
     """The notebook as an HTML page, as it can be read without Jupyter."""
-    path = courses.PROJECT / "source" / "Initialization" / "Initialization.ipynb"
-    return HTMLExporter().from_filename(str(path))[0]
+    return HTMLExporter().from_filename(str(NOTEBOOK))[0]
 
 
 def test_each_link_within_the_notebook_has_its_heading_in_an_html_page(page):

@@ -7,41 +7,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from init_utils import (
-    backward_propagation,
-    forward_propagation,
-    predict_dec,
-    update_parameters,
-)
-from lesson import film, pictures, volume
+from init_utils import backward_propagation, forward_propagation, predict_dec
+from lesson import film, volume
 from lesson.experiments import FACTORS, NUM_DRAWS, scaled_start
-from lesson.network import HE, cost_of, loss_from_logits, output_logits, trained, unit_lines
+from lesson.network import HE, cost_of, loss_from_logits, output_logits, train, unit_lines
 
 
 @pytest.fixture(scope="module")
-def starts(cells):
+def starts(trained):
     """The two random starts, made by the solutions of the exercises."""
-    names = {"np": np}
-    for kind in ("random", "he"):
-        exec(cells[f"initialize-{kind}"].source, names)
-    return {k: names[f"initialize_parameters_{k}"]([2, 10, 5, 1]) for k in ("random", "he")}
-
-
-@pytest.fixture(scope="module")
-def trainings(starts, rings):
-    """Each 10th state of both trainings up to iteration 1,000, then each 1,000th, and costs."""
-    X, Y = rings
-    states, costs = {}, {}
-    for kind, parameters in starts.items():
-        states[kind], costs[kind] = {}, []
-        for i in range(15001):
-            _, cache = forward_propagation(X, parameters)
-            if i <= 3000:
-                costs[kind].append(float(loss_from_logits(cache[5], Y)))
-            if i % 1000 == 0 or (i <= 1000 and i % 10 == 0):
-                states[kind][i] = parameters
-            parameters = update_parameters(parameters, backward_propagation(X, Y, cache), 0.01)
-    return states, costs
+    return {kind: trained["snapshots"][kind][0] for kind in ("random", "he")}
 
 
 # One network, two volumes ---------------------------------------------------------------------
@@ -73,8 +48,8 @@ def test_the_knob_turns_the_draw_of_the_exercises(starts):
 
 def test_the_file_holds_what_training_makes(dataset, rings):
     X, Y = rings
-    again = trained(scaled_start([HE / 10, HE], NUM_DRAWS), X, Y)
-    costs = loss_from_logits(output_logits(X, again), Y).reshape(2, NUM_DRAWS)
+    *_, (_, _, logits) = train(scaled_start([HE / 10, HE], NUM_DRAWS), X, Y)
+    costs = loss_from_logits(logits, Y).reshape(2, NUM_DRAWS)
     _, stored, _ = volume.sweep(*dataset)
     np.testing.assert_allclose(costs, stored[[4, 8]], atol=0.02)
 
@@ -104,11 +79,9 @@ def test_nine_of_ten_he_draws_work_and_none_at_a_tenth_of_it(dataset, text):
     assert (good[4], good[8], good[12]) == (0, 9, 0) and "nine of the ten draws" in text
 
 
-def test_the_knob_is_one_small_output_with_a_still_picture(rings, monkeypatch):
-    shown = []
-    monkeypatch.setattr(pictures, "display", lambda data, raw: shown.append(data))
+def test_the_knob_is_one_small_output_with_a_still_picture(rings, displayed):
     volume.show_volume_knob(*rings)
-    (output,) = shown
+    (output,) = displayed
     page = output["text/html"]
     assert len(page) < 1e6 and output["image/png"] and "Five volumes" in output["text/plain"]
     steps = json.loads(re.search(r"steps = (\[.*?\]);", page)[1])
@@ -129,27 +102,28 @@ def test_the_first_gradients_are_hundreds_of_times_those_of_he(starts, rings):
     assert (ratio > 200).all() and (ratio < 1000).all()
 
 
-def test_the_cost_of_large_falls_in_200_iterations_and_jumps(trainings, text):
-    costs = np.array(trainings[1]["random"])
+def test_the_cost_of_large_falls_in_200_iterations_and_jumps(starts, rings, text):
+    costs, costs_of_he = (
+        np.array([loss_from_logits(Z, rings[1]) for _, _, Z in train(start, *rings, 3000, every=1)])
+        for start in starts.values()
+    )
     assert f"{costs[0]:.0f}" == "1774" and "from 1774 to about 0.7" in text
     assert costs[:251].min() < 0.75
     assert 500 < (np.diff(costs) > 0).sum() < 650
-    assert not (np.diff(trainings[1]["he"]) > 0).any()
+    assert not (np.diff(costs_of_he) > 0).any()
 
 
-def test_the_large_start_is_ahead_until_about_iteration_5000(trainings, rings):
-    X, Y = rings
-    states = trainings[0]
+def test_the_large_start_is_ahead_until_about_iteration_5000(trained, rings):
     for i in range(1000, 15001, 1000):
-        large, he = (cost_of(states[kind][i], X, Y) for kind in ("random", "he"))
+        large, he = (cost_of(trained["snapshots"][kind][i], *rings) for kind in ("random", "he"))
         assert (large < he) == (i < 5000), i
 
 
 @pytest.mark.parametrize(
     ("kind", "percent"), [("random", [5, 1, 3]), ("he", [53, 115, 402])], ids=["large", "he"]
 )
-def test_each_layer_moves_as_far_as_the_text_says(kind, percent, trainings, text):
-    moved = 100 * film.movement(trainings[0][kind], since=1000)
+def test_each_layer_moves_as_far_as_the_text_says(kind, percent, trained, text):
+    moved = 100 * film.movement(trained["snapshots"][kind], since=1000)
     np.testing.assert_allclose(moved, percent, rtol=0.01, atol=0.5 if kind == "random" else 1)
     numbers = "{}, {} and {} percent".format(*percent)
     assert numbers in text

@@ -197,7 +197,8 @@ def _grade(options: argparse.Namespace) -> int:
         show = terminal.progress(len(submissions))
         outcomes = grade_course(course, submissions, workers, full=options.full, on_outcome=show)
         terminal.print_table(course, outcomes)
-        return course.has_failing_tests or any(outcome.problem for outcome in outcomes)
+        has_failing_tests = any(one.failing for one in course.notebooks.values())
+        return has_failing_tests or any(outcome.problem for outcome in outcomes)
 
     with only_grader(Path(options.course).resolve()):
         found = _each(names, find)

@@ -144,11 +144,6 @@ class Course:
         some = next(iter(self.notebooks.values()))
         return call(check_sandbox, some, self.limits, (str(self.root),))
 
-    @property
-    def has_failing_tests(self) -> bool:
-        """Whether the instructor's own solution fails a test; known after `calibrate`."""
-        return any(assignment.failing for assignment in self.notebooks.values())
-
     def recall_modes(self) -> None:
         """Learn what `calibrate` found out before, or what the tests' source tells; run nothing."""
         for name, assignment in self.notebooks.items():

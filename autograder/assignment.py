@@ -1,7 +1,5 @@
 """The assignment as grading sees it: the instructor's notebooks and the files beside them."""
 
-from __future__ import annotations
-
 import ast
 import contextlib
 import json
@@ -14,19 +12,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Self
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
+from nbgrader import preprocessors
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import (
-    ClearHiddenTests,
-    ClearMarkScheme,
-    ClearSolutions,
-    IgnorePattern,
-    IncludeHeaderFooter,
-    InstantiateTests,
-)
 from nbgrader.utils import compute_checksum, find_all_files
 from traitlets.config import Config
 
@@ -35,8 +27,12 @@ from autograder.text import UserError
 
 _LONGEST_LINK = 1000  # bytes
 _NBGRADER_DEFAULTS = {"schema_version": 3, "grade": False, "solution": False, "locked": False}
-_CLEARING = (ClearSolutions, ClearHiddenTests, ClearMarkScheme)
-_AT_GRADING = (*_CLEARING, IgnorePattern)  # whose settings travel with the assignment
+_CLEARING = (
+    preprocessors.ClearSolutions,
+    preprocessors.ClearHiddenTests,
+    preprocessors.ClearMarkScheme,
+)
+_AT_GRADING = (*_CLEARING, preprocessors.IgnorePattern)  # whose settings travel with it
 _PYTHON = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -106,7 +102,7 @@ class Assignment:
     @classmethod
     def all_in(
         cls, directory: str | Path, config: Config, rules: str = "", network: bool = False
-    ) -> dict[str, Assignment]:
+    ) -> dict[str, Self]:
         """Read all notebooks of `directory`, which is the course's own, and the files beside them.
 
         nbgrader fills in header, footer and AUTOTEST cells, as when it generates the assignment.
@@ -225,9 +221,9 @@ def role(cell: NotebookNode) -> Role:
     return Role.GIVEN
 
 
-def grade_id(cell: NotebookNode) -> str | None:
+def grade_id(cell: dict[str, Any]) -> str | None:
     """nbgrader's name of a cell, or None for a cell that nbgrader does not manage."""
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
+    return cell["metadata"].get("nbgrader", {}).get("grade_id")
 
 
 @lru_cache(maxsize=256)
@@ -280,8 +276,7 @@ def answers_tested_by(assignment: Assignment, test: str) -> dict[str, list[str]]
         if used & defined_names(cell)
     }
     order = [grade_id(cell) for cell in assignment.cells]
-    above = [grade_id(cell) for cell in assignment.answers]
-    above = [answer for answer in above if order.index(answer) < order.index(test)]
+    above = [one for one in map(grade_id, assignment.answers) if one in order[: order.index(test)]]
     return found or {answer: [] for answer in above[-1:]}
 
 
@@ -329,8 +324,8 @@ def _check_size(directory: Path, files: Mapping[str, bytes]) -> None:
 
 def _filled_in(path: Path, content: bytes, config: Config, course: CourseDirectory) -> bytes:
     """The notebook after those preprocessors of nbgrader that add to it, where they have to."""
-    header = IncludeHeaderFooter(config=config)
-    tests = InstantiateTests(config=config)
+    header = preprocessors.IncludeHeaderFooter(config=config)
+    tests = preprocessors.InstantiateTests(config=config)
     if not (header.header or header.footer or tests.autotest_delimiter.encode() in content):
         return content
     try:
@@ -361,8 +356,12 @@ def _read(content: bytes) -> NotebookNode:
         notebook = nbformat.reads(content.decode("utf-8"), as_version=4)
     old = document.get("nbformat") != 4
     saved = [] if old else document["cells"]
-    _refuse_repeated("grade id", [grade_id(cell) for cell in notebook.cells if grade_id(cell)])
-    _refuse_repeated("cell id", [cell["id"] for cell in saved if "id" in cell])
+    used = {"grade id": [grade_id(cell) for cell in notebook.cells if grade_id(cell)]}
+    used["cell id"] = [cell["id"] for cell in saved if "id" in cell]
+    for kind, names in used.items():
+        if repeated := [str(name) for name, uses in Counter(names).items() if uses > 1]:
+            several = f"several cells with the {kind} {', '.join(repeated)}"
+            raise AssignmentError(f"The instructor's notebook has {several}.")
     for number, cell in enumerate(notebook.cells, start=1):
         if old or "id" not in saved[number - 1]:
             cell.id = f"cell-{number}"
@@ -377,22 +376,9 @@ def _parse(notebook: bytes) -> NotebookNode:
         nbformat.validate(parsed)
     except (ValueError, TypeError, KeyError, AttributeError, nbformat.ValidationError) as error:
         raise AssignmentError(f"The instructor's notebook cannot be read: {error}") from error
-    _check_language(parsed.metadata)
-    return parsed
-
-
-def _refuse_repeated(kind: str, names: list[str]) -> None:
-    repeated = [str(name) for name, uses in Counter(names).items() if uses > 1]
-    if repeated:
-        raise AssignmentError(
-            f"The instructor's notebook has several cells with the {kind} {', '.join(repeated)}."
-        )
-
-
-def _check_language(metadata: NotebookNode) -> None:
-    kernel = metadata.get("kernelspec", {})
+    kernel = parsed.metadata.get("kernelspec", {})
     name = kernel.get("name", "python3")
-    language = kernel.get("language") or metadata.get("language_info", {}).get("name")
+    language = kernel.get("language") or parsed.metadata.get("language_info", {}).get("name")
     if language is None:  # only the kernel's name can tell
         language = "python" if name.lower().startswith("python") else name
     if language.lower() not in ("python", "ipython"):
@@ -400,17 +386,14 @@ def _check_language(metadata: NotebookNode) -> None:
             f"The notebook has the kernel {kernel.get('display_name', name)!r} (language "
             f"{language}); only Python can be graded here."
         )
+    return parsed
 
 
 @lru_cache(maxsize=8)
 def _released_cells(notebook: bytes, settings: str) -> tuple[NotebookNode, ...]:
-    parsed = _parse(notebook)
-    released = nbformat.from_dict(
-        {
-            "metadata": {"kernelspec": {"language": "python"}},
-            "cells": [_bare_cell(cell) for cell in parsed.cells],
-        }
-    )
+    cells = [_bare_cell(cell) for cell in _parse(notebook).cells]
+    metadata = {"kernelspec": {"language": "python"}}
+    released = nbformat.from_dict({"metadata": metadata, "cells": cells})
     config = Config(json.loads(settings))
     for kind in _CLEARING:
         try:
@@ -430,8 +413,8 @@ def _bare_cell(cell: NotebookNode) -> dict[str, object]:
     if "tags" in cell.metadata:
         metadata["tags"] = list(cell.metadata.tags)
     if grade_id(cell):
-        ours = {**_NBGRADER_DEFAULTS, **cell.metadata.nbgrader, "cell_type": cell.cell_type}
-        metadata["nbgrader"] = ours
+        metadata["nbgrader"] = _NBGRADER_DEFAULTS | cell.metadata.nbgrader
+        metadata["nbgrader"]["cell_type"] = cell.cell_type
     kept = ("id", "cell_type", "source", "attachments")
     bare = {**{key: cell[key] for key in kept if key in cell}, "metadata": metadata}
     if cell.cell_type == "code":

@@ -4,18 +4,17 @@ It is stored once, as JSON in ``metadata.autograder``: verdicts in the test cell
 executed notebook's own metadata. It holds words of the student: pages escape them.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from gettext import NullTranslations
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from nbformat import NotebookNode
 
+from autograder.assignment import grade_id
 from autograder.language import ENGLISH, WORDS, fill, in_words, translated
 from autograder.text import counted
 
@@ -34,17 +33,17 @@ class Verdict:
     fields: dict[str, str] = field(default_factory=dict)  # what stands in their braces
 
     @classmethod
-    def from_text(cls, passed: bool, code: str, text: str, place: str = "") -> Verdict:
+    def from_text(cls, passed: bool, code: str, text: str, place: str = "") -> Self:
         """A verdict in the words of any program: the first line is the message."""
         message, _, case = text.strip().partition("\n")
         return cls(passed, code, message, f"{case}\n{place}".strip("\n"))
 
-    def about(self, case: str = "", **fields: str) -> Verdict:
+    def about(self, case: str = "", **fields: str) -> Self:
         """The same with values in the place of the names in braces of its message."""
         words, message = {"message": [("verdict", self.message)]}, fill(self.message, fields)
         return dataclasses.replace(self, message=message, case=case, words=words, fields=fields)
 
-    def in_words(self, words: NullTranslations) -> Verdict:
+    def in_words(self, words: NullTranslations) -> Self:
         """The same in another language, as far as it is known there."""
         texts = {part: getattr(self, part) for part in ("message", "case", "hint")}
         for part, text in texts.items():
@@ -78,7 +77,7 @@ class RuleViolation:
             place += fill(words.pgettext("place", ", line {line}"), {"line": self.line})
         title = words.pgettext(self.rule, self.title)
         message = translated(words, self.message, self.words, self.fields)
-        return _one_line(f"{place}: {title}. {message}")
+        return " ".join(f"{place}: {title}. {message}".split())
 
     __str__ = said
 
@@ -105,8 +104,13 @@ class Repair:
             cells=counted(number, "cell", words),
             detail=self.detail,
         )
-        names = f": {_listed(self.cells, words)}." if self.cells else ""
-        return _one_line(sentence + names)
+        if self.cells:
+            sentence += f": {', '.join(self.cells[:_SHOWN])}"
+            if number > _SHOWN:
+                more = words.pgettext("place", " and {number} more")
+                sentence += fill(more, {"number": number - _SHOWN})
+            sentence += "."
+        return " ".join(sentence.split())
 
     __str__ = said
 
@@ -114,6 +118,7 @@ class Repair:
 REPAIRS = WORDS["repairs"]
 """Sentences by code."""
 _FOUND = frozenset(["other-notebook", "answer-missing", "odd-place", "skipped"])
+_SHOWN = 6  # names of cells
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ class Facts:
         told = {repair.code for repair in self.repairs}
         return [v for v in self.violations if v.cell not in answers and v.rule not in told]
 
-    def in_words(self, words: NullTranslations) -> Facts:
+    def in_words(self, words: NullTranslations) -> Self:
         """The same in another language, but for what says itself in words."""
         verdicts = {test: verdict.in_words(words) for test, verdict in self.verdicts.items()}
         return dataclasses.replace(self, failure=in_words(words, self.failure), verdicts=verdicts)
@@ -153,11 +158,11 @@ class Facts:
         verdicts = content.pop("verdicts")
         notebook.metadata.autograder = NotebookNode(content)
         for cell in notebook.cells:
-            if verdict := verdicts.get(_grade_id(cell)):
+            if verdict := verdicts.get(grade_id(cell)):
                 cell.metadata.autograder.update(verdict)
 
     @classmethod
-    def of(cls, notebook: dict[str, Any]) -> Facts | None:
+    def of(cls, notebook: dict[str, Any]) -> Self | None:
         """Read the facts of an executed notebook; None if it was not graded here."""
         stored = notebook["metadata"].get("autograder")
         if stored is None:
@@ -172,7 +177,7 @@ class Facts:
             [RuleViolation(**violation) for violation in stored["violations"]],
             stored["submission"],
             {
-                _grade_id(cell): Verdict(**{n: ours[n] for n in _VERDICT if n in ours})
+                grade_id(cell): Verdict(**{n: ours[n] for n in _VERDICT if n in ours})
                 for cell in notebook["cells"]
                 if "passed" in (ours := cell["metadata"].get("autograder", {}))
             },
@@ -180,7 +185,7 @@ class Facts:
         )
 
     @classmethod
-    def read(cls, path: Path) -> Facts | None:
+    def read(cls, path: Path) -> Self | None:
         """Read the facts from an executed notebook's file; None if there are none."""
         try:
             return cls.of(json.loads(path.read_bytes()))
@@ -222,16 +227,3 @@ def comment_on_answer(
 
 
 _VERDICT = [one.name for one in dataclasses.fields(Verdict)]
-
-
-def _grade_id(cell: dict[str, Any]) -> str | None:
-    return cell["metadata"].get("nbgrader", {}).get("grade_id")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _listed(names: tuple[str, ...], words: NullTranslations, shown: int = 6) -> str:
-    more = words.pgettext("place", " and {number} more") if len(names) > shown else ""
-    return ", ".join(names[:shown]) + fill(more, {"number": len(names) - shown})

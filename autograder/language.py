@@ -1,7 +1,5 @@
 """The language of what students read: our catalogues, and those among an assignment's files."""
 
-from __future__ import annotations
-
 import gettext
 import pkgutil
 import re

@@ -1,7 +1,5 @@
 """Text for people: of what students wrote, of errors, of numbers."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import re

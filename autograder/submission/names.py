@@ -1,7 +1,5 @@
 """Which names may pass: those of students, folders, notebooks and other files."""
 
-from __future__ import annotations
-
 import unicodedata
 
 LONGEST = 128

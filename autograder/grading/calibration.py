@@ -6,8 +6,6 @@ sure to give the same points: the instructor's solution and the untouched releas
 inside. No submission has a say, or whoever returned an odd object could choose the weaker way.
 """
 
-from __future__ import annotations
-
 import ast
 import builtins
 import contextlib
@@ -73,11 +71,14 @@ def calibrated(
     kept = _kept(assignment, limits, course) if course else None
     found = _read(kept) if kept else None
     if found is None:
-        hidden = (str(course),) if course else ()
-        found = call(_tried, assignment, limits, hidden)
+        found = call(_tried, assignment, limits, (str(course),) if course else ())
         if kept:
-            _write(kept, found)
-    reasons = _reasons(found)
+            with contextlib.suppress(OSError):  # then it is found out again the next time
+                kept.parent.mkdir(exist_ok=True)
+                part = kept.with_suffix(f".{os.getpid()}")
+                part.write_text(json.dumps(found))
+                part.replace(kept)
+    reasons = found["reasons"]
     modules = tuple(found["modules"])
     failing = frozenset(test for test, one in reasons.items() if one.code == "solution-fails")
     inside = frozenset(reasons)
@@ -87,11 +88,7 @@ def calibrated(
 def remembered(assignment: Assignment, limits: Limits, course: Path) -> dict[str, Reason] | None:
     """The reasons that `calibrated` has found out and kept; None if it has not."""
     found = _read(_kept(assignment, limits, course))
-    return found and _reasons(found)
-
-
-def _reasons(found: dict) -> dict[str, Reason]:
-    return {test: Reason(*fields) for test, fields in found["reasons"].items()}
+    return found and found["reasons"]
 
 
 def _tried(assignment: Assignment, limits: Limits, hidden: tuple[str, ...]) -> dict[str, Any]:
@@ -225,34 +222,20 @@ def where_tests_run(modes: Mapping[str, Reason | None]) -> list[str]:
     return lines
 
 
-@functools.cache
-def _own_code() -> bytes:
-    """Changes whenever the code that runs tests does."""
-    digest = hashlib.sha256()
-    for folder in (Path(__file__).parent, Path(__file__).parents[1] / "sandbox"):
-        for path in sorted([*folder.glob("*.py"), *folder.glob("*.toml")]):
-            digest.update(path.read_bytes())
-    return digest.digest()
-
-
 def _kept(assignment: Assignment, limits: Limits, course: Path) -> Path:
-    """The file in which the results of these files and limits are kept."""
+    """The file in which the results of these files, limits and code that runs tests are kept."""
     files, declared = sorted(assignment.files.items()), sorted(assignment.declared)
     parts = (assignment.notebook, assignment.settings, assignment.network, limits, declared, files)
-    digest = hashlib.sha256(_own_code() + repr((*parts, sys.version)).encode())
+    digest = hashlib.sha256(repr((*parts, sys.version)).encode())
+    for folder in ("grading", "sandbox"):
+        for path in sorted(Path(__file__).parents[1].glob(f"{folder}/*.[pt]*")):  # .py and .toml
+            digest.update(path.read_bytes())
     return course / CACHE / f"{digest.hexdigest()}.json"
 
 
 def _read(kept: Path) -> dict | None:
     try:
-        return json.loads(kept.read_bytes())
+        found = json.loads(kept.read_bytes())
     except (OSError, ValueError):
         return None
-
-
-def _write(kept: Path, found: dict) -> None:
-    with contextlib.suppress(OSError):  # then it is found out again the next time
-        kept.parent.mkdir(exist_ok=True)
-        part = kept.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(found))
-        part.replace(kept)
+    return found | {"reasons": {test: Reason(*one) for test, one in found["reasons"].items()}}

@@ -7,8 +7,6 @@ runs in a fork, which nothing outlives but the verdicts, as data. So no test can
 and no module remembers one student when it meets the next.
 """
 
-from __future__ import annotations
-
 import ast
 import builtins
 import contextlib
@@ -30,10 +28,11 @@ import warnings
 import weakref
 import zipfile
 import zipimport
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autograder.assignment import (
     Assignment,
@@ -50,43 +49,33 @@ from autograder.sandbox.process import ProcessDied, StudentError, StudentProcess
 from autograder.sandbox.sandbox import SandboxLost
 from autograder.text import readable
 
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
 DIED, TIME_OUT = "process-died", "time-used-up"
 _SAID = {name: Verdict(False, **said) for name, said in WORDS["verdicts"].items()}
 HIDDEN_FAILED = _SAID["hidden-failed"]
 _WALL_FACTOR = 3  # time of the clock for a test, in terms of its processor time
 _GRACE_SECONDS = 1  # after the deadline, for a child to say so itself
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class TimeUsedUp(ProcessDied):
     """No time is left for this submission; its process is as good as dead."""
 
 
+@dataclasses.dataclass(eq=False)
 class Examiner:
     """Tests the functions of one student's process."""
 
-    def __init__(
-        self,
-        assignment: Assignment,
-        student: StudentProcess,
-        time_for: Callable[[float], float],
-        failures: Mapping[str, str],
-        sources: Sequence[str],
-    ) -> None:
-        self._assignment = assignment
-        self._student = student
-        self._limits = student.limits
-        self._time_for = time_for
-        self._failures = failures
-        self._sources = sources
-        self._undefined: set[str] = set()
-        self._functions: set[str] = set()  # of the student
+    _assignment: Assignment
+    _student: StudentProcess
+    _time_for: Callable[[float], float]
+    _failures: Mapping[str, str]
+    _sources: Sequence[str]
+    _undefined: set[str] = dataclasses.field(default_factory=set)
+    _functions: set[str] = dataclasses.field(default_factory=set)  # of the student
 
     def examine(self, tests: Sequence[str], deadline: float) -> Iterator[tuple[Verdict, list[str]]]:
         """Run test cells, hidden tests included; the process cannot be asked afterwards."""
-        _public_modules(self._assignment)
+        _PublicModules(self._assignment)
         receiver, sender = multiprocessing.Pipe(duplex=False)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
@@ -130,7 +119,7 @@ class Examiner:
 
     def _answers(self, tests: Sequence[str]) -> Iterator[dict]:
         """What the child says of each test."""
-        public = _public_modules(self._assignment)
+        public = _PublicModules(self._assignment)
         _take_modules(self._assignment)
         sys.modules.update(public.loaded)
         sys.path.insert(0, public.path)
@@ -142,8 +131,8 @@ class Examiner:
             resource.setrlimit(kind, (soft, hard))
 
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        limit(resource.RLIMIT_AS, size + self._limits.memory_bytes)
-        seconds = self._limits.call_seconds
+        limit(resource.RLIMIT_AS, size + self._student.limits.memory_bytes)
+        seconds = self._student.limits.call_seconds
         proxies = None
         for test in tests:
             limit(resource.RLIMIT_CPU, int(time.process_time() + seconds) + 1)
@@ -181,13 +170,14 @@ class Examiner:
                 raise self._lost
             wall_left, _ = signal.setitimer(signal.ITIMER_REAL, 0)  # the student's is another limit
             try:
-                seconds = self._time_for(self._limits.call_seconds)
+                seconds = self._time_for(self._student.limits.call_seconds)
                 *_, seed = None, *seeds
                 seeds.clear()
                 value = self._student.call(name, list(arguments), seconds, keywords, seed)
             except StudentError as error:
                 self._undefined.add(error.undefined)
-                raise _as_builtin(error) from error
+                kind = _BUILTIN_ERRORS.get(error.type_name, StudentError)
+                raise kind(**vars(error)) from error
             except (ProcessDied, SandboxLost) as failure:
                 self._lost = failure
                 raise
@@ -236,7 +226,11 @@ class Examiner:
         parts = {name: getattr(error, name, None) for name in ("code", "message", "case", "hint")}
         if all(isinstance(part, str) for part in parts.values()):  # public_tests.WrongAnswer, say
             parts = {name: readable(part) for name, part in parts.items()}
-            return Verdict(False, **parts, **_words_of(error))
+            with contextlib.suppress(Exception):  # the words of another test may be anything
+                braces = re.findall(r"\{[^{}]*\}", str([*error.words.values()]))
+                fields = {one[1:-1]: readable(one.format(**error.fields)) for one in braces}
+                parts |= {"words": error.words, "fields": fields}
+            return Verdict(False, **parts)
         place = ""
         code = f"raises-{type(error).__name__}"
         lines = self._assignment.test_source(test).splitlines()
@@ -259,9 +253,6 @@ class Examiner:
         return _SAID["no-function"].about(name=name)
 
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
-
 def on_death(death: ProcessDied) -> Verdict:
     """What the loss of the student's process means for the test that met it."""
     code = TIME_OUT if isinstance(death, TimeUsedUp) else DIED
@@ -269,16 +260,7 @@ def on_death(death: ProcessDied) -> Verdict:
     return dataclasses.replace(_SAID["ended"], code=code, hint=hint).about(reason=str(death))
 
 
-def _words_of(error: BaseException) -> dict[str, dict]:
-    """The templates of a wrong answer and what stands in their braces, if it has them."""
-    with contextlib.suppress(Exception):  # those of another test may be something else
-        braces = re.findall(r"\{[^{}]*\}", str([*error.words.values()]))
-        fields = {one[1:-1]: readable(one.format(**error.fields)) for one in braces}
-        return {"words": error.words, "fields": fields}
-    return {}
-
-
-_BUILTIN_ERRORS = {
+_BUILTIN_ERRORS = {  # what ``except ValueError`` catches if a ValueError was raised there
     name: type(name, (StudentError, getattr(builtins, name)), {})
     for name in (
         "ArithmeticError AssertionError AttributeError IndexError KeyError LookupError NameError "
@@ -288,21 +270,15 @@ _BUILTIN_ERRORS = {
 }
 
 
-def _as_builtin(error: StudentError) -> StudentError:
-    """The error as one that ``except ValueError`` catches, if ValueError is what it was."""
-    kind = _BUILTIN_ERRORS.get(error.type_name, StudentError)
-    return kind(error.type_name, error.message, error.frames, error.undefined)
-
-
 @functools.lru_cache(maxsize=64)  # a worker runs the same tests for many submissions
 def _compiled(assignment: Assignment, test: str) -> tuple[CodeType, CodeType]:
     """The given imports, functions and constants that a test cell uses, and the cell itself."""
     given = ast.Module(_given_statements(assignment, test), type_ignores=[])
-    return compile(given, "<given cells>", "exec"), compile(
-        assignment.test_source(test), f"<{test}>", "exec"
-    )
+    source = assignment.test_source(test)
+    return compile(given, "<given cells>", "exec"), compile(source, f"<{test}>", "exec")
 
 
+@functools.lru_cache(maxsize=4)
 class _PublicModules:
     """The assignment's files, in memory, and those of its modules that tests import.
 
@@ -334,15 +310,12 @@ class _PublicModules:
         sys.modules.update(aside)
 
 
-_public_modules = functools.lru_cache(maxsize=4)(_PublicModules)
-
-
 def _take_modules(assignment: Assignment) -> dict[str, ModuleType]:
     """Remove the modules that have names of the assignment's from sight; return them."""
     return {name: sys.modules.pop(name) for name in _of_assignment(assignment, [*sys.modules])}
 
 
-def _of_assignment(assignment: Assignment, modules: list[str]) -> list[str]:
+def _of_assignment(assignment: Assignment, modules: Iterable[str]) -> list[str]:
     """Those of the modules that are among the assignment's own files, by their names."""
     python = (path for path in assignment.files if path.endswith(".py"))
     own = {path.partition("/")[0].removesuffix(".py") for path in python}
@@ -355,15 +328,13 @@ def whole_test(assignment: Assignment, test: str) -> ast.Module:
     return ast.Module([*_given_statements(assignment, test), *tree.body], type_ignores=[])
 
 
-def imported_modules(code: ast.Module) -> list[str]:
+def imported_modules(code: ast.Module) -> Iterator[str]:
     """The modules that some code imports, anywhere in it."""
-    found = []
     for node in ast.walk(code):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.append(node.module)
-    return found
+            yield node.module
 
 
 def _given_statements(assignment: Assignment, test: str) -> list[ast.stmt]:

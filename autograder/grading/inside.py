@@ -9,9 +9,7 @@ Student code shares its process with these tests: it can patch them. `docs/desig
 that means.
 """
 
-from __future__ import annotations
-
-import copy
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -69,7 +67,10 @@ def _verdict(
     judged: list[NotebookNode],
 ) -> Verdict:
     try:
-        score, most = _score(cell, assignment, judged)
+        scored, ignore = NotebookNode(cell, outputs=judged), IgnorePattern(config=assignment.config)
+        if ignore.enabled:
+            scored, _ = ignore.preprocess_cell(scored, {}, 0)
+        score, most = determine_grade(scored)
     except (ValueError, KeyError) as error:  # nbgrader stops here; this costs one exercise only
         message = f"The test gave no valid number of points: {error}."
         return Verdict(False, "no-points", message)
@@ -86,36 +87,19 @@ def _verdict(
     return HIDDEN_FAILED if judged is not visible else Verdict(False, PARTIAL, points, printed)
 
 
-def _score(
-    cell: NotebookNode, assignment: Assignment, outputs: list[NotebookNode]
-) -> tuple[float, float]:
-    """What nbgrader reads from the outputs."""
-    judged = copy.deepcopy(cell)
-    judged.outputs = outputs
-    ignore = IgnorePattern(config=assignment.config)
-    if ignore.enabled:
-        judged, _ = ignore.preprocess_cell(judged, {}, 0)
-    return determine_grade(judged)
-
-
 def _gives(outputs: list[NotebookNode]) -> bool:
     """Whether a test says itself how many points it gives: by a number that it shows."""
-    for output in outputs:
-        if output.output_type == "execute_result":
-            try:
-                float(output.data.get("text/plain", ""))
-            except ValueError:
-                return False
-            return True
+    results = (one.data for one in outputs if one.output_type == "execute_result")
+    with contextlib.suppress(StopIteration, ValueError):
+        float(next(results).get("text/plain", ""))
+        return True
     return False
 
 
 def _error_in(outputs: list[NotebookNode]) -> NotebookNode | None:
     """The output for which nbgrader gives no points: an error, or words on stderr."""
-    for output in outputs:
-        if output.output_type == "error" or output.get("name") == "stderr":
-            return output
-    return None
+    errors = (one for one in outputs if one.output_type == "error" or one.get("name") == "stderr")
+    return next(errors, None)
 
 
 def _failed(error: NotebookNode) -> Verdict:
@@ -125,9 +109,7 @@ def _failed(error: NotebookNode) -> Verdict:
     if error.ename == "Stopped":
         return Verdict(False, DIED, f"While the tests ran: {readable(error.evalue)}.")
     text = readable(f"{error.ename}: {error.evalue}" if error.evalue else error.ename)
-    place = ""
-    failing = [line for line in readable("\n".join(error.traceback)).splitlines() if "-->" in line]
-    if failing:  # the first one is the line of the test cell
-        line = failing[0].partition(">")[2].lstrip(" 0123456789")
-        place = f"in the line: {line}"
+    lines = readable("\n".join(error.traceback)).splitlines()
+    failing = [line.partition(">")[2].lstrip(" 0123456789") for line in lines if "-->" in line]
+    place = f"in the line: {failing[0]}" if failing else ""  # the first one is of the test cell
     return Verdict.from_text(False, f"raises-{error.ename}", text, place)

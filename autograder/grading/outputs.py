@@ -1,7 +1,5 @@
 """The outputs of an executed notebook, as far as files and pages have room for them."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Iterable

@@ -5,8 +5,6 @@ data. Python's own parser and compiler need gigabytes for some hundred character
 with care, so this question has small limits of its own; whatever exceeds them is one remark.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from functools import lru_cache

@@ -6,8 +6,6 @@ earlier cells are replayed. An exercise that fails gets a second chance: it is t
 fewer cells, see `_subsets`. So neither a mistake nor an attack in one answer can spoil another.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import math
@@ -87,7 +85,7 @@ def grade_submission(
         verdicts = judge_saved(rebuilt.notebook.cells, assignment)
         code = [cell for cell in rebuilt.notebook.cells if cell.cell_type == "code"]
         keep_outputs(code, [cell.outputs for cell in code], limits)
-        with task.session(limits.total_seconds) as session:
+        with Session(task, limits.total_seconds) as session:
             violations = session.read(submitted)
     if not assignment.network:
         shown = (output for cell in rebuilt.notebook.cells for output in cell.get("outputs", ()))
@@ -124,10 +122,7 @@ def digest(submission: bytes, handed_in: Mapping[str, bytes] = MappingProxyType(
 
 
 def _finished(
-    notebook: NotebookNode,
-    assignment: Assignment,
-    facts: Facts,
-    keep_outputs: bool = False,
+    notebook: NotebookNode, assignment: Assignment, facts: Facts, keep_outputs: bool = False
 ) -> Graded:
     """Write into the notebook what nbgrader, Formgrader and our pages need to know."""
     facts.store(notebook)
@@ -199,7 +194,7 @@ class _Run:
     @contextlib.contextmanager
     def _session(self, seconds: float = math.inf) -> Iterator[Session]:
         """A session; the first one checks the rules before any cell runs."""
-        with self._task.session(seconds) as session:
+        with Session(self._task, seconds) as session:
             if self._violations is None:
                 self._violations = session.read(self._submitted)
             yield session

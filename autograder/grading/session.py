@@ -1,10 +1,9 @@
 """A student's process that starts again where it was after it has died."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
@@ -15,13 +14,8 @@ from autograder.grading.examiner import Examiner, TimeUsedUp, on_death
 from autograder.grading.outputs import error_output
 from autograder.grading.reading import SECONDS, TOO_MUCH, read, reader
 from autograder.limits import Limits
-from autograder.sandbox.process import (
-    START_SECONDS,
-    ProcessDied,
-    SandboxUnavailable,
-    StudentProcess,
-)
-from autograder.sandbox.sandbox import Profile
+from autograder.sandbox.process import START_SECONDS, CellResult, ProcessDied, StudentProcess
+from autograder.sandbox.sandbox import Profile, SandboxUnavailable
 from autograder.text import readable
 
 
@@ -47,27 +41,17 @@ class Task:
         profile = Profile(ours.modules, self.hidden, files, rules, ours.network)
         return StudentProcess({**ours.files, **self.handed_in}, self.limits, profile, seconds)
 
-    def session(self, seconds: float) -> Session:
-        """A session that has so many seconds, or what is left of the time for everything."""
-        return Session(self, min(seconds, self.seconds_left))
 
-
-class Session:
-    """A student's process that starts again where it was after it has died."""
+class Session(AbstractContextManager):
+    """A process that starts again, for some seconds or what is left of the time for everything."""
 
     def __init__(self, task: Task, seconds: float) -> None:
         self._task = task
-        self._deadline = time.monotonic() + seconds
+        self._deadline = min(time.monotonic() + seconds, task.deadline)
         self._process: StudentProcess | None = None
         self._completed: list[NotebookNode] = []  # what a new process has to run first
         self._failures: dict[str, str] = {}  # grade id of an answer: how its cell failed
         self.undefined: set[str] = set()
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._stop()
 
     def read(self, submitted: NotebookNode) -> list[RuleViolation]:
         """Check the rules on what was handed in, before any cell of it runs."""
@@ -95,17 +79,16 @@ class Session:
             result = process.run_cell(cell.source, self._time_for(most), seconds)
         except ProcessDied as death:
             self._stop()
-            outputs = [error_output("Stopped", str(death))]
-            self._failures[grade_id(cell)] = _how_it_failed(outputs)
+            result = CellResult([error_output("Stopped", str(death))], failed=True)
         else:
             self._completed.append(cell)
-            outputs = [NotebookNode(output) for output in result.outputs]
-            if result.failed:
-                self.undefined |= {result.undefined} - {""}
-                self._failures[grade_id(cell)] = _how_it_failed(outputs)
-                # Outputs can be tampered with, and IPython writes no error for a wrong magic.
-                if mark_failure and not any(out.output_type == "error" for out in outputs):
-                    outputs.append(error_output("Failed", _how_it_failed(outputs)))
+        outputs = [NotebookNode(output) for output in result.outputs]
+        if result.failed:
+            self.undefined |= {result.undefined} - {""}
+            self._failures[grade_id(cell)] = said = _how_it_failed(outputs)
+            # Outputs can be tampered with, and IPython writes no error for a wrong magic.
+            if mark_failure and not any(out.output_type == "error" for out in outputs):
+                outputs.append(error_output("Failed", said))
         return outputs
 
     def examine(self, tests: Sequence[str]) -> dict[str, Verdict]:
@@ -148,10 +131,12 @@ class Session:
                 self._stop()
         return self._process
 
-    def _stop(self) -> None:
+    def _stop(self, *_: object) -> None:
         if self._process is not None:
             self._process.close()
             self._process = None
+
+    __exit__ = _stop
 
     def _time_for(self, limit: float) -> float:
         remaining = self._deadline - time.monotonic()

@@ -178,24 +178,24 @@ class Course:
     def read(self, submission: Submission, largest: int | None = None) -> Submitted:
         """Read what a student submitted, but no notebook of more than `largest` bytes."""
         some = next(iter(self.notebooks.values()))
-        attachments = files.read_attachments(submission.folder, some)
+        attachments, skipped = files.read_attachments(submission.folder, some)
         notebooks: dict[str, bytes | Unreadable] = {}
         for name, path in submission.notebooks.items():
             try:
                 if largest and path.is_file() and path.stat().st_size > largest:
                     raise Unreadable(f"{name}.ipynb has more than {largest:,} bytes.")
-                notebooks[name] = files.read_notebook(path)
+                notebooks[name] = files.read_file(path)
             except Unreadable as reason:
                 notebooks[name] = Unreadable(f"{reason} {submission.note}".strip())
         remarks = [Repair("odd-place", detail=submission.note)] if submission.note else []
-        if attachments.skipped:
-            remarks.append(Repair("skipped", tuple(attachments.skipped)))
+        if skipped:
+            remarks.append(Repair("skipped", tuple(skipped)))
         marks = {}
         if submission.stamp is not None:
             marks[files.TIMESTAMP] = submission.stamp.encode()
         if secret := files.read_secret(submission.folder):
             marks[files.SECRET] = secret
-        return Submitted(notebooks, attachments.files, marks, remarks)
+        return Submitted(notebooks, attachments, marks, remarks)
 
     def run_hook(self, when: str, submission: Submission) -> None:
         """Call the instructor's hook of before (``pre``) or after (``post``), as nbgrader does."""

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from dateutil.tz import gettz
 from nbgrader.utils import parse_utc
@@ -39,20 +39,8 @@ _MAX_ATTACHMENTS, _MAX_ATTACHED_BYTES = 100, 8 * 2**20
 _MAX_ENTRIES = 1_000  # of which the type is looked up, folders included
 
 
-def read_notebook(path: Path) -> bytes:
-    """Content of a submitted notebook."""
-    return _read_file(path, MAX_FILE_BYTES)
-
-
-class Attachments(NamedTuple):
-    """Files that a student submitted with the notebooks."""
-
-    files: dict[str, bytes]
-    skipped: list[str]
-
-
-def read_attachments(directory: Path, assignment: Assignment) -> Attachments:
-    """Read what a student submitted with the notebooks.
+def read_attachments(directory: Path, assignment: Assignment) -> tuple[dict[str, bytes], list[str]]:
+    """Read what a student submitted with the notebooks: files, and what was skipped.
 
     Only plain files of common kinds are read, as far as a part of a sandbox's space has room for
     them, and none in the place of the assignment's own. These, hidden files and other notebooks
@@ -78,16 +66,13 @@ def read_attachments(directory: Path, assignment: Assignment) -> Attachments:
     skipped.sort()
     if entries == _MAX_ENTRIES:
         skipped.append(f"whatever comes after {_MAX_ENTRIES} files")
-    if timestamp_is_odd(directory):
+    if os.path.lexists(directory / TIMESTAMP) and timestamp_text(directory) is None:
         skipped.insert(0, TIMESTAMP)
-    return Attachments(files, skipped)
+    return files, skipped
 
 
 def _paths_in(above: int, name: str, prefix: str) -> Iterator[tuple[str, int | None]]:
-    """Each path in a folder, with the open folder that holds it.
-
-    Of what is no file with an ordinary name of a common kind, there is None instead.
-    """
+    """Each path in a folder, with the open folder if it is a file of a common name and kind."""
     try:
         folder = os.open(name, _FOLDER | _NOFOLLOW, dir_fd=above)
     except OSError:  # it may not be read, or has become something else
@@ -117,7 +102,7 @@ def read_timestamp(directory: Path) -> datetime | None:
 def timestamp_text(directory: Path) -> str | None:
     """What a time stamp says: "" if nobody knows the time, None if it cannot be read."""
     try:
-        text = _read_file(directory / TIMESTAMP, 100).decode("ascii")
+        text = read_file(directory / TIMESTAMP, 100).decode("ascii")
     except (Unreadable, ValueError):
         return None
     if not text.strip():
@@ -140,15 +125,10 @@ def timestamp_in(text: str) -> datetime | None:
         return None
 
 
-def timestamp_is_odd(directory: Path) -> bool:
-    """Whether there is a time stamp that cannot be read."""
-    return os.path.lexists(directory / TIMESTAMP) and timestamp_text(directory) is None
-
-
 def read_secret(directory: Path) -> bytes | None:
     """What nbgrader's submit made up, so that only this student can fetch the feedback."""
     try:
-        secret = _read_file(directory / SECRET, 1_000)
+        secret = read_file(directory / SECRET, 1_000)
     except Unreadable:
         return None
     return secret if re.fullmatch(rb"[!-~]+\s*", secret) else None  # nbgrader reads it as text
@@ -161,22 +141,20 @@ def write_into(folder: Path, contents: Mapping[str, bytes]) -> None:
         (folder / path).write_bytes(content)
 
 
-def _read_file(path: Path, largest: int) -> bytes:
+def read_file(path: Path, largest: int = MAX_FILE_BYTES) -> bytes:
+    """Content of a submitted file; raises `Unreadable`, also where it is larger."""
     with _open_file(path, largest) as file:
         return file.read(largest)
 
 
 @contextlib.contextmanager
 def _open_folder(path: Path) -> Iterator[int | None]:
-    """Open a folder; neither it nor the one above, which students make, may be a link.
-
-    There is none outside Linux, where nothing is graded but what was graded is read.
-    """
+    """Open a folder; neither it nor the one above, which students make, may be a link."""
     if os.path.islink(path) or os.path.islink(path.parent):  # says it better than an error
         raise Unreadable("the folder of the submission is a link, and links are not followed.")
     folder = None
     with contextlib.ExitStack() as opened:
-        if sys.platform == "linux":
+        if sys.platform == "linux":  # elsewhere nothing is graded, but what was graded is read
             folder = os.open(path.parent.parent, _FOLDER | os.O_PATH)
             opened.callback(os.close, folder)
             for name in (path.parent.name, path.name):

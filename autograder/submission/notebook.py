@@ -57,17 +57,17 @@ def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
     entries = _cell_entries(document)
     _limit("cells", len(entries), MAX_CELLS)
     objects = [entry for entry in entries if isinstance(entry, dict)]
-    _limit("outputs", sum(len(_list(entry.get("outputs"))) for entry in objects), MAX_OUTPUTS)
+    _limit("outputs", sum(len(_only(list, entry.get("outputs"))) for entry in objects), MAX_OUTPUTS)
     cells = [_read_cell(entry) for entry in objects]
     longest = max((len(cell.source) for cell in cells), default=0)
     _limit("characters in one cell", longest, MAX_SOURCE)
     _limit("lines", sum(len(cell.source.splitlines()) for cell in cells), MAX_LINES)
-    damaged = [entry for entry in entries if _dict(entry).get("cell_type") not in _CELL_TYPES]
+    damaged = [entry for entry in entries if _only(dict, entry).get("cell_type") not in _CELL_TYPES]
     repairs = [Repair("cell-damaged", count=len(damaged))] if damaged else []
 
-    metadata = _dict(document.get("metadata"))
-    kernelspec = _dict(metadata.get("kernelspec"))
-    language_info = _dict(metadata.get("language_info"))
+    metadata = _only(dict, document.get("metadata"))
+    kernelspec = _only(dict, metadata.get("kernelspec"))
+    language_info = _only(dict, metadata.get("language_info"))
     return NotebookNode(
         nbformat=4,
         nbformat_minor=5,
@@ -155,8 +155,9 @@ def _cell_entries(document: dict[str, Any]) -> list[Any]:
     """The list of cells of a notebook in a format that we know; some do not name theirs."""
     version = document.get("nbformat", 4)
     if version in (3, "3"):
-        sheets = _list(document.get("worksheets"))
-        return list(chain.from_iterable(_list(_dict(sheet).get("cells")) for sheet in sheets))
+        sheets = _only(list, document.get("worksheets"))
+        cells = (_only(list, _only(dict, sheet).get("cells")) for sheet in sheets)
+        return list(chain.from_iterable(cells))
     if version not in (4, "4", None):
         shown = f"{version:g}" if isinstance(version, float) else repr(version)[:40]
         raise Unreadable(f"The notebook has format {shown}; only nbformat 4 and 3 can be read.")
@@ -169,9 +170,9 @@ def _cell_entries(document: dict[str, Any]) -> list[Any]:
 def _read_cell(entry: dict[str, Any]) -> NotebookNode:
     """A cell from a JSON object with any content."""
     kind = entry.get("cell_type")
-    metadata = _dict(entry.get("metadata"))
-    tags = [tag for tag in _list(metadata.get("tags")) if isinstance(tag, str)]
-    nbgrader = _dict(metadata.get("nbgrader"))
+    metadata = _only(dict, entry.get("metadata"))
+    tags = [tag for tag in _only(list, metadata.get("tags")) if isinstance(tag, str)]
+    nbgrader = _only(dict, metadata.get("nbgrader"))
     settings = {
         key: nbgrader[key]
         for key in (*SETTINGS, "checksum")
@@ -194,17 +195,17 @@ def _read_cell(entry: dict[str, Any]) -> NotebookNode:
 def _outputs(saved: Any) -> list[NotebookNode]:
     """Text and pictures of outputs that were saved; all else could run in somebody's browser."""
     outputs = []
-    for output in _list(saved):
-        kind = _dict(output).get("output_type")
+    for output in _only(list, saved):
+        kind = _only(dict, output).get("output_type")
         if kind == "stream":
             name = "stderr" if output.get("name") == "stderr" else "stdout"
             outputs.append(new_output(kind, name=name, text=_shown(output.get("text"))))
         elif kind == "error":
-            trace = "\n".join(map(_shown, _list(output.get("traceback"))))
+            trace = "\n".join(map(_shown, _only(list, output.get("traceback"))))
             names = {key: _shown(output.get(key)) for key in ("ename", "evalue")}
             outputs.append(new_output(kind, traceback=[trace], **names))
         elif kind in ("execute_result", "display_data"):
-            data = _dict(output.get("data"))
+            data = _only(dict, output.get("data"))
             shown = {k: _shown(data[k]) for k in ("text/plain", "image/png") if k in data}
             outputs.append(new_output(kind, data=shown))
     return outputs
@@ -215,12 +216,8 @@ def _shown(value: Any) -> str:
     return re.sub("[\v\f\x1c-\x1e\x85\u2028\u2029]", "\n", _text(value))
 
 
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _only(kind: type[dict] | type[list], value: Any) -> Any:
+    return value if isinstance(value, kind) else kind()
 
 
 def _text(value: Any) -> str:

@@ -48,9 +48,8 @@ def rebuild(assignment: Assignment, submission: NotebookNode) -> Rebuilt:
     added: dict[int, list[NotebookNode]] = defaultdict(list)  # by position of the cell before
     position = -1
     for index, cell in enumerate(theirs):
-        if index in position_of:
-            position = position_of[index]
-        else:
+        position = position_of.get(index, position)
+        if index not in position_of:
             added[position].append(cell)
 
     given = assignment.released_cells()
@@ -100,10 +99,8 @@ def _added_imports(ours: NotebookNode, theirs: NotebookNode | None) -> list[Note
 
 
 def _student_cell(submitted: NotebookNode, number: int, skipped: set[str]) -> NotebookNode:
-    """A cell of the student's own, with nothing of its metadata.
-
-    Copies of what is skipped (training, which takes time) are skipped like their originals.
-    """
+    """A cell of the student's own, with nothing of its metadata."""
+    # Copies of what is skipped (training, which takes time) are skipped like their originals.
     kind = Role.DEMONSTRATION if _bare(submitted.source) in skipped else Role.STUDENT
     cell = NotebookNode(
         id=f"student-{number}",
@@ -187,17 +184,11 @@ def _claims(ours: Iterable[NotebookNode], theirs: list[NotebookNode]) -> dict[in
 
 
 def _defined(names: Iterable[str], source: str) -> int:
-    """How many of `names` some line of `source` defines at top level.
-
-    IPython takes the indentation of the first line away.
-    """
-    indent = re.match(r"(?:[ \t]*+\n)*+([ \t]*+)", source)[1]
+    """How many of `names` some line of `source` defines at top level."""
+    indent = re.match(r"(?:[ \t]*+\n)*+([ \t]*+)", source)[1]  # which IPython takes away
     text = re.sub(rf"^{indent}", "", source, flags=re.M) if indent else source
-    return sum(
-        re.search(rf"^(?:(?:async +)?def|class) +{name}\b|^{name} *(?::[^=\n]*)?=(?!=)", text, re.M)
-        is not None
-        for name in names
-    )
+    forms = r"^(?:(?:async +)?def|class) +{0}\b|^{0} *(?::[^=\n]*)?=(?!=)"
+    return sum(bool(re.search(forms.format(name), text, re.M)) for name in names)
 
 
 def _merged_answers(
@@ -205,16 +196,13 @@ def _merged_answers(
 ) -> set[int]:
     """Positions of answers that have no cell of their own but stand in that of another one."""
     names = distinctive_names(assignment)
-    answers = {
-        position: names.get(grade_id(cell), [])
-        for position, cell in enumerate(assignment.cells)
-        if role(cell) is Role.ANSWER
-    }
-    sources = [theirs[match[position]].source for position in answers if position in match]
+    cells = assignment.cells
+    answers = {position for position, cell in enumerate(cells) if role(cell) is Role.ANSWER}
+    sources = [theirs[match[position]].source for position in answers & match.keys()]
     return {
         position
-        for position, own in answers.items()
-        if position not in match and any(_defined(own, source) for source in sources)
+        for position in answers - match.keys()
+        if any(_defined(names.get(grade_id(cells[position]), []), source) for source in sources)
     }
 
 

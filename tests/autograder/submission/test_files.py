@@ -85,12 +85,12 @@ def test_only_plain_files_pass_and_all_else_is_named(assignment, tmp_path):
         file.truncate(2_000_000_000)
     os.mkfifo(folder / "pipe.txt")
 
-    attachments = files.read_attachments(folder, assignment)
-    assert set(attachments.files) == set(plain)
+    attachments, skipped = files.read_attachments(folder, assignment)
+    assert set(attachments) == set(plain)
     odd[3] = "esc\N{REPLACEMENT CHARACTER}[2J.txt"
     odd += ["[a]/page.html", "links/a.txt", "sparse.csv", "pipe.txt"]
-    assert attachments.skipped == sorted(odd)
-    files.write_into(tmp_path / "copy", attachments.files)
+    assert skipped == sorted(odd)
+    files.write_into(tmp_path / "copy", attachments)
     copied = {path for path in (tmp_path / "copy").rglob("*") if path.is_file()}
     assert {str(path.relative_to(tmp_path / "copy")) for path in copied} == set(plain)
 
@@ -110,7 +110,7 @@ def test_a_folder_that_becomes_a_link_while_it_is_opened_is_not_followed(tmp_pat
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "Initialization.ipynb").write_text(place)
     path = tmp_path / "submitted" / "bob" / "Initialization" / "Initialization.ipynb"
-    assert files.read_notebook(path) == b"submitted/bob/Initialization"
+    assert files.read_file(path) == b"submitted/bob/Initialization"
     looked = os.path.islink
 
     def swap(folder):
@@ -122,7 +122,7 @@ def test_a_folder_that_becomes_a_link_while_it_is_opened_is_not_followed(tmp_pat
 
     monkeypatch.setattr(os.path, "islink", swap)
     with pytest.raises(Unreadable):
-        files.read_notebook(path)
+        files.read_file(path)
 
 
 def test_nbgrader_reads_time_stamps_as_we_do(tmp_path):
@@ -140,9 +140,9 @@ def test_a_hard_link_to_the_file_of_another_user_is_not_read(assignment, tmp_pat
         os.link(tmp_path / name, folder / name)
         os.chown(tmp_path / name, 12345 if name != "own.csv" else 0, -1)
     with pytest.raises(Unreadable, match="another user's file"):
-        files.read_notebook(folder / "Initialization.ipynb")
-    attachments = files.read_attachments(folder, assignment)
-    assert (set(attachments.files), attachments.skipped) == ({"own.csv"}, ["data.csv"])
+        files.read_file(folder / "Initialization.ipynb")
+    attachments, skipped = files.read_attachments(folder, assignment)
+    assert (set(attachments), skipped) == ({"own.csv"}, ["data.csv"])
 
 
 def test_a_linked_folder_is_not_read(assignment, tmp_path):
@@ -156,7 +156,7 @@ def test_a_linked_folder_is_not_read(assignment, tmp_path):
     (submitted / "bob").symlink_to(secret.parent)
     notebook = submitted / "bob" / "Initialization" / "Initialization.ipynb"
     with pytest.raises(Unreadable, match="links are not followed"):
-        files.read_notebook(notebook)
+        files.read_file(notebook)
     assert files.read_attachments(notebook.parent, assignment) == ({}, ["timestamp.txt"])
     assert files.read_timestamp(notebook.parent) is None
 

@@ -36,7 +36,7 @@ def test_more_than_the_largest_size_is_refused(tmp_path):
     with path.open("wb") as file:
         file.truncate(files.MAX_FILE_BYTES + 1)
     with pytest.raises(Unreadable, match="more than"):
-        files.read_notebook(path)
+        files.read_file(path)
 
 
 def test_outputs_attachments_and_widgets_are_cut_out():

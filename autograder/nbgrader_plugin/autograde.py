@@ -17,7 +17,7 @@ from nbconvert.exporters import NotebookExporter
 from nbgrader.converters import Autograde, NbGraderException
 
 from autograder.course.batch import Outcome, grade_course
-from autograder.course.folder import Course, Submission, load_config
+from autograder.course.folder import Course, load_config
 from autograder.course.workers import InThisProcess, Workers
 from autograder.submission.names import passes
 from autograder.text import UserError
@@ -68,7 +68,11 @@ def _grade_assignment(
     new = []
     for student, converter.notebooks in notebooks.items():
         if converter.init_destination(assignment, student):
-            new.append(_submission(course, student, converter.notebooks))
+            folder = course.folder(course.directory.submitted_directory, student)
+            submission = course.submission(student, folder)
+            found = {Path(notebook).stem for notebook in converter.notebooks}
+            chosen = {n: path for n, path in submission.notebooks.items() if n in found}
+            new.append(replace(submission, notebooks=chosen or submission.notebooks))
 
     def report(outcome: Outcome) -> None:
         if outcome.problem:
@@ -79,12 +83,3 @@ def _grade_assignment(
     with Workers(make_executor=InThisProcess, count=lambda: 1) as at_once:
         outcomes = grade_course(course, new, at_once, on_outcome=report)
     return all(outcome.recorded for outcome in outcomes)
-
-
-def _submission(course: Course, student: str, notebooks: list[str]) -> Submission:
-    """A submission, restricted to those of our notebooks that nbgrader has found."""
-    folder = course.folder(course.directory.submitted_directory, student)
-    submission = course.submission(student, folder)
-    found = {Path(notebook).stem for notebook in notebooks} & course.notebooks.keys()
-    chosen = {n: path for n, path in submission.notebooks.items() if n in found or not found}
-    return replace(submission, notebooks=chosen)

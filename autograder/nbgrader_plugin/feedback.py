@@ -13,14 +13,11 @@ from typing import Any
 
 import mistune
 from markupsafe import Markup
-from nbconvert.exporters import Exporter
-from nbconvert.exporters.exporter import FilenameExtension, ResourcesDict
+from nbconvert.exporters.exporter import Exporter, FilenameExtension, ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.converters import GenerateFeedback
 from nbgrader.preprocessors import GetGrades
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer, TextLexer
+from pygments import formatters, highlight, lexers
 
 from autograder.assignment import Role, grade_id
 from autograder.config import Grading
@@ -38,17 +35,15 @@ class ReadGradebook(GetGrades):
     """Puts scores and comments into the notebook; tells a grader's from the automatic ones."""
 
     def _get_comment(self, cell: NotebookNode, resources: ResourcesDict) -> None:
-        comment = self.gradebook.find_comment(
-            grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
-        )
+        place = grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
+        comment = self.gradebook.find_comment(*place)
         cell.metadata.nbgrader.comment = comment.auto_comment or ""
         cell.metadata.nbgrader.manual_comment = comment.manual_comment or ""
 
     def _get_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
         super()._get_score(cell, resources)
-        grade = self.gradebook.find_grade(
-            grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
-        )
+        place = grade_id(cell), self.notebook_id, self.assignment_id, self.student_id
+        grade = self.gradebook.find_grade(*place)
         cell.metadata.nbgrader.manual_score = grade.manual_score is not None
 
 
@@ -64,11 +59,9 @@ class FeedbackExporter(Exporter):
         converter.init_assignment = self._make_releasable
 
     def _make_releasable(self, assignment: str, student: str) -> None:
-        """Write what ``nbgrader release_feedback`` asks for, in the place of copies of all files.
-
-        A submission that did not come through the exchange has no time stamp and no secret by which
-        its student can fetch the page. Without them nbgrader would stop, and release no other page.
-        """
+        """Write what ``nbgrader release_feedback`` needs, in the place of copies of all files."""
+        # What did not come through the exchange has no time stamp, and no secret by which its
+        # student can fetch the page. Without them nbgrader would stop, and release no other page.
         course = self.parent.coursedir
         graded = Path(course.format_path(course.autograded_directory, student, assignment))
         folder = Path(course.format_path(course.feedback_directory, student, assignment))
@@ -89,48 +82,38 @@ class FeedbackExporter(Exporter):
         facts = Facts.of(nb).in_words(words)
         answers = {grade_id(cell) for cell in nb.cells if _role(cell) == Role.ANSWER}
         exercises = _exercises(nb, facts)
+        others = [one for one in nb.cells if _role(one) not in (Role.ANSWER, Role.TEST)]
+        others = [one for one in others if one.cell_type == "code"]
+        score = {"score": max(0, graded["score"]), "max_score": graded["max_score"]}
+        said = ("title", *score)
+        rows = [{name: exercise[name] for name in said} for exercise in exercises]
         page = render(
             "feedback.html.j2",
             words,
-            summary={  # for programs
-                "score": max(0, graded["score"]),
-                "max_score": graded["max_score"],
-                "exercises": [
-                    {name: one[name] for name in ("title", "score", "max_score")}
-                    for one in exercises
-                ],
-            },
+            **score,
+            summary={**score, "exercises": rows},  # for programs
             assignment=graded["assignment"],
             student=graded["student"],
-            score=max(0, graded["score"]),
-            max_score=graded["max_score"],
             late_penalty=graded["late_penalty"],
             facts=facts,
             elsewhere=facts.elsewhere(answers),
             exercises=exercises,
-            other_cells=[_shown(cell) for cell in nb.cells if _concerns_student(cell)],
+            other_cells=[_shown(c) for c in others if c.outputs or _role(c) == Role.STUDENT],
         )
         return page, resources
 
 
 def _exercises(nb: NotebookNode, facts: Facts) -> list[dict[str, Any]]:
-    """The cells that earn points, in the notebook's order, with the answers that they test.
-
-    An answer that several cells test is shown with the first of them, and named with the others.
-    """
+    """The cells that earn points, in the notebook's order, with the answers that they test."""
     titles = headings(nb.cells)
     cells = {grade_id(cell): cell for cell in nb.cells if _role(cell) == Role.ANSWER}
-    shown: set[str] = set()
+    shown: set[str] = set()  # with an earlier test; such an answer is only named with the others
     exercises = []
     for cell in nb.cells:
         if "score" not in cell.metadata.get("nbgrader", {}):
             continue
         name = grade_id(cell)
-        own = [
-            answer
-            for answer, other in cells.items()
-            if name == answer or name in other.metadata.autograder.tests
-        ]
+        own = [a for a, cell in cells.items() if name in (a, *cell.metadata.autograder.tests)]
         exercises.append(
             {
                 "name": name,
@@ -178,18 +161,11 @@ def _role(cell: NotebookNode) -> str:
     return cell.metadata.autograder.role
 
 
-def _concerns_student(cell: NotebookNode) -> bool:
-    """Whether a cell outside the exercises has something of the student, or has output."""
-    if cell.cell_type != "code" or _role(cell) in (Role.ANSWER, Role.TEST):
-        return False
-    return _role(cell) == Role.STUDENT or bool(cell.outputs)
-
-
 def _shown(cell: NotebookNode) -> dict[str, Any]:
     # Grading marks long code like this, because some of it would keep Pygments busy for minutes.
     plain = cell.cell_type != "code" or cell.metadata.get("magics_language") == "text"
-    lexer = TextLexer(stripnl=False) if plain else PythonLexer(stripnl=False)
-    html = highlight(cell.source, lexer, HtmlFormatter(nowrap=True))
+    lexer = (lexers.TextLexer if plain else lexers.PythonLexer)(stripnl=False)
+    html = highlight(cell.source, lexer, formatters.HtmlFormatter(nowrap=True))
     # Pygments closes its elements at the end of each line, so that a line can be an element.
     lines = [f'<span class="line">{line}</span>' for line in html.removesuffix("\n").split("\n")]
     outputs = [_output(output) for output in cell.get("outputs", [])]

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from nbgrader import api
 from nbgrader.utils import is_grade, is_task
-from sqlalchemy import create_engine, select
-from sqlalchemy.engine import make_url
+from sqlalchemy import NullPool, create_engine, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -95,9 +94,8 @@ def read_report(course: Course) -> Report:
             f"There is no gradebook {url.database}. Generate the assignment and grade it first."
         )
     course.recall_modes()
-    engine = create_engine(url)
     try:
-        with Session(engine) as session:
+        with Session(create_engine(url, poolclass=NullPool)) as session:
             students = _students(session, course)
     except SQLAlchemyError as error:
         reason = str(error).splitlines()[0]
@@ -105,8 +103,6 @@ def read_report(course: Course) -> Report:
             f"The gradebook {url.database} cannot be read: {reason}. If another version of "
             "nbgrader made it, make a copy of it and run 'nbgrader db upgrade'."
         ) from error
-    finally:
-        engine.dispose()
     results = [student for student in students if student.scores]
     if not results:
         raise CourseError(
@@ -163,8 +159,7 @@ def _students(session: Session, course: Course) -> list[Student]:
         .join(api.Notebook)
         .join(api.Grade)
         .join(api.BaseCell, api.Grade.cell_id == api.BaseCell.id)
-        .where(api.Assignment.name == course.assignment_id)
-        .where(api.Notebook.name.in_(course.notebooks))
+        .where(api.Assignment.name == course.assignment_id, api.Notebook.name.in_(course.notebooks))
     )
     for row in session.execute(grades):
         student = students[row.student_id]

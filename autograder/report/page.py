@@ -51,9 +51,7 @@ def print_summary(report: Report) -> None:
     for line in where_tests_run(report.modes):
         print(line)
     for what, students in {
-        "Found or repaired": sorted(
-            {student.name for student in report.results if student.repairs}
-        ),
+        "Found or repaired": sorted({s.name for s in report.results if s.repairs}),
         "Needs manual grading": [s.name for s in report.results if s.for_grader],
         "Late": [student.name for student in report.late],
         "Nothing handed in": [student.name for student in report.absent],

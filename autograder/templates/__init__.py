@@ -14,11 +14,6 @@ from markupsafe import Markup, escape
 from autograder.language import ENGLISH, fill
 from autograder.text import counted
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-    "form-action 'none'"
-)
-
 
 def render(template: str, words: NullTranslations = ENGLISH, **values: object) -> str:
     """Fill in a template of this folder, in a language."""
@@ -44,4 +39,7 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters.update(with_code=with_code, counted=counted, points="{:g}".format)
-_ENVIRONMENT.globals["csp"] = CONTENT_SECURITY_POLICY
+_ENVIRONMENT.globals["csp"] = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'"
+)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 import nbformat
@@ -143,7 +143,11 @@ class Assignment:
 
     def has_room_for(self, path: str) -> bool:
         """Whether a student's file may stand there: not in the place of ours, unless `declared`."""
-        return path in self.declared or not any(_are_in_the_way(path, one) for one in self.files)
+        # Python would import a package in the place of the module of its name.
+        places = {place for ours in self.files for place in (ours, ours.removesuffix(".py"))}
+        lies_in_one = not places.isdisjoint([path, *map(str, PurePosixPath(path).parents)])
+        holds_one = any(ours.startswith(f"{path}/") for ours in self.files)
+        return path in self.declared or not (lies_in_one or holds_one)
 
     @property
     def config(self) -> Config:
@@ -290,14 +294,6 @@ def distinctive_names(assignment: Assignment) -> dict[str, list[str]]:
     }
     uses = Counter(name for names in found.values() for name in set(names))
     return {answer: [n for n in names if uses[n] == 1] for answer, names in found.items()}
-
-
-def _are_in_the_way(one: str, other: str) -> bool:
-    """Whether two paths are equal, or one lies below the other or in a package of its name."""
-    package = other.removesuffix(".py")  # Python would import it in the place of the module
-    return any(f"{one}/".startswith(f"{place}/") for place in (other, package)) or (
-        f"{other}/".startswith(f"{one}/")
-    )
 
 
 def _plain(preprocessor: object) -> dict[str, object]:

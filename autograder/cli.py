@@ -10,14 +10,10 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autograder import __version__, terminal
 from autograder.text import UserError, in_line
-
-if TYPE_CHECKING:
-    from autograder.course.folder import Course
-    from autograder.course.workers import Workers
 
 ALL_GRADED, SOME_UNREADABLE, NOT_STARTED, INTERRUPTED = 0, 1, 2, 130
 
@@ -115,10 +111,7 @@ def _assignments(options: argparse.Namespace) -> list[str]:
 
 
 def _each(names: Iterable[str], work: Callable[[str], Any]) -> dict[str, Any]:
-    """What `work` returns for each assignment; one that cannot be used is named, others go on.
-
-    If none of them can be used, nothing was done.
-    """
+    """What `work` returns for each assignment; one that cannot be used is named, others go on."""
     from autograder.assignment import AssignmentError
     from autograder.course.folder import CourseError
 
@@ -128,7 +121,7 @@ def _each(names: Iterable[str], work: Callable[[str], Any]) -> dict[str, Any]:
             results[name] = work(name)
         except (AssignmentError, CourseError) as error:
             errors[name] = error
-    if not results:
+    if not results:  # nothing was done
         raise next(iter(errors.values()))
     for name, error in errors.items():
         terminal.warn(f"{name}: {error}")
@@ -216,7 +209,7 @@ def _grade(options: argparse.Namespace) -> int:
     return ALL_GRADED if complete and not misplaced else SOME_UNREADABLE
 
 
-def _name_misplaced(courses: "list[Course]") -> bool:
+def _name_misplaced(courses: list[Any]) -> bool:
     """Name what looks like a submission and stands elsewhere; whether there is any."""
     from autograder.submission.names import passes
 
@@ -268,7 +261,7 @@ def _warn_of_cold(refusal: str) -> None:
         terminal.warn(COLD.format(refusal))
 
 
-def _workers(options: argparse.Namespace, jobs: int) -> "AbstractContextManager[Workers]":
+def _workers(options: argparse.Namespace, jobs: int) -> AbstractContextManager[Any]:
     if options.scheduler:
         from autograder.course.cluster import cluster_workers
 

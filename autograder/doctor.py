@@ -14,15 +14,9 @@ from traitlets import TraitError
 from autograder.config import Grading
 from autograder.course.folder import CourseError, load_config
 from autograder.limits import MEGABYTE, Limits
-from autograder.sandbox import bubblewrap, seccomp
+from autograder.sandbox import bubblewrap, sandbox, seccomp
 from autograder.sandbox.fork_server import COLD, fork_servers
 from autograder.sandbox.process import StudentProcess
-from autograder.sandbox.sandbox import (
-    HOW_TO_ALLOW,
-    HOW_TO_INSTALL,
-    SandboxUnavailable,
-    free_memory,
-)
 from autograder.text import counted
 
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc")
@@ -62,15 +56,15 @@ def _checks(course: Path) -> Iterator[Check]:
     remedy = f"Grade on a machine of the architecture {' or '.join(known)}."
     yield Check("filter of system calls", machine in known, machine, remedy)
     bwrap = shutil.which("bwrap")
-    yield Check("bubblewrap", bwrap is not None, bwrap or "not found", HOW_TO_INSTALL)
+    yield Check("bubblewrap", bwrap is not None, bwrap or "not found", sandbox.HOW_TO_INSTALL)
     if bwrap:
         allowed = bubblewrap.may(bwrap, *_NAMESPACES)
         note = "allowed" if allowed else "refused by this system"
-        yield Check("namespaces", allowed, note, HOW_TO_ALLOW)
+        yield Check("namespaces", allowed, note, sandbox.HOW_TO_ALLOW)
         if allowed:
             yield from _sandbox(bwrap)
     # For one submission at a time, and the grader itself.
-    at_a_time = free_memory()[0] // (Limits().memory_bytes + 500 * MEGABYTE)
+    at_a_time = sandbox.free_memory()[0] // (Limits().memory_bytes + 500 * MEGABYTE)
     note = f"enough for {counted(at_a_time, 'submission')} at a time (grade --jobs)"
     remedy = "Close other programs, or give the container more (--memory): 1.5 GB a submission."
     yield Check("memory", at_a_time >= 1, note, remedy)
@@ -89,8 +83,8 @@ def _sandbox(bwrap: str) -> Iterator[Check]:
     try:  # not only the parts: a sandbox as grading makes it, with Python and the filter inside
         with StudentProcess({}, Limits()) as student:
             failed = student.run_cell("import numpy", 60).failed
-    except SandboxUnavailable as error:
-        yield Check("sandbox", False, str(error).partition("\n")[0], HOW_TO_ALLOW)
+    except sandbox.SandboxUnavailable as error:
+        yield Check("sandbox", False, str(error).partition("\n")[0], sandbox.HOW_TO_ALLOW)
     else:
         note = "NumPy cannot be imported in it" if failed else "Python and NumPy start in it"
         yield Check("sandbox", not failed, note, "make setup")

@@ -167,13 +167,10 @@ class Facts:
         stored = notebook["metadata"].get("autograder")
         if stored is None:
             return None
+        repairs = [one for one in stored["repairs"] if one["code"] in REPAIRS]  # of this version
         return cls(
             stored["failure"],
-            [
-                Repair(**{**repair, "cells": tuple(repair["cells"])})
-                for repair in stored["repairs"]
-                if repair["code"] in REPAIRS  # an earlier version knew others
-            ],
+            [Repair(**{**repair, "cells": tuple(repair["cells"])}) for repair in repairs],
             [RuleViolation(**violation) for violation in stored["violations"]],
             stored["submission"],
             {

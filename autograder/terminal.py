@@ -88,7 +88,13 @@ def print_table(course: "Course", outcomes: "list[Outcome]") -> None:
         in_gradebook = course.scores()  # broken rules and manual scores count there
     except UserError:  # somebody else has it now; what was recorded is recorded
         in_gradebook = {}
-    columns = _columns(course)
+    # The tests under each heading: one, or all of a notebook where a line has no room for each.
+    names = {test: course.label(*test).removeprefix("test-") for test in course.tests}
+    if sum(map(len, names.values())) > _HEADING_CHARACTERS:
+        names = {test: test[0] for test in course.tests}
+    columns: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for test, name in names.items():
+        columns[name].append(test)
     table = Table(title=f"{course.assignment_id}: {counted(len(outcomes), 'submission')}")
     table.add_column("student")
     for heading in (*columns, "sum"):
@@ -99,7 +105,11 @@ def print_table(course: "Course", outcomes: "list[Outcome]") -> None:
         scores = in_gradebook.get(outcome.student, {}) if outcome.verdicts else {}
         parts = [*columns.values(), list(course.tests)]
         points = [f"{sum(scores[test] for test in tests):g}" if scores else "-" for tests in parts]
-        remarks = _remarks(outcome)
+        wrong = [verdict for verdict in outcome.verdicts.values() if not verdict.passed]
+        remarks = {verdict.code: verdict.message for verdict in wrong}
+        remarks |= {repair.code: str(repair) for repair in outcome.repairs}
+        if outcome.problem:
+            remarks = {"problem": "It needs manual grading, see below."}
         for code, sentence in remarks.items():
             sentences[code].append(sentence)
         table.add_row(cut_off(outcome.student), *points, cut_off(", ".join(remarks)))
@@ -112,24 +122,3 @@ def print_table(course: "Course", outcomes: "list[Outcome]") -> None:
             print(f"{in_line(outcome.student)}: {outcome.problem}")
     for line in where_tests_run(course.modes):
         print(line)
-
-
-def _columns(course: "Course") -> dict[str, list[tuple[str, str]]]:
-    """The tests under each heading: one, or all of a notebook where a line has no room for each."""
-    names = {test: course.label(*test).removeprefix("test-") for test in course.tests}
-    if sum(map(len, names.values())) > _HEADING_CHARACTERS:
-        names = {test: test[0] for test in course.tests}
-    columns: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for test, name in names.items():
-        columns[name].append(test)
-    return columns
-
-
-def _remarks(outcome: "Outcome") -> dict[str, str]:
-    """Each code, and a sentence that says what it means."""
-    if outcome.problem:
-        return {"problem": "It needs manual grading, see below."}
-    wrong = [verdict for verdict in outcome.verdicts.values() if not verdict.passed]
-    return {verdict.code: verdict.message for verdict in wrong} | {
-        repair.code: str(repair) for repair in outcome.repairs
-    }

@@ -71,7 +71,6 @@ class Report:
     assignment: str
     titles: dict[str, str]  # by exercise, in the notebook's order
     points: dict[str, float]  # what each exercise can earn
-    max_score: float
     results: list[Student]  # those who submitted something, in the order of their ids
     absent: list[Student]
     scores: list[float]  # of the submissions
@@ -118,7 +117,6 @@ def read_report(course: Course) -> Report:
         assignment=course.assignment_id,
         titles=titles,
         points=points,
-        max_score=sum(points.values()),
         results=results,
         absent=[student for student in students if not student.scores],
         scores=scores,
@@ -139,21 +137,13 @@ def _students(session: Session, course: Course) -> list[Student]:
     names = api.Student.id, api.Student.first_name, api.Student.last_name, api.Student.email
     rows = session.execute(select(*names).order_by(api.Student.id))
     students = {row.id: Student(*(value or "" for value in row)) for row in rows}
+    submission, grade = api.SubmittedAssignment, api.Grade
     grades = (
-        select(
-            api.SubmittedAssignment.student_id,
-            api.SubmittedAssignment.timestamp,
-            api.SubmittedAssignment.extension,
-            api.Assignment.duedate,
-            api.SubmittedNotebook.late_submission_penalty,
-            api.Notebook.name.label("notebook"),
-            api.BaseCell.name.label("cell"),
-            api.Grade.auto_score,
-            api.Grade.manual_score,
-            api.Grade.score,
-            api.Grade.needs_manual_grade,
-        )
-        .select_from(api.SubmittedAssignment)
+        select(submission.student_id, submission.timestamp, submission.extension)
+        .add_columns(api.Assignment.duedate, api.SubmittedNotebook.late_submission_penalty)
+        .add_columns(api.Notebook.name.label("notebook"), api.BaseCell.name.label("cell"))
+        .add_columns(grade.auto_score, grade.manual_score, grade.score, grade.needs_manual_grade)
+        .select_from(submission)
         .join(api.Assignment)
         .join(api.SubmittedNotebook)
         .join(api.Notebook)

@@ -37,7 +37,7 @@ def make_report(course: Course, output: Path, lms: str = "moodle") -> list[Path]
 def print_summary(report: Report) -> None:
     """Print the main numbers, and what is remarkable."""
     total = len(report.results)
-    average = f"{mean(report.scores):.1f} of {report.max_score:g}"
+    average = f"{mean(report.scores):.1f} of {sum(report.points.values()):g}"
     print(f"{report.assignment}: {counted(total, 'submission')}, mean score {average}")
     for test, title in report.titles.items():
         passed = "graded by hand"

@@ -68,16 +68,10 @@ def read_submission(data: bytes, keep_outputs: bool = False) -> NotebookNode:
     metadata = _only(dict, document.get("metadata"))
     kernelspec = _only(dict, metadata.get("kernelspec"))
     language_info = _only(dict, metadata.get("language_info"))
-    return NotebookNode(
-        nbformat=4,
-        nbformat_minor=5,
-        metadata=NotebookNode(
-            kernel=_text(kernelspec.get("name")),
-            language=_text(language_info.get("name", kernelspec.get("language"))),
-            repairs=repairs,
-        ),
-        cells=cells,
-    )
+    kernel = _text(kernelspec.get("name"))
+    language = _text(language_info.get("name", kernelspec.get("language")))
+    found = NotebookNode(kernel=kernel, language=language, repairs=repairs)
+    return NotebookNode(metadata=found, cells=cells)
 
 
 def _limit(what: str, number: int, limit: int) -> None:

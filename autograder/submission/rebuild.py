@@ -139,18 +139,13 @@ def _match(assignment: Assignment, theirs: list[NotebookNode]) -> dict[int, int]
     for position, cell in enumerate(ours):
         if role(cell) is Role.ANSWER:
             names = distinctive_names(assignment).get(grade_id(cell), [])
-            rank = {
-                index: (
-                    _defined(names, theirs[index].source),
-                    not _same_text(theirs[index], released[position]),
-                    index,
-                )
-                for index in free
-            }
+            defined = {index: _defined(names, theirs[index].source) for index in free}
+            changed = {one for one in free if not _same_text(theirs[one], released[position])}
             claimed = free.intersection(claims[position])
-            defining = {index for index in free if rank[index][0]}
+            defining = {index for index in free if defined[index]}
             candidates = claimed & defining or defining or claimed
-            take(position, max(candidates, key=rank.get, default=None))
+            ranked = [(defined[index], index in changed, index) for index in candidates]
+            take(position, max(ranked, default=[None])[-1])
 
     for position, cell in enumerate(released):
         if position not in match:

@@ -259,3 +259,11 @@ def test_no_sentence_escapes_on_feedback_pages(graded):
         html = page.read_text(encoding="utf-8")
         assert 'lang="eo"' in html
         assert_all_accented(re.sub("student-|english|Initialization|packages", "", html))
+
+
+def test_no_sentence_escapes_in_the_report(project, graded):
+    env = {**os.environ, "PYTHONPATH": str(project)}
+    result = courses.run(graded, "autograder", "report", "Initialization", env=env)
+    assert result.returncode == 0 and "Needs manual grading" not in result.stdout, result.stderr
+    html = (graded / "report" / "Initialization.html").read_text(encoding="utf-8")
+    assert_all_accented(re.sub("student-|english|Initialization|packages", "", html))

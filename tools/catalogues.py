@@ -12,6 +12,7 @@ import io
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
@@ -34,6 +35,7 @@ HEADER = """# All words of one product; docs/translating.md says how they are tr
 NOISE = re.compile(rb'^"(?!Language: |MIME|Content|Plural).*\\n"\n', re.MULTILINE)
 
 Found = Iterator[tuple[str, str, str | tuple[str, str]]]  # file, context, text or its two numbers
+INSIDE = "autograder/grading/calibration.toml"
 CELLS = ("code cell {number}", "cell {number}", "notebook")  # names of cells without a grade id
 FIELDS = ("start", "activation", "seed")  # names of choices in the laboratory
 
@@ -74,12 +76,16 @@ def words_of_autograder() -> Found:
     for context, texts in (
         ("repair", WORDS["repairs"].values()),
         ("notice", WORDS["notices"].values()),
+        ("report", WORDS["report"].values()),
         ("verdict", (said["message"] for said in verdicts)),
         ("verdict", (said.get("hint", "") for said in verdicts)),
     ):
         yield from (("autograder/words.toml", context, text) for text in texts)
     for path in sorted(PROJECT.glob("autograder/**/*.py")):
         yield from _in_calls(path, {"pgettext", "Verdict", "counted"})
+    inside = tomllib.loads((PROJECT / INSIDE).read_text(encoding="utf-8"))
+    for one in (inside, *inside["reasons"].values()):
+        yield from ((INSIDE, "report", one[key]) for key in ("words", "advice") if key in one)
     yield from _reasons()
     for path in sorted(PROJECT.glob("autograder/templates/*.j2")):
         name, text = path.relative_to(PROJECT).as_posix(), path.read_text(encoding="utf-8")

@@ -52,7 +52,12 @@ class Reason(NamedTuple):
     name: str = ""
 
     def __str__(self) -> str:
-        return _DATA["reasons"][self.code]["words"].format(name=self.name)
+        return self.words.format(name=self.name)
+
+    @property
+    def words(self) -> str:
+        """The reason, with a gap for the name."""
+        return _DATA["reasons"][self.code]["words"]
 
     @property
     def advice(self) -> str:

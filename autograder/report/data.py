@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from gettext import NullTranslations
 from pathlib import Path
 from statistics import mean
 from typing import NamedTuple
@@ -18,11 +19,11 @@ from autograder.assignment import Role, answers_tested_by, grade_id, role
 from autograder.course.folder import Course, CourseError
 from autograder.facts import Facts, Repair, RuleViolation, Verdict
 from autograder.grading.calibration import Reason
+from autograder.language import WORDS, fill, in_words
 from autograder.nbgrader_plugin.feedback import headings
 from autograder.text import readable
 
-_WHY_SET_BY_HAND = "A score set by hand was kept when it was graded again: is it still right?"
-_WHY_MARKED = "nbgrader has marked it for manual grading."
+_WORDS = WORDS["report"]
 _BARS = 10  # of the distribution of scores
 
 
@@ -56,17 +57,17 @@ class Student:
 
 
 class Mistake(NamedTuple):
-    """A code of verdicts, the message of one of them, and who made it where."""
+    """A code of verdicts, one of them, and who made it where."""
 
     code: str
-    example: str
+    example: Verdict
     where: list[str]  # exercises, with the number of answers where there are several
     students: list[str]
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the report says. Lists begin with what is most frequent, or latest."""
+    """What the page says, in its language. Lists begin with what is most frequent, or latest."""
 
     assignment: str
     titles: dict[str, str]  # by exercise, in the notebook's order
@@ -113,6 +114,7 @@ def read_report(course: Course) -> Report:
     tests = {course.label(*test) for test in course.tests}
     scores = [student.score for student in results]
     late = [student for student in results if student.late_by]
+    words = course.words
     return Report(
         assignment=course.assignment_id,
         titles=titles,
@@ -120,13 +122,15 @@ def read_report(course: Course) -> Report:
         results=results,
         absent=[student for student in students if not student.scores],
         scores=scores,
-        distribution=_distribution(scores, sum(points.values())),
+        distribution=_distribution(scores, sum(points.values()), words),
         passed={one: sum(one in r.passed for r in results) for one in titles if one in tests},
         mean_points={one: mean(r.scores.get(one, 0) for r in results) for one in titles},
         mistakes=_mistakes(results, titles),
         for_grader=_by_frequency((r.for_grader, r) for r in results if r.for_grader),
-        repairs=_by_frequency((str(repair), r) for r in results for repair in r.repairs),
-        broken_rules=_by_frequency((one.title, r) for r in results for one in r.violations),
+        repairs=_by_frequency((one.said(words), r) for r in results for one in r.repairs),
+        broken_rules=_by_frequency(
+            (words.pgettext(one.rule, one.title), r) for r in results for one in r.violations
+        ),
         late=sorted(late, key=lambda student: student.late_by, reverse=True),
         modes=course.modes,
     )
@@ -162,7 +166,8 @@ def _students(session: Session, course: Course) -> list[Student]:
         if row.auto_score:
             student.passed.add(exercise)
         if row.needs_manual_grade:
-            student.for_grader = _WHY_MARKED if row.manual_score is None else _WHY_SET_BY_HAND
+            why = _WORDS["marked" if row.manual_score is None else "set-by-hand"]
+            student.for_grader = course.words.pgettext("report", why)
     return list(students.values())
 
 
@@ -175,11 +180,12 @@ def _add_facts(course: Course, student: Student) -> None:
         student.violations += facts.violations
         for repair in facts.repairs:
             if repair.code == "other-notebook":
-                student.for_grader = student.for_grader or str(repair)
+                student.for_grader = student.for_grader or repair.said(course.words)
             else:
                 student.repairs.append(repair)
         if student.for_grader and facts.failure:
-            student.for_grader = f"The submission could not be read: {facts.failure}"
+            reason = {"reason": in_words(course.words, facts.failure)}
+            student.for_grader = fill(course.words.pgettext("report", _WORDS["unread"]), reason)
     if student.verdicts:
         student.passed = {test for test, verdict in student.verdicts.items() if verdict.passed}
 
@@ -205,26 +211,27 @@ def _exercises(course: Course) -> tuple[dict[str, str], dict[str, float]]:
     return titles, points
 
 
-def _distribution(scores: list[float], max_score: float) -> dict[str, int]:
+def _distribution(scores: list[float], max_score: float, words: NullTranslations) -> dict[str, int]:
+    template = words.pgettext("report", _WORDS["range"])
     largest = max(max_score, *scores) or 1
     counts = Counter(min(int(_BARS * score / largest), _BARS - 1) for score in scores)
     edges = [f"{largest * edge / _BARS:g}" for edge in range(_BARS + 1)]
-    return {f"{edges[bar]} to {edges[bar + 1]}": counts[bar] for bar in range(_BARS)}
+    return {template.format(*edges[bar : bar + 2]): counts[bar] for bar in range(_BARS)}
 
 
 def _mistakes(results: list[Student], titles: dict[str, str]) -> list[Mistake]:
-    made: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    made: dict[str, list[tuple[Verdict, str, str]]] = defaultdict(list)
     for student in results:
         for test, verdict in student.verdicts.items():
             exercise = titles.get(test, test).partition(":")[0]
-            made[verdict.code].append((verdict.message, exercise, student.name))
+            made[verdict.code].append((verdict, exercise, student.name))
     made.pop("", None)
     mistakes = []
     for code, places in made.items():
-        messages, exercises, names = zip(*places, strict=True)
+        examples, exercises, names = zip(*places, strict=True)
         counts = sorted(Counter(exercises).items())
         where = [name if number == 1 else f"{name} ({number})" for name, number in counts]
-        mistakes.append(Mistake(code, messages[0], where, list(dict.fromkeys(names))))
+        mistakes.append(Mistake(code, examples[0], where, list(dict.fromkeys(names))))
     return sorted(mistakes, key=lambda one: (-len(one.students), one.code))
 
 

@@ -23,7 +23,8 @@ def make_report(course: Course, output: Path, lms: str = "moodle") -> list[Path]
     page, table = (output / f"{report.assignment}.{suffix}" for suffix in ("html", "csv"))
     made = f"{datetime.now():%Y-%m-%d %H:%M}"
     average, middle = mean(report.scores), median(report.scores)
-    html = render("report.html.j2", report=report, made=made, mean=average, median=middle)
+    numbers = {"made": made, "mean": average, "median": middle}
+    html = render("report.html.j2", course.words, report=report, **numbers)
     try:
         output.mkdir(parents=True, exist_ok=True)
         page.write_text(html, encoding="utf-8")
@@ -47,7 +48,7 @@ def print_summary(report: Report) -> None:
         print(f"  {title}: {passed}, mean points {points}")
     for mistake in report.mistakes[:_SHOWN]:
         number = counted(len(mistake.students), "student")
-        print(f"{number}: {mistake.code}, for example: {mistake.example}")
+        print(f"{number}: {mistake.code}, for example: {mistake.example.message}")
     for line in where_tests_run(report.modes):
         print(line)
     for what, students in {

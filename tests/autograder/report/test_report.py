@@ -97,7 +97,7 @@ def test_the_report_counts_scores_passes_and_mistakes(course, gradebook):
     xavier, unreadable = report.mistakes
     assert (xavier.code, xavier.students) == ("scale-xavier", ["nguyễn-văn-a", "o'brien"])
     assert xavier.where == ["Exercise 2", "Exercise 3 (2)"]
-    assert xavier.example == "The scale is that of Xavier."
+    assert xavier.example.message == "The scale is that of Xavier."
     assert (unreadable.code, unreadable.students) == ("unreadable", ["broken"])
 
 

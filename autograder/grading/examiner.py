@@ -29,7 +29,6 @@ import weakref
 import zipfile
 import zipimport
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -103,7 +102,7 @@ class Examiner:
             os.kill(child, signal.SIGKILL)  # it is not waited for yet, so the number is its own
             os.waitpid(child, 0)
 
-    def _be_the_child(self, tests: Sequence[str], sender: Connection) -> None:
+    def _be_the_child(self, tests: Sequence[str], sender: Any) -> None:
         try:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -102,7 +102,7 @@ class Repair:
         sentence = words.pgettext("repair", REPAIRS[self.code]).format(
             answers=counted(number, "answer", words),
             cells=counted(number, "cell", words),
-            detail=self.detail,
+            detail=in_words(words, self.detail),
         )
         if self.cells:
             sentence += f": {', '.join(self.cells[:_SHOWN])}"

@@ -1,5 +1,6 @@
 """The language of what students read: our catalogues, and those among an assignment's files."""
 
+import functools
 import gettext
 import pkgutil
 import re
@@ -38,14 +39,29 @@ def translated(
 ) -> str:
     """Say a text in a language that knows all its parts: pairs of a context and a template."""
     found = [(template, words.pgettext(context, template)) for context, template in parts]
-    if not all(template != new for template, new in found):
-        return text
+    if not found or not all(template != new for template, new in found):
+        return "\n".join(in_words(words, line) for line in text.split("\n"))
     places = {name: in_words(words, value) for name, value in fields.items()}
-    return fill(" ".join(new for _, new in found), places) or text
+    return fill(" ".join(new for _, new in found), places)
 
 
 def in_words(words: gettext.NullTranslations, value: object) -> str:
-    """Say a value that is a word or two with a number, such as code cell 7, in a language."""
-    template = re.sub(r"\d+(\.\d+)?", "{number}", str(value), count=1)
-    number = re.search(r"\d+(\.\d+)?|$", str(value))[0]
-    return words.pgettext("value", template).replace("{number}", number)
+    """Say in a language what was put together of its values, such as code cell 7."""
+    said = []
+    for text in re.split(r"(?<=\.) (?=The |Its )", str(value)):
+        found = ((one.fullmatch(text), template) for one, template in _templates(words))
+        match, template = next((one for one in found if one[0]), (None, text))
+        fields = match.groupdict() if match else {}
+        places = {name: in_words(words, field) for name, field in fields.items()}
+        said.append(fill(words.pgettext("value", template), places))
+    return " ".join(said)
+
+
+@functools.lru_cache(maxsize=8)
+def _templates(words: gettext.NullTranslations | None) -> list[tuple[re.Pattern, str]]:
+    """The values of a language that have fields, and what fits them."""
+    keys = (str(key).partition("\4") for key in getattr(words, "_catalog", ()))
+    found = [text for context, _, text in keys if context == "value" and "{" in text]
+    fits = (re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(text)) for text in found)
+    ours = [(re.compile(one), text) for one, text in zip(fits, found, strict=True)]
+    return ours + (_templates(words._fallback) if words and words._fallback else [])

@@ -11,8 +11,10 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from bs4 import BeautifulSoup
 
-from autograder.facts import Facts
+from autograder.facts import Facts, Repair, Verdict
 from autograder.grading.examiner import on_death
+from autograder.grading.reading import TOO_MUCH
+from autograder.language import in_words
 from autograder.sandbox.process import TimedOut
 from examples.submissions import fill_in
 from tests.support import courses
@@ -108,12 +110,21 @@ def test_each_change_of_what_is_kept_is_found(english, other, kind):
     assert [found for found, _ in problems(catalogue)] == [kind]
 
 
-def test_why_a_process_has_ended_is_said_with_its_number(project):
+def test_sentences_around_values_are_said_with_them(project):
     with open(project / "autograder" / "locale" / f"{TOY}.mo", "rb") as file:
         words = gettext.GNUTranslations(file)
-    death = TimedOut("this code ran longer than 2.5 s and was stopped")
-    said = on_death(death).in_words(words)
-    assert "2.5" in said.message and not escaped(said.message + said.hint)
+    death = on_death(TimedOut("this code ran longer than 2.5 s and was stopped")).in_words(words)
+    failed = Verdict.from_text(False, "raises-X", "X", "in the line: f(1)").in_words(words)
+    kernel = "The notebook asked for kernel 'ir' and language 'R'; python3 was used."
+    reasons = [
+        "there is no file 1. The folder holds several notebooks of other names: 2.",
+        "The notebook has 2,001 cells; at most 2,000 are read.",
+        "The file is a PDF document, not a notebook.",
+    ]
+    said = [death.message, death.hint, failed.case, Repair("kernel", detail=kernel).said(words)]
+    said += [TOO_MUCH[0].said(words), *(in_words(words, one) for one in reasons)]
+    assert not escaped(re.sub("notebook:|python3", "", " ".join(said)))
+    assert "2.5" in said[0] and "f(1)" in said[2] and "python3" in said[3] and "2,001" in said[-2]
 
 
 def test_a_text_is_split_at_blank_lines_outside_of_formulas():

@@ -36,6 +36,13 @@ NOISE = re.compile(rb'^"(?!Language: |MIME|Content|Plural).*\\n"\n', re.MULTILIN
 
 Found = Iterator[tuple[str, str, str | tuple[str, str]]]  # file, context, text or its two numbers
 INSIDE = "autograder/grading/calibration.toml"
+REASON = re.compile(
+    r"(?!.*[ (]$)(this code|the ((Python )?process|time|folder of)|its (check|metadata)"
+    r"|to read the code|The (file is|file has|notebook (has|had|asked)|folder holds|rules were|code must)|Its folder"
+    r"|in the line:|it is a link,|there is no file(?=.+\.$)|While the tests ran:(?= \{evalue)"
+    r"|\{detail\};|\{name\}(\.ipynb)? (has|is (a|not)|cannot be opened:)|a (ZIP|gzip|PDF|web)"
+    r"|bytes with(out)?|characters in one) .+|outputs|lines|cells"
+)
 CELLS = ("code cell {number}", "cell {number}", "notebook")  # names of cells without a grade id
 FIELDS = ("start", "activation", "seed")  # names of choices in the laboratory
 
@@ -97,13 +104,23 @@ def words_of_autograder() -> Found:
 
 
 def _reasons() -> Found:
-    """Why a process has ended or a file cannot be read, if that holds at most one number."""
-    sentence = r'(?:Unreadable\(\s*f?|(?=f?"(?:this code|the process|the time) )f?)"([^"]+)"'
-    for path in sorted(PROJECT.glob("autograder/[gs]*/*.py")):
-        for text in re.findall(sentence, path.read_text(encoding="utf-8")):
-            if not re.search(r"\{.*\{|\{path|\{name|error|\{reason| $", text):
-                file = path.relative_to(PROJECT).as_posix()
-                yield file, "value", re.sub(r"\{.+\}", "{number}", text)
+    """Why a process has ended, a file cannot be read or rules were not checked; and where."""
+    for path in sorted(PROJECT.glob("autograder/[cgs]*/*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            text = _template(node)
+            if REASON.fullmatch(text) and (" " in text or path.stem == "notebook"):
+                context = "not-checked" if text.startswith("The code must") else "value"
+                yield path.relative_to(PROJECT).as_posix(), context, text
+
+
+def _template(node: ast.AST) -> str:
+    """A text of a program, with the last name of each expression in braces."""
+    if not isinstance(node, ast.JoinedStr):
+        return str(node.value) if isinstance(node, ast.Constant) else ""
+    fields = (one for one in node.values if isinstance(one, ast.FormattedValue))
+    names = [re.findall(r"[A-Za-z_]+", ast.unparse(one.value))[-1] for one in fields]
+    texts = (one.value if isinstance(one, ast.Constant) else None for one in node.values)
+    return "".join(f"{{{names.pop(0)}}}" if one is None else one for one in texts)
 
 
 def _in_calls(path: Path, functions: set[str]) -> Found:

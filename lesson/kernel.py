@@ -4,6 +4,7 @@ import inspect
 import linecache
 import re
 import sys
+import traceback
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -70,17 +71,14 @@ def _explain(
     from lesson.causes import Diagnosis
     from lesson.source import why_missing
 
-    last = trace
-    while last.tb_next:
-        last = last.tb_next
+    *_, (frame, line) = traceback.walk_tb(trace)
     wrong = None
     if error.name in FUNCTIONS:
         inputs = shell.user_ns.get("In", [])
         wrong = why_missing(error.name, FUNCTIONS, inputs, shell.transform_cell)
-    elif last.tb_frame.f_globals is shell.user_ns:  # no file of a library
-        text = linecache.getline(last.tb_frame.f_code.co_filename, last.tb_lineno).strip()
-        fields = {"name": error.name, "line": last.tb_lineno, "text": text}
-        wrong = Diagnosis("name-without-value", fields)
+    elif frame.f_globals is shell.user_ns:  # no file of a library
+        text = linecache.getline(frame.f_code.co_filename, line).strip()
+        wrong = Diagnosis("name-without-value", {"name": error.name, "line": line, "text": text})
     if wrong:
         error._render_traceback_ = WrongAnswer(wrong)._render_traceback_
     shell.showtraceback((kind, error, trace), running_compiled_code=True)

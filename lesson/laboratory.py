@@ -22,6 +22,7 @@ from lesson.pictures import Plane, Stage, as_output, img
 ITERATIONS = 15000
 SCALED = ("constant", "normal", "uniform")  # these use the scale c
 BEFORE, AFTER = "#777777", "#009E73"
+MARKS = (("at the start", BEFORE, "s", -0.12), ("now", AFTER, "o", 0.12))
 COSTS = (0, 1)  # limits of the axis, as in the line below
 SIZES = {"Activations": (1e-6, 1e3), "Gradients of the cost of one example": (1e-9, 1e3)}
 
@@ -82,8 +83,7 @@ class Bench:
 
     def __init__(self, X: np.ndarray, Y: np.ndarray):
         self.X, self.Y = X, Y
-        figure = Figure()
-        figure.set(size_inches=(9, 7), dpi=100, layout_engine="constrained")
+        figure = Figure(figsize=(9, 7), dpi=100, layout="constrained")
         (cost_ax, plane_ax), layer_axes = figure.subplots(2, 2)
         self._plane = Plane(plane_ax, X, Y)
         plane_ax.set(title="Boundary, and lines of layer 1")
@@ -94,15 +94,12 @@ class Bench:
         for ax, (title, limits) in zip(layer_axes, SIZES.items(), strict=True):
             ax.set(title=title, xlabel="hidden layer", ylabel="size (log scale)", yscale="log")
             ax.set(xlim=(0.5, 8.5), ylim=limits, xticks=range(1, 9))
-            for label, color, marker, shift in (
-                ("at the start", BEFORE, "s", -0.12),
-                ("now", AFTER, "o", 0.12),
-            ):
+            for label, color, marker, shift in MARKS:
                 style = {"color": color, "linewidth": 3, "marker": marker, "markevery": (1, 4)}
                 (bars,) = ax.plot([], [], label=label, **style)
                 self._series.append((bars, shift, limits))
         layer_axes[0].legend(title="bar: 10 to 90 %, mark: median", loc="lower left")
-        bars = [bars for bars, _, _ in self._series]
+        bars = (bars for bars, *_ in self._series)
         self._stage = Stage(figure, [*self._plane.artists, self._cost, *bars])
 
     def show(self, choices: Choices, parameters: Parameters, costs: Mapping[int, float]) -> bytes:

@@ -183,15 +183,12 @@ class _Cell:
     """What the rules need of a cell."""
 
     cell_type: str
+    is_code: bool
     source: str
     settings: dict  # of nbgrader
     grade_id: str
     position: str
     is_playground: bool
-
-    @property
-    def is_code(self) -> bool:
-        return self.cell_type == "code"
 
     @property
     def roles(self) -> tuple[bool, bool, bool]:
@@ -230,22 +227,19 @@ def _cells(notebook: dict) -> list[_Cell]:
         code_cells += is_code
         position = f"code cell {code_cells}" if is_code else f"cell {number}"
         source = "".join(raw["source"]).replace("\r\n", "\n").replace("\r", "\n")
-        is_playground = "playground" in metadata.get("tags", [])
-        cells.append(_Cell(raw["cell_type"], source, settings, grade_id, position, is_playground))
+        kind, is_playground = raw["cell_type"], "playground" in metadata.get("tags", [])
+        cells.append(_Cell(kind, is_code, source, settings, grade_id, position, is_playground))
     return cells
 
 
 def _answers(cells: list[_Cell]) -> dict[str, _Cell]:
-    """Return the cell of each exercise; of several, the one that is graded.
-
-    That is the last one that defines the function and in which something was changed. Without any
-    mark a cell is known by the function that it defines.
-    """
+    """Return the cell of each exercise; of several, the last changed one with the function."""
     answers = {}
     for grade_id, function in GRADED_FUNCTIONS.items():
         marked = [cell for cell in cells if cell.grade_id == grade_id]
         candidates = (
             [cell for cell in marked if cell.defines(function) or cell.is_as_released()]
+            # Without any mark a cell is known by the function that it defines.
             or [c for c in cells if c.defines(function) and c.grade_id not in GRADED_FUNCTIONS]
             or marked
         )

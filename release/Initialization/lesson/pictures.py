@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import matplotlib.pyplot as plt
@@ -42,16 +42,12 @@ def plot_boundaries(networks: Mapping[str, Parameters], X: np.ndarray, Y: np.nda
     size = {"figsize": (3.2 * len(networks), 3.4), "layout": "constrained"}
     axes = plt.subplots(1, len(networks), squeeze=False, sharey=True, **size)[1][0]
     for ax, (name, parameters) in zip(axes, networks.items(), strict=True):
-        plot_units(parameters, plot_decision_boundary(decide(parameters), X, Y, ax=ax))
+        plot_decision_boundary(lambda x, p=parameters: predict_dec(p, x.T), X, Y, ax=ax)
+        plot_units(parameters, ax)
         ax.set_title(name)
         if ax is not axes[0]:
             ax.get_legend().remove()
             ax.set_ylabel("")
-
-
-def decide(parameters: Parameters) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the predictor that `plot_decision_boundary` wants."""
-    return lambda points: predict_dec(parameters, points.T)
 
 
 class Plane:
@@ -110,11 +106,10 @@ class Stage:
 
 def still(rows: Mapping[str, Mapping[str, Parameters]], X: np.ndarray, Y: np.ndarray) -> bytes:
     """Draw networks in rows and columns, by their names, each with its cost above it, as PNG."""
-    columns = list(next(iter(rows.values())))
-    size = (1.8 * len(columns) + 0.6, 2.1 * len(rows) + 0.4)
+    columns = len(next(iter(rows.values())))
+    size = (1.8 * columns + 0.6, 2.1 * len(rows) + 0.4)
     canvas = FigureCanvasAgg(Figure(figsize=size, dpi=90, layout="constrained"))
-    shape = {"nrows": len(rows), "ncols": len(columns), "squeeze": False}
-    axes = canvas.figure.subplots(**shape, sharex=True, sharey=True)
+    axes = canvas.figure.subplots(len(rows), columns, squeeze=False, sharex=True, sharey=True)
     for line, (name, networks) in zip(axes, rows.items(), strict=True):
         for ax, (column, parameters) in zip(line, networks.items(), strict=True):
             plane = Plane(ax, X, Y)
@@ -170,12 +165,11 @@ def show_flipbook(
     `frames` are PNGs and `steps` a sentence about each; `still` with its description `words` is
     for where scripts do not run.
     """
-    shots = [base64.b64encode(frame).decode() for frame in frames]
     script = page(
         "flipbook",
         still=img(still, words),
         sentence="This picture stands still. To get the slider, run the cell above it again.",
-        frames=json.dumps(shots),
+        frames=json.dumps([base64.b64encode(frame).decode() for frame in frames]),
         steps=json.dumps(steps).replace("<", "\\u003c"),
         label=json.dumps(label),
         first=first,

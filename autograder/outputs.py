@@ -51,7 +51,7 @@ def decode_outputs(content: Any, limits: Limits) -> list[dict]:
                 kept = {}
                 if type(data.get("text/plain")) is str:
                     kept["text/plain"] = text.take(data["text/plain"])
-                picture = _picture(data.get("image/png"))
+                picture = decoded(data.get("image/png"))
                 picture_bytes_left -= len(picture)
                 if picture_bytes_left >= 0 and 0 < pixels(picture) <= _PICTURE_PIXELS:
                     kept["image/png"] = base64.b64encode(picture).decode()
@@ -109,7 +109,7 @@ def clean_text(text: str, length: int | None = None) -> str:
     return text.encode(errors="replace").decode()  # without lone surrogates, which no file can hold
 
 
-def _picture(content: Any) -> bytes:
+def decoded(content: Any) -> bytes:
     """A picture in base64 with or without line ends; empty, and so none, where it is not that."""
     try:
         return base64.b64decode("".join(content.split()), validate=True)

@@ -68,23 +68,20 @@ class Reason(NamedTuple):
 def calibrated(
     assignment: Assignment,
     limits: Limits,
-    *,
-    course: Path | None = None,
+    course: Path,
     call: Callable[..., Any] = lambda function, *arguments: function(*arguments),
 ) -> tuple[Assignment, dict[str, Reason]]:
     """Say of each test where it runs; what has to be tried for that, `call` does, in a worker."""
-    kept = _kept(assignment, limits, course) if course else None
-    found = _read(kept) if kept else None
+    kept = _kept(assignment, limits, course)
+    found = _read(kept)
     if found is None:
-        found = call(_tried, assignment, limits, (str(course),) if course else ())
-        if kept:
-            with contextlib.suppress(OSError):  # then it is found out again the next time
-                kept.parent.mkdir(exist_ok=True)
-                part = kept.with_suffix(f".{os.getpid()}")
-                part.write_text(json.dumps(found))
-                part.replace(kept)
-    reasons = found["reasons"]
-    modules = tuple(found["modules"])
+        found = call(_tried, assignment, limits, (str(course),))
+        with contextlib.suppress(OSError):  # then it is found out again the next time
+            kept.parent.mkdir(exist_ok=True)
+            part = kept.with_suffix(f".{os.getpid()}")
+            part.write_text(json.dumps(found))
+            part.replace(kept)
+    reasons, modules = found["reasons"], tuple(found["modules"])
     failing = frozenset(test for test, one in reasons.items() if one.code == "solution-fails")
     inside = frozenset(reasons)
     return replace(assignment, inside=inside, failing=failing, modules=modules), reasons
@@ -114,11 +111,9 @@ def _tried(assignment: Assignment, limits: Limits, hidden: tuple[str, ...]) -> d
     for test in assignment.points():
         inside = grade(solution, tests)[test]
         if not inside.passed and not inside.score:
-            reasons[test] = Reason("no-solution")
-            if _has_solution(assignment, test):
-                reasons[test] = Reason(
-                    "solution-fails", inside.message[:200] or "it gives no reason"
-                )
+            said = inside.message[:200] or "it gives no reason"
+            solved = _has_solution(assignment, test)
+            reasons[test] = Reason("solution-fails", said) if solved else Reason("no-solution")
         elif test in reasons:
             continue
         elif inside.score is not None:

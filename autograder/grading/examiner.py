@@ -187,8 +187,7 @@ class Examiner:
             return value
 
         call.__name__ = call.__qualname__ = name
-        defines = re.compile(rf"^def +{name}\b", re.MULTILINE)
-        found = (source for source in reversed(self._sources) if defines.search(source))
+        found = (one for one in self._sources[::-1] if re.search(rf"^def +{name}\b", one, re.M))
         call.__source__ = next(found, "")
         call.__seed__ = seeds.append  # where the student's generators start for the next call
         return call
@@ -279,11 +278,7 @@ def _compiled(assignment: Assignment, test: str) -> tuple[CodeType, CodeType]:
 
 @functools.lru_cache(maxsize=4)
 class _PublicModules:
-    """The assignment's files, in memory, and those of its modules that tests import.
-
-    They are loaded once in a worker, where no test runs: each fork has them as new. In the worker
-    itself nobody sees them, for a module of the grader may have the same name.
-    """
+    """The assignment's files and modules, loaded where no test runs: each fork has them as new."""
 
     def __init__(self, assignment: Assignment) -> None:
         archive = os.memfd_create("modules")
@@ -306,7 +301,7 @@ class _PublicModules:
                     importlib.import_module(name)
         sys.path.remove(self.path)
         self.loaded = _take_modules(assignment)
-        sys.modules.update(aside)
+        sys.modules.update(aside)  # a module of the grader may have the same name
 
 
 def _take_modules(assignment: Assignment) -> dict[str, ModuleType]:

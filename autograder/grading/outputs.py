@@ -1,6 +1,5 @@
 """The outputs of an executed notebook, as far as files and pages have room for them."""
 
-import base64
 import json
 from collections.abc import Iterable
 
@@ -8,7 +7,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from autograder.limits import Limits
-from autograder.outputs import pixels
+from autograder.outputs import decoded, pixels
 
 _OUTPUT_BYTES, _LINE_BYTES = 200, 20  # what each costs in the files and pages made of it
 _NO_PICTURE = "... picture left out: it is none, or this notebook's have more than {} pixels ..."
@@ -31,7 +30,7 @@ def keep_outputs(
         cell.outputs = shown
         for output in shown:
             if picture := output.get("data", {}).get("image/png"):
-                size = _pixels(picture)
+                size = pixels(decoded(picture))
                 if 0 < size <= pixels_left:
                     pixels_left -= size
                 else:
@@ -41,23 +40,12 @@ def keep_outputs(
         bytes_left -= len(text)
         bytes_left -= _OUTPUT_BYTES * len(cell.outputs) + _LINE_BYTES * text.count("\\n")
         outputs_left -= len(cell.outputs)
-        if bytes_left < 0:
-            cell.outputs = [_left_out(f"have more than {limits.notebook_bytes} bytes")]
-        elif outputs_left < 0:
-            cell.outputs = [_left_out(f"are more than {limits.notebook_outputs}")]
-
-
-def _pixels(picture: str) -> int:
-    """Pixels of a picture in base64; 0 if it is none."""
-    try:
-        return pixels(base64.b64decode("".join(picture[:64].split())[:32], validate=True))
-    except ValueError:
-        return 0
-
-
-def _left_out(reason: str) -> NotebookNode:
-    note = f"... left out: the outputs of this notebook {reason} ...\n"
-    return new_output("stream", name="stderr", text=note)
+        if bytes_left < 0 or outputs_left < 0:
+            reason = f"are more than {limits.notebook_outputs}"
+            if bytes_left < 0:
+                reason = f"have more than {limits.notebook_bytes} bytes"
+            note = f"... left out: the outputs of this notebook {reason} ...\n"
+            cell.outputs = [new_output("stream", name="stderr", text=note)]
 
 
 def leave_long_code_plain(notebook: NotebookNode) -> None:

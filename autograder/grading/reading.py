@@ -23,7 +23,6 @@ SECONDS = 10  # of the clock; many sandboxes may share a processor
 _CPU_SECONDS = 2
 _MEMORY_BYTES = 250 * MEGABYTE  # on top of what the process has
 _MOST_VIOLATIONS = 1_000
-_PROGRAM = Path(__file__).with_name("reading_program.py")
 
 
 def _not_checked(reason: str) -> list[RuleViolation]:
@@ -42,8 +41,9 @@ def reader(assignment: Assignment) -> str:
     """What a sandbox needs to check the rules of an assignment, as JSON; empty without rules."""
     if not assignment.rules:
         return ""
+    program = Path(__file__).with_name("reading_program.py").read_text()
     cells = _plain(assignment.released_cells())
-    return json.dumps({"program": _PROGRAM.read_text(), "rules": assignment.rules, "cells": cells})
+    return json.dumps({"program": program, "rules": assignment.rules, "cells": cells})
 
 
 def read(

@@ -128,7 +128,7 @@ def _finished(
     facts.store(notebook)
     cells = {grade_id(cell): cell for cell in notebook.cells}
     for cell in notebook.cells:
-        if _role(cell) is Role.ANSWER:
+        if cell.metadata.autograder.role == Role.ANSWER:
             cell.metadata.autograder.tests = []
     for test, verdict in facts.verdicts.items():
         for answer in answers_tested_by(assignment, test):
@@ -189,7 +189,8 @@ class _Run:
         return {self._ids[one]: verdicts[self._ids[one]] for one in sorted(tests)}, self._violations
 
     def _with_role(self, *roles: Role) -> set[int]:
-        return {number for number, cell in enumerate(self._code) if _role(cell) in roles}
+        cells = enumerate(self._code)
+        return {number for number, cell in cells if cell.metadata.autograder.role in roles}
 
     @contextlib.contextmanager
     def _session(self, seconds: float = math.inf) -> Iterator[Session]:
@@ -232,7 +233,7 @@ class _Run:
         """Run the cells; those of the student's own share some seconds."""
         for number in cells:
             cell = self._code[number]
-            if _role(cell) is not Role.STUDENT or seconds == math.inf:
+            if cell.metadata.autograder.role != Role.STUDENT or seconds == math.inf:
                 yield session.run(cell)
                 continue
             if seconds > 0:
@@ -246,10 +247,7 @@ class _Run:
             yield outputs
 
     def _that_use(self, names: set[str], cells: list[int]) -> set[int]:
-        """The cells up to those in which each of the names occurs first.
-
-        Python has many ways to give a name a value, and an earlier cell may be needed for it.
-        """
+        """The cells up to those in which each of the names occurs first: it may need all these."""
         needed = 0
         for position, number in enumerate(cells, start=1):
             if found := names.intersection(re.findall(r"\w+", self._code[number].source)):
@@ -268,12 +266,7 @@ class _Run:
     def _test_again(
         self, test: str, subsets: list[set[int]], verdict: Verdict, until: float
     ) -> Verdict:
-        """Test an exercise with parts of the notebook, until it passes or its time is over.
-
-        The first failure explains, unless the sandbox failed there, or another subset has more
-        cells. If the given cells and its own answer alone fail in the same way and miss no name,
-        the answer is wrong.
-        """
+        """Test an exercise with parts of the notebook, until it passes or its time is over."""
         ran, alone, *_ = subsets
         longest = self._task.limits.cell_seconds + self._task.limits.call_seconds
         for position, cells in enumerate(subsets[1:], start=1):
@@ -284,7 +277,9 @@ class _Run:
                 for number in sorted(cells):
                     session.run(self._code[number])
                 second = session.examine([test])[test]
+            # Given cells and its own answer fail in the same way and miss no name: it is wrong.
             is_wrong = cells is alone and second == verdict and not session.undefined
+            # The first failure explains, unless the sandbox failed or another subset has more.
             if second.passed or cells > ran or verdict.code in (DIED, TIME_OUT):
                 verdict = second
             if second.passed or is_wrong or second.code in (DIED, TIME_OUT):
@@ -315,7 +310,3 @@ _NO_NETWORK = Verdict(
 _SOLUTION_FAILS = "The instructor's own solution fails here as well; a person looks at your answer."
 _ATTEMPTS = 3  # whoever ends a template, it is not the submission
 _NO_TIME = "Not run: the time for your own cells is used up, and no test seems to need this one.\n"
-
-
-def _role(cell: NotebookNode) -> Role:
-    return Role(cell.metadata.autograder.role)

@@ -93,15 +93,13 @@ class Session(AbstractContextManager):
 
     def examine(self, tests: Sequence[str]) -> dict[str, Verdict]:
         """Run our test cells; a test that loses the process costs no other one."""
-        verdicts: dict[str, Verdict] = {}
+        ours, verdicts = self._task.assignment, {}
         while len(verdicts) < len(tests):
             left = tests[len(verdicts) :]
             try:
                 process = self._start()
                 sources = [cell.source for cell in self._completed]
-                examiner = Examiner(
-                    self._task.assignment, process, self._time_for, self._failures, sources
-                )
+                examiner = Examiner(ours, process, self._time_for, self._failures, sources)
                 for verdict, undefined in examiner.examine(left, self._deadline):
                     verdicts[tests[len(verdicts)]] = verdict
                     self.undefined.update(undefined)

@@ -46,7 +46,7 @@ def grade(assignment, notebook):
 @pytest.mark.parametrize("name", KINDS)
 def test_each_kind_gets_the_scores_of_nbgrader(name, tmp_path):
     kind = KINDS[name]
-    assignment, reasons = calibrated(assignment_of(kind, tmp_path), LIMITS)
+    assignment, reasons = calibrated(assignment_of(kind, tmp_path), LIMITS, tmp_path)
     assert set(reasons) == kind.inside
     for student, expected in kind.scores.items():
         assert scores(grade(assignment, submission(kind, student))) == expected, student
@@ -110,13 +110,15 @@ SHORT = replace(LIMITS, cell_seconds=1)
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory):
     """An assignment with tests inside."""
-    return calibrated(assignment_of(LIMITED, tmp_path_factory.mktemp("m")), SHORT)[0]
+    folder = tmp_path_factory.mktemp("m")
+    return calibrated(assignment_of(LIMITED, folder), SHORT, folder)[0]
 
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory):
     """An assignment with one test outside and one inside, and why."""
-    return calibrated(assignment_of(MIXED, tmp_path_factory.mktemp("mixed")), LIMITS)
+    folder = tmp_path_factory.mktemp("mixed")
+    return calibrated(assignment_of(MIXED, folder), LIMITS, folder)
 
 
 def test_the_reason_for_running_inside_is_said_in_words(mixed):
@@ -176,7 +178,7 @@ def test_what_a_student_hands_in_is_there_and_ours_stays(tmp_path):
     assignment_of(kind, tmp_path)
     config = Config()
     config.Autograde.exclude_overwriting = {tmp_path.name: ["mine.py"]}
-    assignment, reasons = calibrated(Assignment.all_in(tmp_path, config)["kind"], LIMITS)
+    assignment, reasons = calibrated(Assignment.all_in(tmp_path, config)["kind"], LIMITS, tmp_path)
     assert set(reasons) == {"t-use"}
     theirs = tmp_path / "submitted/s/k"
     (theirs / "extra").mkdir(parents=True)
@@ -204,7 +206,7 @@ def test_a_test_of_a_file_that_students_change_runs_inside(tmp_path):
     kind = Kind({"a-x": "x = 1", "t-x": "import mine\nassert mine.x == 3"}, {}, {})
     kind = replace(kind, files={"mine.py": b"x = 3"})
     assignment = replace(assignment_of(kind, tmp_path), declared=frozenset({"mine.py"}))
-    assert calibrated(assignment, LIMITS)[1] == {"t-x": Reason("imports", "mine")}
+    assert calibrated(assignment, LIMITS, tmp_path)[1] == {"t-x": Reason("imports", "mine")}
 
 
 def test_without_execution_the_saved_outputs_decide(tmp_path):
@@ -245,7 +247,7 @@ def test_cells_that_autotest_writes_are_graded(tmp_path):
     read = subprocess.run(
         [sys.executable, "-c", READ, str(tmp_path)], cwd=PROJECT, capture_output=True, check=True
     )
-    assignment, _ = calibrated(Assignment(read.stdout, {}), LIMITS)
+    assignment, _ = calibrated(Assignment(read.stdout, {}), LIMITS, tmp_path)
     assert "AUTOTEST" not in assignment.released_cells()[1].source
     notebook = json.loads(assignment.released())
     for answer, score in ((RIGHT, 2), (RIGHT.replace("5", "6"), 0), (STUB, 0)):
@@ -263,7 +265,7 @@ def test_a_solution_that_fails_its_own_test_costs_that_test_only(tmp_path):
         {"right": {}, "passes": {"a-x": "x = 2\ndef f():\n    return 2"}},
         {"right": [0, 2], "passes": [2, 2]},
     )
-    assignment, reasons = calibrated(assignment_of(kind, tmp_path), LIMITS)
+    assignment, reasons = calibrated(assignment_of(kind, tmp_path), LIMITS, tmp_path)
     assert reasons == {"t-x": Reason("solution-fails", "AssertionError: x is not 2")}
     assert "x is not 2" in where_tests_run({"t-f": None} | reasons)[-1]
     for student, expected in kind.scores.items():
@@ -293,7 +295,7 @@ def test_where_the_network_is_allowed_a_test_runs_inside_with_it(network, tmp_pa
         threading.Thread(target=serve, args=[server], daemon=True).start()
         kind = Kind({"g": ASKS.format(server.getsockname()[1]), **COUNT}, {"right": {}}, {})
         assignment = replace(assignment_of(kind, tmp_path), network=network)
-        assignment, reasons = calibrated(assignment, LIMITS)
+        assignment, reasons = calibrated(assignment, LIMITS, tmp_path)
         (verdict,) = grade(assignment, submission(kind, "right")).facts.verdicts.values()
     assert verdict.passed == (reasons["t-x"] == Reason("network")) == network
     assert network or (verdict.code == "no-network" and "NameError" in verdict.case)

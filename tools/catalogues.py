@@ -38,9 +38,10 @@ Found = Iterator[tuple[str, str, str | tuple[str, str]]]  # file, context, text 
 INSIDE = "autograder/grading/calibration.toml"
 REASON = re.compile(
     r"(?!.*[ (]$)(this code|the ((Python )?process|time|folder of)|its (check|metadata)"
-    r"|to read the code|The (file is|file has|notebook (has|had|asked)|folder holds|rules were|code must)|Its folder"
-    r"|in the line:|it is a link,|there is no file(?=.+\.$)|While the tests ran:(?= \{evalue)"
-    r"|\{detail\};|\{name\}(\.ipynb)? (has|is (a|not)|cannot be opened:)|a (ZIP|gzip|PDF|web)"
+    r"|to read the code|The (file is|file has|notebook (has|had|asked)|rules were|code must)"
+    r"|The folder holds|Its folder|in the line:|it is a link,|there is no file(?=.+\.$)"
+    r"|While the tests ran:(?= \{evalue)|\{detail\};|a (ZIP|gzip|PDF|web)"
+    r"|\{name\}(\.ipynb)? (has|is (a|not)|cannot be opened:)"
     r"|bytes with(out)?|characters in one) .+|outputs|lines|cells"
 )
 CELLS = ("code cell {number}", "cell {number}", "notebook")  # names of cells without a grade id

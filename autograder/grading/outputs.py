@@ -58,9 +58,6 @@ def leave_long_code_plain(notebook: NotebookNode) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             characters += len(cell.source)
-            if (
-                len(cell.source) > _COLORED_CELL
-                or cell.source.count("\n") > _COLORED_LINES
-                or characters > _COLORED_NOTEBOOK
-            ):
+            is_long = len(cell.source) > _COLORED_CELL or cell.source.count("\n") > _COLORED_LINES
+            if is_long or characters > _COLORED_NOTEBOOK:
                 cell.metadata.magics_language = "text"

@@ -31,14 +31,13 @@ from IPython.core.inputtransformer2 import TransformerManager
 from lesson import kernel
 from lesson.causes import shorten
 from lesson.files import read_table, translate
-from lesson.kernel import EXERCISES
 from lesson.results import newest_result
 
 _TABLE = read_table("rules.toml")
 RULES, SENTENCES = _TABLE["rules"], _TABLE["sentences"]
 _OF_LOCKED_CELLS = ("missing-cell", "repeated-cell", "no-code-cell", "changed-cell")
-GRADED_FUNCTIONS = {f"initialize-{one}": f"initialize_parameters_{one}" for one in EXERCISES}
-TEST_CELLS = [f"test-{one}" for one in EXERCISES]
+GRADED_FUNCTIONS = {f"initialize-{one}": f"initialize_parameters_{one}" for one in kernel.EXERCISES}
+TEST_CELLS = [f"test-{one}" for one in kernel.EXERCISES]
 MAX_VIOLATIONS_PER_RULE = 10  # the others come to light when the first ones are corrected
 
 _GRADE_IDS = (*GRADED_FUNCTIONS, *TEST_CELLS)

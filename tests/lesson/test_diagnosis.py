@@ -375,6 +375,15 @@ def test_without_the_students_lines_the_hint_is_a_general_one(mistake, monkeypat
         assert failure_of(mistake).code == WITHOUT_LINES[mistake.code]
 
 
+def test_what_stands_beside_a_proxy_is_not_the_students():
+    (mistake,) = [one for one in RARE_MISTAKES if one.name == "size of the data set"]
+    target = mistakes.function_of(mistake.source, mistake.exercise)
+    target.__source__ = mistake.source
+    with pytest.raises(WrongAnswer) as failure:
+        PUBLIC_TESTS["he"](target)
+    assert failure.value.code != mistake.code == "outside-name"
+
+
 @pytest.mark.parametrize(
     "text",
     [

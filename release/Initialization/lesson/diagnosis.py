@@ -507,7 +507,8 @@ class Weights(Evidence):
     @property
     def outside_name(self) -> dict:
         """A variable of the notebook that the function uses, if the code is seen."""
-        if not isinstance(self.function, FunctionType):
+        is_proxy = hasattr(self.function, "__source__")  # it asks one in another process
+        if is_proxy or not isinstance(self.function, FunctionType):
             return {}
         data = (bool, int, float, str, list, tuple, dict, np.ndarray, np.generic)
         known = self.function.__globals__

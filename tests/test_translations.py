@@ -20,7 +20,7 @@ from examples.submissions import fill_in
 from tests.support import courses
 from tests.support.mistakes import MISTAKES
 from tools.catalogues import PRODUCTS, problems, read, template
-from tools.edition import KEPT, blocks, has_words, translated
+from tools.edition import KEPT, SOURCE, blocks, has_words, make_course, translated
 
 CATALOGUES = sorted(courses.PROJECT.glob("*/locale/*.po"))
 TOY = "eo"
@@ -171,22 +171,20 @@ def test_a_translation_that_changes_a_statement_is_refused():
 
 
 SAID = """
-import json, sys
-import numpy as np
+import json
 import IPython.display
 from lesson import guess, kernel, rules
-import public_tests
+from tests.support.mistakes import MISTAKES, RARE_MISTAKES, failure_of
 shown = []
 IPython.display.display = lambda data, raw: shown.append(data["text/html"])
 guess.display = IPython.display.display
+failures = [(one, failure_of(one)) for one in [*MISTAKES, *RARE_MISTAKES]]
+by_the_grader = "wrong-name"  # here the cell was not run
+other = [one.name for one, said in failures if one.code not in (said.code, by_the_grader)]
 kernel.shell = lambda: type("Shell", (), {"user_ns": {"In": []}, "transform_cell": str})
-for source, exercise in json.load(sys.stdin):
-    name, namespace = f"initialize_parameters_{exercise}", {"np": np}
-    exec(source, namespace)
-    try:
-        getattr(public_tests, name + "_test")(namespace[name])
-    except public_tests.WrongAnswer as error:
-        shown += error._render_traceback_()
+for _, failure in failures:
+    shown += failure._render_traceback_()
+boxes = [*shown]
 for name in guess.QUESTIONS:
     guess.ask(name)
     guess.reply(name)
@@ -194,7 +192,7 @@ shown += map(str, rules.check_cells({"cells": [
     {"cell_type": "code", "source": "x = 1", "metadata": {}},
     {"cell_type": "code", "source": "", "metadata": {"nbgrader": {"grade_id": "test-he"}}},
 ]}))
-print(json.dumps(shown))
+print(json.dumps([other, boxes, shown[len(boxes):]]))
 """
 
 
@@ -208,14 +206,22 @@ def assert_all_accented(html):
     assert not escaped(text), text
 
 
-def test_no_sentence_escapes_in_boxes_questions_and_rules(course):
-    some = json.dumps([[one.source, one.exercise] for one in MISTAKES[::9]])
-    (course / "said.py").write_text(SAID)
-    release = {**os.environ, "PYTHONPATH": str(courses.released(course).parent)}
-    result = courses.run(course, "said", input=some, env=release)
+@pytest.mark.parametrize("language", [TOY, "vi"])
+def test_every_listed_mistake_has_its_code_and_no_english_words(project, tmp_path, language):
+    make_course(language, project / "lesson" / "locale" / f"{language}.mo", tmp_path)
+    (tmp_path / "said.py").write_text(SAID)
+    path = f"{tmp_path / SOURCE}{os.pathsep}{courses.PROJECT}"
+    result = courses.run(tmp_path, "said", env={**os.environ, "PYTHONPATH": path})
     assert result.returncode == 0, result.stderr
-    for said in json.loads(result.stdout.splitlines()[-1]):
-        assert_all_accented(said)
+    other, boxes, rest = json.loads(result.stdout.splitlines()[-1])
+    assert not other
+    some = [*boxes[: 2 * len(MISTAKES) : 18], *rest]
+    for said in some if language == TOY else ():
+        if "lambda" not in said:  # a sentence of Python with a full stop in it
+            assert_all_accented(said)
+    english = [max(KEPT["field"].split(one.id), key=len) for one in template("lesson") if one.id]
+    text = BeautifulSoup("\n".join(boxes + rest), "html.parser").get_text(" ")
+    assert not [one for one in english if len(one) > 20 and one in text]
 
 
 @pytest.fixture(scope="module")

@@ -45,14 +45,19 @@ def translated(
     return fill(" ".join(new for _, new in found), places)
 
 
-def in_words(words: gettext.NullTranslations, value: object) -> str:
-    """Say in a language what was put together of its values, such as code cell 7."""
+def in_words(words: gettext.NullTranslations, value: object, depth: int = 3) -> str:
+    """Say in a language what was put together of its values, such as code cell 7.
+
+    Values stand in values to some depth; a student's text may go deeper, and stays as it is.
+    """
+    if not depth:
+        return str(value)
     said = []
     for text in re.split(r"(?<=\.) (?=The |Its )", str(value)):
         found = ((one.fullmatch(text), template) for one, template in _templates(words))
         match, template = next((one for one in found if one[0]), (None, text))
         fields = match.groupdict() if match else {}
-        places = {name: in_words(words, field) for name, field in fields.items()}
+        places = {name: in_words(words, field, depth - 1) for name, field in fields.items()}
         said.append(fill(words.pgettext("value", template), places))
     return " ".join(said)
 

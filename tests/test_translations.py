@@ -123,6 +123,7 @@ def test_sentences_around_values_are_said_with_them(project):
     ]
     said = [death.message, death.hint, failed.case, Repair("kernel", detail=kernel).said(words)]
     said += [TOO_MUCH[0].said(words), *(in_words(words, one) for one in reasons)]
+    assert in_words(words, "in the line: " * 9).count("in the line: ") == 6  # not without end
     assert not escaped(re.sub("notebook:|python3", "", " ".join(said)))
     assert "2.5" in said[0] and "f(1)" in said[2] and "python3" in said[3] and "2,001" in said[-2]
 

@@ -395,7 +395,10 @@ def test_an_assignment_that_cannot_be_used_costs_no_other_one(course, exchange, 
     assert view.logged[0].text.startswith("broken: ")
 
 
-def test_a_configuration_that_breaks_is_told_and_read_again(course, exchange, right_result):
+def test_a_configuration_that_breaks_is_told_and_read_again(
+    course, exchange, right_result, monkeypatch
+):
+    monkeypatch.setattr("autograder.course.watch._RETRY_SECONDS", 0.01)
     config = course / "nbgrader_config.py"
     right = config.read_text()
 

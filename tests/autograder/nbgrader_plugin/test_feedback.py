@@ -331,4 +331,5 @@ def test_formgrader_shows_each_verdict_under_the_answer(several):
 def test_the_report_counts_each_test(several):
     report = read_report(Course(several, courses.ASSIGNMENT))
     assert report.passed == {"test-numbers": 0, "test-one": 1, "test-both": 0}
-    assert [mistake.example for mistake in report.mistakes] == ["The mean of 1, 2 and 3 is 2."]
+    messages = [mistake.example.message for mistake in report.mistakes]
+    assert messages == ["The mean of 1, 2 and 3 is 2."]

@@ -86,7 +86,7 @@ def test_a_course_behind_a_link_is_graded_in_any_folder(course_template, folder)
 )
 @pytest.mark.parametrize("command", ["grade", "doctor"])
 def test_packages_that_may_not_be_executed_get_a_sentence(graded, command):
-    lines = ["mount --bind $0 $0", "mount -o remount,bind,noexec $0", 'exec "$@"']
+    lines = ['mount --bind "$0" "$0"', 'mount -o remount,bind,noexec "$0"', 'exec "$@"']
     ours = [sys.executable, "-m", "autograder", command, "--course", graded]
     (folder, *_) = bubblewrap.package_folders()
     result = subprocess.run(

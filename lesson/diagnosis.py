@@ -170,6 +170,7 @@ SIZES: dict[str, Callable[[list[int], int], int]] = {
     "pp": lambda dims, l: dims[l - 2],
     "n1": lambda dims, l: dims[1],
     "p1": lambda dims, l: dims[0],
+    "np": lambda dims, l: dims[l] * dims[l - 1],
     "10p": lambda dims, l: 10 * dims[l - 1],
     "n-1": lambda dims, l: dims[l] - 1,
     "1": lambda dims, l: 1,

@@ -70,7 +70,7 @@ class RuleViolation:
     words: list = field(default_factory=list)  # of the message: contexts and templates
     fields: dict[str, str] = field(default_factory=dict)  # what stands in their braces
 
-    def said(self, words: NullTranslations = ENGLISH) -> str:
+    def text(self, words: NullTranslations = ENGLISH) -> str:
         """The violation in a language."""
         place = in_words(words, self.cell)
         if self.line is not None:
@@ -79,7 +79,7 @@ class RuleViolation:
         message = translated(words, self.message, self.words, self.fields)
         return " ".join(f"{place}: {title}. {message}".split())
 
-    __str__ = said
+    __str__ = text
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Repair:
         """What it stands under on a page: not all that is found can be repaired."""
         return "Handed in" if self.code in _FOUND else "Repaired"
 
-    def said(self, words: NullTranslations = ENGLISH) -> str:
+    def text(self, words: NullTranslations = ENGLISH) -> str:
         """The repair in a language."""
         number = len(self.cells) or self.count
         sentence = words.pgettext("repair", REPAIRS[self.code]).format(
@@ -112,7 +112,7 @@ class Repair:
             sentence += "."
         return " ".join(sentence.split())
 
-    __str__ = said
+    __str__ = text
 
 
 REPAIRS = WORDS["repairs"]
@@ -144,8 +144,8 @@ class Facts:
 
     def elsewhere(self, answers: Collection[str]) -> list[RuleViolation]:
         """Broken rules outside the answers, but for those that a repair tells of as well."""
-        told = {repair.code for repair in self.repairs}
-        return [v for v in self.violations if v.cell not in answers and v.rule not in told]
+        repaired = {repair.code for repair in self.repairs}
+        return [v for v in self.violations if v.cell not in answers and v.rule not in repaired]
 
     def in_words(self, words: NullTranslations) -> Self:
         """The same in another language, but for what says itself in words."""

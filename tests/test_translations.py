@@ -121,8 +121,8 @@ def test_sentences_around_values_are_said_with_them(project):
         "The notebook has 2,001 cells; at most 2,000 are read.",
         "The file is a PDF document, not a notebook.",
     ]
-    said = [death.message, death.hint, failed.case, Repair("kernel", detail=kernel).said(words)]
-    said += [TOO_MUCH[0].said(words), *(in_words(words, one) for one in reasons)]
+    said = [death.message, death.hint, failed.case, Repair("kernel", detail=kernel).text(words)]
+    said += [TOO_MUCH[0].text(words), *(in_words(words, one) for one in reasons)]
     assert in_words(words, "in the line: " * 9).count("in the line: ") == 6  # not without end
     assert not escaped(re.sub("notebook:|python3", "", " ".join(said)))
     assert "2.5" in said[0] and "f(1)" in said[2] and "python3" in said[3] and "2,001" in said[-2]

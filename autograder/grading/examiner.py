@@ -49,8 +49,8 @@ from autograder.sandbox.sandbox import SandboxLost
 from autograder.text import readable
 
 DIED, TIME_OUT = "process-died", "time-used-up"
-_SAID = {name: Verdict(False, **said) for name, said in WORDS["verdicts"].items()}
-HIDDEN_FAILED = _SAID["hidden-failed"]
+_VERDICTS = {name: Verdict(False, **said) for name, said in WORDS["verdicts"].items()}
+HIDDEN_FAILED = _VERDICTS["hidden-failed"]
 _WALL_FACTOR = 3  # time of the clock for a test, in terms of its processor time
 _GRACE_SECONDS = 1  # after the deadline, for a child to say so itself
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -96,7 +96,7 @@ class Examiner:
                 if answer["over"]:
                     return
         except EOFError:
-            yield _SAID["too-long"], []
+            yield _VERDICTS["too-long"], []
         finally:
             receiver.close()
             os.kill(child, signal.SIGKILL)  # it is not waited for yet, so the number is its own
@@ -144,7 +144,7 @@ class Examiner:
                 if verdict is None:
                     signal.setitimer(signal.ITIMER_REAL, _WALL_FACTOR * seconds)
                     verdict = self._run(test, proxies)
-                over = verdict is _SAID["too-large"]  # it may have ended in the middle of an answer
+                over = verdict is _VERDICTS["too-large"]  # maybe amid an answer
             except ProcessDied as death:
                 verdict, over = on_death(death), True
             finally:
@@ -158,7 +158,7 @@ class Examiner:
         for answer, functions in answers_tested_by(self._assignment, test).items():
             for name in functions:
                 if answer in self._failures and name not in self._functions:
-                    return _SAID["cell-failed"].about(self._failures[answer], name=name)
+                    return _VERDICTS["cell-failed"].about(self._failures[answer], name=name)
         return None
 
     def _proxy(self, name: str) -> Callable[..., Any]:
@@ -170,7 +170,7 @@ class Examiner:
             wall_left, _ = signal.setitimer(signal.ITIMER_REAL, 0)  # the student's is another limit
             try:
                 seconds = self._time_for(self._student.limits.call_seconds)
-                *_, seed = None, *seeds
+                seed = seeds[-1] if seeds else None
                 seeds.clear()
                 value = self._student.call(name, list(arguments), seconds, keywords, seed)
             except StudentError as error:
@@ -206,7 +206,7 @@ class Examiner:
             ):
                 exec(code, namespace)
         except MemoryError:
-            verdict = _SAID["too-large"]
+            verdict = _VERDICTS["too-large"]
         except BaseException as error:
             verdict = self._failed(error, test)
         else:
@@ -247,15 +247,15 @@ class Examiner:
         plain = {one.replace("_", "").lower(): one for one in theirs if one.isidentifier()}
         near = difflib.get_close_matches(name.replace("_", "").lower(), plain, n=1, cutoff=0.75)
         if near:
-            return _SAID["other-name"].about(name=name, found=plain[near[0]])
-        return _SAID["no-function"].about(name=name)
+            return _VERDICTS["other-name"].about(name=name, found=plain[near[0]])
+        return _VERDICTS["no-function"].about(name=name)
 
 
 def on_death(death: ProcessDied) -> Verdict:
     """What the loss of the student's process means for the test that met it."""
     code = TIME_OUT if isinstance(death, TimeUsedUp) else DIED
-    hint = _SAID["ended"].hint if isinstance(death, TimedOut) else ""
-    return dataclasses.replace(_SAID["ended"], code=code, hint=hint).about(reason=str(death))
+    hint = _VERDICTS["ended"].hint if isinstance(death, TimedOut) else ""
+    return dataclasses.replace(_VERDICTS["ended"], code=code, hint=hint).about(reason=str(death))
 
 
 _BUILTIN_ERRORS = {  # what ``except ValueError`` catches if a ValueError was raised there

@@ -308,5 +308,5 @@ _NO_NETWORK = Verdict(
     hint="Instructors put it into source/ASSIGNMENT/, or allow the network by c.Grading.network.",
 )
 _SOLUTION_FAILS = "The instructor's own solution fails here as well; a person looks at your answer."
-_ATTEMPTS = 3  # whoever ends a template, it is not the submission
+_ATTEMPTS = 3  # whatever else has ended a sandbox, it was not the submission
 _NO_TIME = "Not run: the time for your own cells is used up, and no test seems to need this one.\n"

@@ -85,8 +85,8 @@ class FeedbackExporter(Exporter):
         others = [one for one in nb.cells if _role(one) not in (Role.ANSWER, Role.TEST)]
         others = [one for one in others if one.cell_type == "code"]
         score = {"score": max(0, graded["score"]), "max_score": graded["max_score"]}
-        said = ("title", *score)
-        rows = [{name: exercise[name] for name in said} for exercise in exercises]
+        columns = ("title", *score)
+        rows = [{name: exercise[name] for name in columns} for exercise in exercises]
         page = render(
             "feedback.html.j2",
             words,

@@ -127,7 +127,7 @@ def read_report(course: Course) -> Report:
         mean_points={one: mean(r.scores.get(one, 0) for r in results) for one in titles},
         mistakes=_mistakes(results, titles),
         for_grader=_by_frequency((r.for_grader, r) for r in results if r.for_grader),
-        repairs=_by_frequency((one.said(words), r) for r in results for one in r.repairs),
+        repairs=_by_frequency((one.text(words), r) for r in results for one in r.repairs),
         broken_rules=_by_frequency(
             (words.pgettext(one.rule, one.title), r) for r in results for one in r.violations
         ),
@@ -180,7 +180,7 @@ def _add_facts(course: Course, student: Student) -> None:
         student.violations += facts.violations
         for repair in facts.repairs:
             if repair.code == "other-notebook":
-                student.for_grader = student.for_grader or repair.said(course.words)
+                student.for_grader = student.for_grader or repair.text(course.words)
             else:
                 student.repairs.append(repair)
         if student.for_grader and facts.failure:

@@ -224,7 +224,7 @@ def main() -> None:
     settings = channel.receive()
     environment = {folder: os.listdir(folder) for folder in program.MEMORY_FOLDERS}
     recorder = program.OutputRecorder()
-    _set_oom_score(program.STUDENT_SCORE - 1)  # so that those who serve a student can be told
+    _set_oom_score(program.STUDENT_SCORE - 1)  # to tell it from those who serve a student
     try:
         with _as_student(settings["user"]):
             loaded = load(settings, recorder)

@@ -12,6 +12,7 @@ _CATALOGUES = Path(__file__).with_name("locale")
 LANGUAGES = ("en", *sorted(path.stem for path in _CATALOGUES.glob("*.mo")))
 WORDS = tomllib.loads(pkgutil.get_data("autograder", "words.toml").decode())
 ENGLISH = gettext.NullTranslations()
+_LONGEST = 1_000  # characters of a value that is looked for among the templates
 
 
 def words_in(language: str, assignment: Path) -> gettext.NullTranslations:
@@ -48,9 +49,10 @@ def translated(
 def in_words(words: gettext.NullTranslations, value: object, depth: int = 3) -> str:
     """Say in a language what was put together of its values, such as code cell 7.
 
-    Values stand in values to some depth; a student's text may go deeper, and stays as it is.
+    Values stand in values to some depth; a student's text may go deeper, or take long to compare
+    with all templates, and stays as it is.
     """
-    if not depth:
+    if not depth or len(str(value)) > _LONGEST:
         return str(value)
     said = []
     for text in re.split(r"(?<=\.) (?=The |Its )", str(value)):

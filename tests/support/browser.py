@@ -35,7 +35,7 @@ try:
     ctypes.CDLL("libatomic.so.1")  # Playwright drives the browser with a program that needs it
 except OSError:
     CHROMIUM = None
-PATIENCE = 600_000  # milliseconds: far more than anything takes, even on a very busy machine
+PATIENCE = 180_000  # milliseconds: far more than anything takes, even on a very busy machine
 LOCAL = re.compile(r"(http://(localhost|127\.0\.0\.1):\d+/|file:|data:|blob:|about:)")
 
 expect.set_options(timeout=PATIENCE)

@@ -132,17 +132,24 @@ class Course:
         """What to call a test: its grade id, with the notebook where there are several."""
         return test if len(self.notebooks) == 1 else f"{notebook}/{test}"
 
-    def calibrate(self, **call: Callable[..., Any]) -> None:
+    def calibrate(self, starmap: Callable[..., Iterable[Any]] = itertools.starmap) -> None:
         """Decide for each test cell where it runs, see `calibrated`."""
         for name, assignment in self.notebooks.items():
             self.notebooks[name], self.reasons[name] = calibrated(
-                assignment, self.limits, course=self.root, **call
+                assignment, self.limits, self.root, starmap
             )
 
-    def check_sandbox(self, call: Callable[..., Any]) -> str:
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether `calibrate` has nothing to try."""
+        assignments = self.notebooks.values()
+        return all(remembered(one, self.limits, self.root) is not None for one in assignments)
+
+    def check_sandbox(self, starmap: Callable[..., Iterable[str]]) -> str:
         """Let a worker start a sandbox for submissions; returns why it cannot be forked, if so."""
         some = next(iter(self.notebooks.values()))
-        return call(check_sandbox, some, self.limits, (str(self.root),))
+        [refusal] = starmap(check_sandbox, [(some, self.limits, (str(self.root),))])
+        return refusal
 
     def recall_modes(self) -> None:
         """Learn what `calibrate` found out before, or what the tests' source tells; run nothing."""

@@ -293,7 +293,7 @@ class Watcher:
         if versions != _versions(new):
             new = Course(self._root, name)
             self._courses[name] = _versions(new), None
-            new.calibrate(call=self._workers.call)
+            new.calibrate(self._workers.starmap)
             self._courses[name] = self._courses[name][0], new
         elif course is None:  # to try it takes seconds, which are everybody's
             raise CourseError(f"{name} cannot be used before it is mended.")

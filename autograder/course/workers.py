@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from typing import Any
 
@@ -74,10 +74,11 @@ class Workers:
             future = self._executor.submit(*call)
         self._running[future] = (item, *call)
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Let a worker call a function, and wait for what it returns."""
+    def starmap(self, function: Callable[..., Any], calls: Iterable[tuple]) -> list[Any]:
+        """Let workers call a function with each of these arguments; wait for what it returns."""
         try:
-            return self._executor.submit(function, *arguments).result()
+            futures = [self._executor.submit(function, *arguments) for arguments in calls]
+            return [future.result() for future in futures]
         except self.loss as error:
             raise WorkersLost from error
 

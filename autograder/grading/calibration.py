@@ -11,11 +11,12 @@ import builtins
 import contextlib
 import functools
 import hashlib
+import itertools
 import json
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +30,7 @@ from autograder.assignment import (
     role,
     syntax_tree,
 )
+from autograder.facts import Verdict
 from autograder.grading.examiner import imported_modules, whole_test
 from autograder.grading.run import grade_submission
 from autograder.limits import Limits
@@ -69,47 +71,51 @@ def calibrated(
     assignment: Assignment,
     limits: Limits,
     course: Path,
-    call: Callable[..., Any] = lambda function, *arguments: function(*arguments),
+    starmap: Callable[..., Iterable[Any]] = itertools.starmap,
 ) -> tuple[Assignment, dict[str, Reason]]:
-    """Say of each test where it runs; what has to be tried for that, `call` does, in a worker."""
-    kept = _kept(assignment, limits, course)
-    found = _read(kept)
+    """Say of each test where it runs; workers may try by `starmap` what has to be tried."""
+    path = _cached(assignment, limits, course)
+    found = _read(path)
     if found is None:
-        found = call(_tried, assignment, limits, (str(course),))
+        found = _tried(assignment, limits, (str(course),), starmap)
         with contextlib.suppress(OSError):  # then it is found out again the next time
-            kept.parent.mkdir(exist_ok=True)
-            part = kept.with_suffix(f".{os.getpid()}")
+            path.parent.mkdir(exist_ok=True)
+            part = path.with_suffix(f".{os.getpid()}")
             part.write_text(json.dumps(found))
-            part.replace(kept)
-    reasons, modules = found["reasons"], tuple(found["modules"])
+            part.replace(path)
+    reasons = found["reasons"]
     failing = frozenset(test for test, one in reasons.items() if one.code == "solution-fails")
-    inside = frozenset(reasons)
-    return replace(assignment, inside=inside, failing=failing, modules=modules), reasons
+    prepared = _prepared(assignment, found)
+    return replace(prepared, inside=frozenset(reasons), failing=failing), reasons
 
 
 def remembered(assignment: Assignment, limits: Limits, course: Path) -> dict[str, Reason] | None:
     """The reasons that `calibrated` has found out and kept; None if it has not."""
-    found = _read(_kept(assignment, limits, course))
+    found = _read(_cached(assignment, limits, course))
     return found and found["reasons"]
 
 
-def _tried(assignment: Assignment, limits: Limits, hidden: tuple[str, ...]) -> dict[str, Any]:
+def _tried(
+    assignment: Assignment,
+    limits: Limits,
+    hidden: tuple[str, ...],
+    starmap: Callable[..., Iterable[Any]],
+) -> dict[str, Any]:
     """Run the instructor's notebooks in sandboxes, and return what is kept of that."""
-    modules = _modules_of_solution(assignment, limits, hidden)
-    assignment = replace(assignment, modules=tuple(modules))
+    [found] = starmap(_needed_by_solution, [(assignment, limits, hidden)])
+    assignment = _prepared(assignment, found)
     # A short limit is for students: a busy machine must not decide on the instructor's solution.
     limits = replace(limits, cell_seconds=max(limits.cell_seconds, _LEAST_CELL_SECONDS))
-
-    @functools.cache
-    def grade(notebook: bytes, inside: frozenset[str]) -> dict:
-        way = replace(assignment, inside=inside)
-        return grade_submission(notebook, way, limits, hidden=hidden).facts.verdicts
-
     solution, release = assignment.notebook, assignment.released()
     reasons = why_inside(assignment)
     tests, others = frozenset(assignment.points()), frozenset(reasons)
+    ways = [(solution, tests)]
+    if others != tests:
+        ways += [(solution, others), (release, tests), (release, others)]
+    calls = [(one, replace(assignment, inside=inside), limits, hidden) for one, inside in ways]
+    verdicts = dict(zip(ways, starmap(_verdicts, calls), strict=True))
     for test in assignment.points():
-        inside = grade(solution, tests)[test]
+        inside = verdicts[solution, tests][test]
         if not inside.passed and not inside.score:
             said = inside.message[:200] or "it gives no reason"
             solved = _has_solution(assignment, test)
@@ -118,16 +124,28 @@ def _tried(assignment: Assignment, limits: Limits, hidden: tuple[str, ...]) -> d
             continue
         elif inside.score is not None:
             reasons[test] = Reason("partial")
-        elif not (outside := grade(solution, others)[test]).passed:
+        elif not (outside := verdicts[solution, others][test]).passed:
             reasons[test] = Reason("only-inside", outside.message[:200])
-        elif grade(release, tests)[test].passed != grade(release, others)[test].passed:
+        elif verdicts[release, tests][test].passed != verdicts[release, others][test].passed:
             reasons[test] = Reason("differs")
-    return {"reasons": _with_needed(assignment, reasons), "modules": modules}
+    return {**found, "reasons": _with_needed(assignment, reasons)}
 
 
-def _modules_of_solution(
+def _prepared(assignment: Assignment, found: Mapping[str, Any]) -> Assignment:
+    """The assignment, with what `_needed_by_solution` has found out."""
+    kept = tuple(found["kept"].items())
+    return replace(assignment, modules=tuple(found["modules"]), kept=kept)
+
+
+def _verdicts(
+    notebook: bytes, assignment: Assignment, limits: Limits, hidden: tuple[str, ...]
+) -> dict[str, Verdict]:
+    return grade_submission(notebook, assignment, limits, hidden=hidden).facts.verdicts
+
+
+def _needed_by_solution(
     assignment: Assignment, limits: Limits, hidden: tuple[str, ...]
-) -> list[str]:
+) -> dict[str, Any]:
     """What a sandbox may have loaded before it meets a submission; no hidden test has a say."""
     profile = Profile(hidden=hidden, network=assignment.network)
     process = StudentProcess(assignment.files, limits, profile)
@@ -137,8 +155,8 @@ def _modules_of_solution(
             if ours.cell_type == "code" and kind in (Role.GIVEN, Role.ANSWER, Role.TEST):
                 cell = released if kind is Role.TEST else ours
                 process.run_cell(cell.source, limits.cell_seconds)
-        return process.installed_modules()
-    return []
+        return process.prepared()
+    return {"modules": [], "kept": {}}
 
 
 def _has_solution(assignment: Assignment, test: str) -> bool:
@@ -204,6 +222,8 @@ def _may_import(module: str, assignment: Assignment) -> bool:
 
 @functools.cache  # each import of each test asks about all files
 def _runs_code(source: bytes) -> bool:
+    if source.isascii() and not any(name.encode() in source for name in _RUN_CODE):
+        return False  # to parse it takes its time
     tree = syntax_tree(source.decode(errors="replace"))
     return any(isinstance(node, ast.Name) and node.id in _RUN_CODE for node in ast.walk(tree))
 
@@ -222,7 +242,7 @@ def where_tests_run(modes: Mapping[str, Reason | None]) -> list[str]:
     return lines
 
 
-def _kept(assignment: Assignment, limits: Limits, course: Path) -> Path:
+def _cached(assignment: Assignment, limits: Limits, course: Path) -> Path:
     """The file in which the results of these files, limits and code that runs tests are kept."""
     files, declared = sorted(assignment.files.items()), sorted(assignment.declared)
     parts = (assignment.notebook, assignment.settings, assignment.network, limits, declared, files)
@@ -233,9 +253,9 @@ def _kept(assignment: Assignment, limits: Limits, course: Path) -> Path:
     return course / CACHE / f"{digest.hexdigest()}.json"
 
 
-def _read(kept: Path) -> dict | None:
+def _read(path: Path) -> dict | None:
     try:
-        found = json.loads(kept.read_bytes())
+        found = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
     return found | {"reasons": {test: Reason(*one) for test, one in found["reasons"].items()}}

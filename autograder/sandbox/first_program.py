@@ -98,6 +98,7 @@ def load(settings: dict, recorder: program.OutputRecorder) -> tuple[object, dict
     for folder in settings["packages"]:
         if folder not in sys.path:
             site.addsitedir(folder)
+    program.write_files(dict(settings["kept"]), program.MATPLOTLIB)
     program.write_files(settings["files"])
     program.import_modules(settings["modules"])
     shell = program.make_shell(recorder)
@@ -225,6 +226,7 @@ def main() -> None:
     environment = {folder: os.listdir(folder) for folder in program.MEMORY_FOLDERS}
     recorder = program.OutputRecorder()
     _set_oom_score(program.STUDENT_SCORE - 1)  # to tell it from those who serve a student
+    gc.disable()  # imports make no garbage
     try:
         with _as_student(settings["user"]):
             loaded = load(settings, recorder)
@@ -232,9 +234,9 @@ def main() -> None:
         channel.send({"failed": f"{type(error).__name__}: {error}"})
         return
     channel.send({"id": 0})
+    gc.enable()
     if settings["rules"]:
         del channel
-        gc.collect()
         gc.freeze()  # a fork that looks for garbage would copy all of this
         channel = program.Channel(serve_forks(connection, settings, environment))
     else:

@@ -162,17 +162,18 @@ class StudentProcess:
 
     def functions(self, seconds: float) -> set[str]:
         """Names of what the student's code defines and can be called."""
-        return set(self._names(seconds, "functions"))
-
-    def installed_modules(self) -> list[str]:
-        """Names of the modules that are loaded, but not those of the assignment's own files."""
-        return self._names(START_SECONDS, "modules")
-
-    def _names(self, seconds: float, kind: str) -> list[str]:
-        with self._ask(seconds, do=kind) as answer:
+        with self._ask(seconds, do="functions") as answer:
             if type(names := answer.get("answer")) is not list:
                 raise Malformed("no list of names")
-            return [name for name in names if type(name) is str]
+            return {name for name in names if type(name) is str}
+
+    def prepared(self) -> dict[str, Any]:
+        """What the next process may have from the start: `modules` and `kept` of a `Profile`."""
+        with self._ask(START_SECONDS, do="prepared") as answer:
+            match answer:
+                case {"modules": list(modules), "kept": {**kept}}:
+                    return {"modules": modules, "kept": kept}
+            raise Malformed("no modules")
 
     def close(self, *_: object) -> None:
         """End every process of the submission; return when none is left."""

@@ -27,6 +27,7 @@ SCRATCH, STAGING = "/tmp", "/run/staging"
 MEMORY_FOLDERS = (SCRATCH, "/dev/shm")
 """Folders that are file systems in memory; a fork makes them in the staging folder."""
 HOME, WORK = f"{SCRATCH}/home", f"{SCRATCH}/work"
+MATPLOTLIB = f"{HOME}/matplotlib"
 STUDENT_SCORE = 1000  # oom_score_adj: nobody can have more, and no student can have less
 _CELL_FILE = "<ipython-input-"  # how IPython calls the file of a cell
 _PR_SET_THP_DISABLE = 41
@@ -38,6 +39,7 @@ _DIMENSIONS, _INTEGER_BITS = 32, 1_024
 _OUTPUTS = 501  # one more than the grader keeps, so that it sees that something is missing
 _ERROR_LINES, _LINE_CHARACTERS = 100, 2_000
 _NAMES, _NAME_CHARACTERS = 10_000, 100  # of functions
+_KEPT_BYTES = 500_000
 
 
 class Channel:
@@ -483,8 +485,11 @@ class Server:
         found = [name for name, one in names if type(name) is str and callable(one)]
         return {"answer": [name for name in found if len(name) <= _NAME_CHARACTERS][:_NAMES]}
 
-    def modules(self) -> dict:
-        """Name the modules that are loaded from files, but not from the working directory."""
+    def prepared(self) -> dict:
+        """Name the modules that are loaded from files, but not from the working directory.
+
+        With them goes what Matplotlib keeps for its next start, where a list of all fonts is.
+        """
         own = os.getcwd()
         found = [
             name
@@ -492,20 +497,27 @@ class Server:
             if (spec := getattr(module, "__spec__", None)) and spec.has_location
             if spec.name == name and not (spec.origin or "").startswith(own)
         ]
-        return {"answer": found}
+        kept = {}
+        with os.scandir(MATPLOTLIB) as entries:
+            for entry in entries:
+                if entry.is_file() and entry.stat().st_size <= _KEPT_BYTES:
+                    with open(entry.path, "rb") as file:
+                        kept[entry.name] = file.read()
+        return {"modules": found, "kept": as_base64(kept)}
 
 
 def make_home() -> None:
     """Make the folder in which programs keep their settings."""
     os.environ["HOME"] = os.environ["IPYTHONDIR"] = HOME
-    os.environ["MPLCONFIGDIR"] = f"{HOME}/matplotlib"
-    os.makedirs(os.environ["MPLCONFIGDIR"], exist_ok=True)
+    os.environ["MPLCONFIGDIR"] = MATPLOTLIB
+    os.makedirs(MATPLOTLIB, exist_ok=True)
+    os.chmod(MATPLOTLIB, 0o777)  # Matplotlib asks for the right of the real user, who may be root
 
 
-def write_files(files: dict[str, str]) -> None:
-    """Write files, which travel in base64, into the working directory."""
+def write_files(files: dict[str, str], folder: str = WORK) -> None:
+    """Write files, which travel in base64."""
     for name, content in files.items():
-        path = os.path.join(WORK, name)
+        path = os.path.join(folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(base64.b64decode(content))

@@ -34,7 +34,7 @@ ANSWERS = {
     },
     "untouched": {},
     "looping": {
-        "squares": f"import time\n{_HEAD}    while True:\n        time.sleep(0.1)",
+        "squares": f"{_HEAD}    while True:\n        pass",
         "sum_of_squares": _SUM,
     },
     "syntax": {"squares": "def squares(n)\n    return 1", "sum_of_squares": _SUM},

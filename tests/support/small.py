@@ -45,7 +45,7 @@ def make_assignment(*more_cells: NotebookNode) -> Assignment:
     packages.source = f"import numpy as np\nfrom public_tests import {tests}"
     graded = [cell for cell in notebook.cells if role(cell) in (Role.ANSWER, Role.TEST)]
     notebook.cells = [packages, *graded, *more_cells]
-    return Assignment(nbformat.writes(notebook).encode(), whole.files)
+    return Assignment(nbformat.writes(notebook).encode(), whole.files, modules=("numpy",))
 
 
 def submission(assignment: Assignment, **answers: str) -> NotebookNode:

@@ -6,9 +6,9 @@ import json
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.assignment import Assignment, AssignmentError
+from autograder.assignment import AssignmentError
 from autograder.grading.run import grade_submission
-from tests.support import courses
+from tests.support import courses, small
 
 RULES = "lesson.rules"
 
@@ -29,7 +29,7 @@ def violations(assignment, source, **handed_in):
 
 def with_check(assignment, body):
     check = f"RULES = {{}}\ndef check_cells(notebook):\n    {body}\n"
-    return Assignment(assignment.notebook, {"check.py": check.encode()}, rules="check")
+    return dataclasses.replace(assignment, files={"check.py": check.encode()}, rules="check")
 
 
 def nested_finally(depth):
@@ -75,7 +75,7 @@ def test_a_check_that_fails_on_one_notebook_is_a_remark(assignment, body):
 
 
 def test_a_check_that_cannot_be_loaded_is_the_fault_of_the_course(assignment):
-    broken = Assignment(assignment.notebook, {}, rules="no_such_module")
+    broken = dataclasses.replace(assignment, files={}, rules="no_such_module")
     with pytest.raises(AssignmentError, match="no_such_module"):
         violations(broken, "pass")
 
@@ -100,6 +100,7 @@ def test_cells_find_the_modules_of_the_check_as_new_as_without_it(assignment):
     cell = new_code_cell(
         "import sys; print('check' in sys.modules)\nimport check; print(check.done)"
     )
-    graded = grade_submission(json.dumps(new_notebook(cells=[cell])).encode(), ours)
+    answers = small.submission(ours).cells
+    graded = grade_submission(json.dumps(new_notebook(cells=[cell, *answers])).encode(), ours)
     (own,) = [cell for cell in graded.notebook.cells if cell.metadata.autograder.role == "student"]
     assert own.outputs[0].text == "False\n[]\n"

@@ -143,7 +143,7 @@ def test_each_failure_costs_its_own_exercise_and_says_why(assignment):
 
 def test_a_cell_that_never_ends_is_stopped_and_the_others_count(assignment):
     proof = attacks.PROOF.format(course="", port=0, outside=__file__)
-    limits = dataclasses.replace(small.LIMITS, cell_seconds=4)
+    limits = dataclasses.replace(small.LIMITS, cell_seconds=2)
     endless = small.submission(assignment, zeros=proof + "while True: pass")
     graded = small.grade(endless, assignment, limits)
     assert small.passed(graded) == [False, True, True]
@@ -155,7 +155,7 @@ def test_a_notebook_that_uses_up_its_time_keeps_its_right_answers(assignment):
     notebook = small.submission(assignment)
     notebook.cells += [new_code_cell(proof + "os._exit(0)", id=f"mine-{n}") for n in range(150)]
     limits = dataclasses.replace(
-        small.LIMITS, total_seconds=12, own_cells_seconds=100, notebook_bytes=10**6
+        small.LIMITS, total_seconds=8, own_cells_seconds=100, notebook_bytes=10**6
     )
     graded = small.grade(notebook, assignment, limits)
     assert small.passed(graded) == [True, True, True]

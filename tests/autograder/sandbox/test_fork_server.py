@@ -4,6 +4,8 @@ What student code meets in its namespaces is tested in `test_process.py`, for bo
 the attacks on the fork server, and on who comes before and after.
 """
 
+import base64
+import json
 import os
 import re
 import select
@@ -199,12 +201,26 @@ def test_the_hash_seed_is_renewed_from_time_to_time(servers, monkeypatch):
 def test_modules_not_of_the_assignment_are_loaded_before_the_fork():
     files = {"helper.py": b"import decimal\n"}
     with StudentProcess(files, SMALL) as process:
-        printed(process, "import numpy, helper")
-        modules = process.installed_modules()
+        printed(process, "import matplotlib.font_manager, helper")
+        prepared = process.prepared()
+    modules, (kept,) = tuple(prepared["modules"]), prepared["kept"].items()
     assert {"numpy", "decimal"} < set(modules) and "helper" not in modules
-    with StudentProcess(files, SMALL, Profile(tuple(modules))) as process:
+    with StudentProcess(files, SMALL, Profile(modules, (kept,))) as process:
         source = "import sys; print([name in sys.modules for name in ('numpy', 'helper')])"
         assert printed(process, source) == "[True, False]\n"
+
+
+def test_matplotlib_looks_for_fonts_only_the_first_time(servers):
+    look = "from matplotlib import font_manager as m; print(len(m.fontManager.ttflist))"
+    with StudentProcess({}, SMALL) as process:
+        assert int(printed(process, look)) > 1
+        ((name, _),) = process.prepared()["kept"].items()
+    empty = {"__class__": "FontManager", "_version": name.removeprefix("fontlist-v")[:-5]}
+    text = base64.b64encode(json.dumps(empty | {"ttflist": []}).encode()).decode()
+    profile = Profile(("matplotlib.font_manager",), ((name, text),))
+    for servers.refusal in ("", "so each sandbox starts from nothing"):
+        with StudentProcess({}, SMALL, profile) as process:
+            assert printed(process, look) == "0\n"
 
 
 REWRITE = """

@@ -1,10 +1,13 @@
 """Fixtures that several test files share."""
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
 
 from autograder.course.folder import Course
+from autograder.grading.calibration import CACHE
 from autograder.grading.run import Graded, grade_submission
 from autograder.sandbox import fork_server
 from tests.support import courses
@@ -13,8 +16,16 @@ from tests.support import courses
 @pytest.fixture(scope="session")
 def course_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A course folder with the generated assignment; copy it, do not change it."""
-    folder = courses.generate(tmp_path_factory.mktemp("template") / "course")
-    Course(folder, courses.ASSIGNMENT).calibrate()  # copies find it done
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # one for all workers
+    folder = root / "template" / "course"
+    with open(root / "template.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / CACHE).exists():
+            folder.parent.mkdir()
+            courses.generate(folder)
+            Course(folder, courses.ASSIGNMENT).calibrate()  # copies find it done
     return folder
 
 

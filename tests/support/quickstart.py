@@ -33,10 +33,6 @@ ANSWERS = {
         "sum_of_squares": _SUM,
     },
     "untouched": {},
-    "looping": {
-        "squares": f"{_HEAD}    while True:\n        pass",
-        "sum_of_squares": _SUM,
-    },
     "syntax": {"squares": "def squares(n)\n    return 1", "sum_of_squares": _SUM},
 }
 """Sources by grade id that differ from the release, by student."""
@@ -45,7 +41,6 @@ SCORES = {
     "right": [1, 1, 0.5, 0.5],
     "wrong": [0, 1, 0, 0.5],
     "untouched": [0, 0, 0, 0],
-    "looping": [0, 1, 0, 0.5],
     "syntax": [0, 0, 0, 0],
 }
 """Of `TESTS`, by student."""

@@ -36,13 +36,15 @@ sandbox:  # before a minute of installing, so that nobody waits for nothing
 	    *) echo 'make demo needs Linux, WSL or a container (docs/containers.md).' >&2; exit 1;; esac
 
 # The settings keep JupyterLab from asking about news and from looking for updates.
-.venv/installed: constraints/requirements.txt tools/check-python.py tools/jupyterlab-settings.json
+.venv/installed: constraints/requirements.txt tools/check-python.py tools/jupyterlab-settings.json \
+        tools/nbgrader-settings.py
 	@$(PYTHON) tools/check-python.py
 	@echo 'Installing Python packages into .venv, a few minutes the first time ...'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r constraints/requirements.txt
-	@mkdir -p .venv/share/jupyter/lab/settings
+	@mkdir -p .venv/share/jupyter/lab/settings .venv/etc/jupyter
 	@cp tools/jupyterlab-settings.json .venv/share/jupyter/lab/settings/overrides.json
+	@cp tools/nbgrader-settings.py .venv/etc/jupyter/nbgrader_config.py
 	@touch $@
 
 .venv/installed-dev: constraints/requirements-dev.txt .venv/installed

@@ -208,7 +208,8 @@ def _grade(options: argparse.Namespace) -> int:
         if most and not all(course.is_calibrated for course in courses):
             most = max(most, 2)  # two workers try the solution in half of the time
         if not most:
-            print("Nothing to grade: all submissions have been graded (--force grades them again).")
+            all_of = "all submissions" if len(found) == len(names) else "all other submissions"
+            print(f"Nothing to grade: {all_of} have been graded (--force grades them again).")
         jobs = min(options.jobs or len(os.sched_getaffinity(0)), most)
         with _workers(options, jobs) if most else nullcontext() as workers:
             problems = _each(found, grade)

@@ -98,9 +98,13 @@ def _course(course: Path) -> Iterator[Check]:
     """The exchange, if there is a course here: all users of a server write into it."""
     try:
         config = load_config(course)
+        network = Grading.of(config).network
         exchange = Path(Exchange(config=config).root)
-    except (CourseError, TraitError, OSError):  # the folder may not be read, for example
-        note = f"{course} has no nbgrader_config.py that can be loaded"
+    except (CourseError, ValueError, TraitError, OSError) as error:
+        if os.path.isfile(course / "nbgrader_config.py"):
+            yield Check("course", False, str(error), "Mend this file: nothing is graded before.")
+            return
+        note = f"{course} has no nbgrader_config.py"
         remedy = "Run this command in the course folder, or name that folder with --course."
         yield Check("course", False, note, remedy, needed=False)
         return
@@ -108,5 +112,5 @@ def _course(course: Path) -> Iterator[Check]:
     writable = open_to_all and os.access(exchange, os.W_OK)
     note = f"{exchange}, {'open to' if writable else 'not there or shut for'} all users"
     yield Check("exchange", writable, note, f"sudo install -d -m 777 {exchange}", needed=False)
-    if names := Grading(config=config).network:
-        yield Check("network", True, f"student code may use it in {', '.join(names)}")
+    if network:
+        yield Check("network", True, f"student code may use it in {', '.join(network)}")

@@ -45,7 +45,8 @@ class Printable(logging.Filter):
 
 def summary(error: BaseException) -> str:
     """Type and message of an exception in one line."""
-    return traceback.format_exception_only(error)[-1].splitlines()[0]
+    text = traceback.format_exception_only(error)[-1].splitlines()[0]
+    return f"{text} (line {error.lineno})" if isinstance(error, SyntaxError) else text
 
 
 def counted(number: int, noun: str, words: NullTranslations = ENGLISH) -> str:

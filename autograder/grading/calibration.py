@@ -236,7 +236,7 @@ def where_tests_run(modes: Mapping[str, Reason | None]) -> list[str]:
     if outside:
         lines.append(f"Tests outside the sandbox, unseen by student code: {', '.join(outside)}.")
     if inside:
-        lines.append("Tests inside it, where student code can read or change them:")
+        lines.append("Tests inside the sandbox, where student code can read or change them:")
     for test, reason in inside.items():
         lines.append(f"  {test}: {reason}. To have it outside, {reason.advice}.")
     return lines

@@ -1,5 +1,7 @@
 """What an instructor copies into nbgrader_config.py takes effect, or nothing is graded."""
 
+import shutil
+
 import nbformat
 import pytest
 from nbgrader.apps import NbGraderAPI
@@ -91,6 +93,20 @@ def test_an_installed_package_stops_at_an_error_above_our_lines(traced, monkeypa
     result = courses.run(course, "nbgrader", "autograde", courses.ASSIGNMENT)
     assert result.returncode == 1
     assert "cannot be loaded: AttributeError" in result.stderr.splitlines()[-1]
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("error", ["None.x\n", "c.Grading.cell_seconds =\n", "(\n"])
+def test_after_make_setup_nbgrader_stops_at_an_error_above_our_lines(
+    traced, monkeypatch, tmp_path, error
+):
+    course, trace = traced
+    settings = courses.PROJECT / "tools" / "nbgrader-settings.py"
+    shutil.copy(settings, tmp_path / "nbgrader_config.py")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    (course / "nbgrader_config.py").write_text(error + "c = get_config()\n" + COPIED)
+    result = courses.run(course, "nbgrader", "autograde", courses.ASSIGNMENT)
+    assert result.returncode == 1 and "nbgrader_config.py" in result.stderr
     assert not trace.exists()
 
 

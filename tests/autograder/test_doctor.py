@@ -85,3 +85,13 @@ def test_a_course_that_may_not_be_read_does_not_end_the_doctor(course, monkeypat
 
     monkeypatch.setattr(doctor, "load_config", refuse)
     assert checks(course)["sandbox"].good and not checks(course)["course"].good
+
+
+@pytest.mark.parametrize(
+    "line, words", [("c.Grading.total_seconds = 'long'", "'long'"), ("c.Grading.x =", "(line ")]
+)
+def test_a_setting_with_which_nothing_is_graded_is_named(course, line, words):
+    with open(course / "nbgrader_config.py", "a") as config:
+        config.write(f"\n{line}\n")
+    check = checks(course)["course"]
+    assert check.needed and not check.good and words in check.note

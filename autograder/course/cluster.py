@@ -40,7 +40,8 @@ def cluster_workers(scheduler: str, warn: Callable[[str], None]) -> Iterator[Wor
             "certificate. Whoever reaches it can run code on your machines. Use tls://."
         )
     # Dask would print how it tries in vain to reach a lost scheduler; we say it in one sentence.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    for part in ("client", "batched"):
+        logging.getLogger(f"distributed.{part}").setLevel(logging.CRITICAL)
     try:
         with dask.config.set(_FEW_MESSAGES):
             client = Client(scheduler, name="autograder", set_as_default=False)

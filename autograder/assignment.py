@@ -98,7 +98,7 @@ class Assignment:
     inside: frozenset[str] = frozenset()  # tests that run in the student's sandbox
     failing: frozenset[str] = frozenset()  # those of them that our own solution does not pass
     modules: tuple[str, ...] = ()  # installed ones that the given cells import
-    kept: tuple[tuple[str, str], ...] = ()  # see `Profile`
+    font_cache: tuple[tuple[str, str], ...] = ()  # see `Profile`
 
     @classmethod
     def all_in(

@@ -2,7 +2,6 @@
 
 import argparse
 import functools
-import gc
 import os
 import re
 import signal
@@ -17,12 +16,10 @@ from autograder import __version__, terminal
 from autograder.text import UserError, in_line
 
 ALL_GRADED, SOME_UNREADABLE, NOT_STARTED, INTERRUPTED = 0, 1, 2, 130
-_OBJECTS = 50_000  # new ones before Python looks for garbage; an import makes 200,000 and none
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    gc.set_threshold(_OBJECTS)
     with terminal.lasting_output():
         try:
             options = _parser().parse_args(arguments)
@@ -47,8 +44,6 @@ def main(arguments: list[str] | None = None) -> int:
             if error.filename is None:
                 raise
             terminal.warn(f"{error.filename} cannot be used: {error.strerror}.")
-        finally:
-            gc.freeze()  # Python would look through all that was imported once more when it ends
         return NOT_STARTED
 
 

@@ -102,7 +102,8 @@ def _course(course: Path) -> Iterator[Check]:
         exchange = Path(Exchange(config=config).root)
     except (CourseError, ValueError, TraitError, OSError) as error:
         if os.path.isfile(course / "nbgrader_config.py"):
-            yield Check("course", False, str(error), "Mend this file: nothing is graded before.")
+            remedy = "Mend nbgrader_config.py: nothing is graded before."
+            yield Check("course", False, str(error), remedy)
             return
         note = f"{course} has no nbgrader_config.py"
         remedy = "Run this command in the course folder, or name that folder with --course."

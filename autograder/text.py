@@ -46,7 +46,8 @@ class Printable(logging.Filter):
 def summary(error: BaseException) -> str:
     """Type and message of an exception in one line."""
     text = traceback.format_exception_only(error)[-1].splitlines()[0]
-    return f"{text} (line {error.lineno})" if isinstance(error, SyntaxError) else text
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    return f"{text} (line {line})" if line else text
 
 
 def counted(number: int, noun: str, words: NullTranslations = ENGLISH) -> str:

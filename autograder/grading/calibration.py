@@ -133,8 +133,8 @@ def _tried(
 
 def _prepared(assignment: Assignment, found: Mapping[str, Any]) -> Assignment:
     """The assignment, with what `_needed_by_solution` has found out."""
-    kept = tuple(found["kept"].items())
-    return replace(assignment, modules=tuple(found["modules"]), kept=kept)
+    fonts = tuple(found["font_cache"].items())
+    return replace(assignment, modules=tuple(found["modules"]), font_cache=fonts)
 
 
 def _verdicts(
@@ -156,7 +156,7 @@ def _needed_by_solution(
                 cell = released if kind is Role.TEST else ours
                 process.run_cell(cell.source, limits.cell_seconds)
         return process.prepared()
-    return {"modules": [], "kept": {}}
+    return {"modules": [], "font_cache": {}}
 
 
 def _has_solution(assignment: Assignment, test: str) -> bool:

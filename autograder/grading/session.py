@@ -38,7 +38,7 @@ class Task:
         """A fresh sandbox."""
         ours = self.assignment
         files, rules = tuple(ours.files.items()), reader(ours)
-        profile = Profile(ours.modules, ours.kept, self.hidden, files, rules, ours.network)
+        profile = Profile(ours.modules, ours.font_cache, self.hidden, files, rules, ours.network)
         return StudentProcess({**ours.files, **self.handed_in}, self.limits, profile, seconds)
 
 

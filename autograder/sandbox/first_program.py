@@ -98,7 +98,7 @@ def load(settings: dict, recorder: program.OutputRecorder) -> tuple[object, dict
     for folder in settings["packages"]:
         if folder not in sys.path:
             site.addsitedir(folder)
-    program.write_files(dict(settings["kept"]), program.MATPLOTLIB)
+    program.write_files(dict(settings["font_cache"]), program.MATPLOTLIB)
     program.write_files(settings["files"])
     program.import_modules(settings["modules"])
     shell = program.make_shell(recorder)

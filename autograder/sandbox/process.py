@@ -168,11 +168,11 @@ class StudentProcess:
             return {name for name in names if type(name) is str}
 
     def prepared(self) -> dict[str, Any]:
-        """What the next process may have from the start: `modules` and `kept` of a `Profile`."""
+        """What the next process may start with: `modules` and `font_cache` of a `Profile`."""
         with self._ask(START_SECONDS, do="prepared") as answer:
             match answer:
-                case {"modules": list(modules), "kept": {**kept}}:
-                    return {"modules": modules, "kept": kept}
+                case {"modules": list(modules), "font_cache": {**cache}}:
+                    return {"modules": modules, "font_cache": cache}
             raise Malformed("no modules")
 
     def close(self, *_: object) -> None:

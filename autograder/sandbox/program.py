@@ -39,7 +39,7 @@ _DIMENSIONS, _INTEGER_BITS = 32, 1_024
 _OUTPUTS = 501  # one more than the grader keeps, so that it sees that something is missing
 _ERROR_LINES, _LINE_CHARACTERS = 100, 2_000
 _NAMES, _NAME_CHARACTERS = 10_000, 100  # of functions
-_KEPT_BYTES = 500_000
+_CACHE_BYTES = 500_000
 
 
 class Channel:
@@ -497,13 +497,13 @@ class Server:
             if (spec := getattr(module, "__spec__", None)) and spec.has_location
             if spec.name == name and not (spec.origin or "").startswith(own)
         ]
-        kept = {}
+        cache = {}
         with os.scandir(MATPLOTLIB) as entries:
             for entry in entries:
-                if entry.is_file() and entry.stat().st_size <= _KEPT_BYTES:
+                if entry.is_file() and entry.stat().st_size <= _CACHE_BYTES:
                     with open(entry.path, "rb") as file:
-                        kept[entry.name] = file.read()
-        return {"modules": found, "kept": as_base64(kept)}
+                        cache[entry.name] = file.read()
+        return {"modules": found, "font_cache": as_base64(cache)}
 
 
 def make_home() -> None:

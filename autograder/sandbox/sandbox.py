@@ -51,7 +51,7 @@ class Profile(NamedTuple):
     """What a sandbox has before a submission: modules in the order of import, and files."""
 
     modules: tuple[str, ...] = ()
-    kept: tuple[tuple[str, str], ...] = ()  # what Matplotlib keeps between two starts, in base64
+    font_cache: tuple[tuple[str, str], ...] = ()  # files of Matplotlib, in base64
     hidden: tuple[Path, ...] = ()
     files: tuple[tuple[str, bytes], ...] = ()
     reader: str = ""

@@ -203,9 +203,9 @@ def test_modules_not_of_the_assignment_are_loaded_before_the_fork():
     with StudentProcess(files, SMALL) as process:
         printed(process, "import matplotlib.font_manager, helper")
         prepared = process.prepared()
-    modules, (kept,) = tuple(prepared["modules"]), prepared["kept"].items()
+    modules, (fonts,) = tuple(prepared["modules"]), prepared["font_cache"].items()
     assert {"numpy", "decimal"} < set(modules) and "helper" not in modules
-    with StudentProcess(files, SMALL, Profile(modules, (kept,))) as process:
+    with StudentProcess(files, SMALL, Profile(modules, (fonts,))) as process:
         source = "import sys; print([name in sys.modules for name in ('numpy', 'helper')])"
         assert printed(process, source) == "[True, False]\n"
 
@@ -214,7 +214,7 @@ def test_matplotlib_looks_for_fonts_only_the_first_time(servers):
     look = "from matplotlib import font_manager as m; print(len(m.fontManager.ttflist))"
     with StudentProcess({}, SMALL) as process:
         assert int(printed(process, look)) > 1
-        ((name, _),) = process.prepared()["kept"].items()
+        ((name, _),) = process.prepared()["font_cache"].items()
     empty = {"__class__": "FontManager", "_version": name.removeprefix("fontlist-v")[:-5]}
     text = base64.b64encode(json.dumps(empty | {"ttflist": []}).encode()).decode()
     profile = Profile(("matplotlib.font_manager",), ((name, text),))
@@ -395,7 +395,7 @@ def test_a_fork_is_as_good_when_an_ordinary_user_grades():
         os.chmod(folder, 0o755)
         files = [__file__, *(Path(__file__).with_name(f"test_{name}.py") for name in OTHER_FILES)]
         tests = [sys.executable, "-m", "pytest", *files, "-q", "-p", "no:cacheprovider"]
-        tests += ["-k", "not what_the_kernel_keeps"]  # whoever it is for
+        tests += ["-k", "not what_the_kernel_keeps"]  # slow, and the same for any user
         result = as_an_ordinary_user(Path(folder), *tests)
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"\d\d passed, 1 skipped", result.stdout), result.stdout

@@ -18,7 +18,6 @@ c = get_config()
 c.CourseDirectory.course_id = "quickstart"
 c.Exchange.root = "{{exchange}}"
 c.ExchangeCollect.check_owner = False
-c.Execute.timeout = 1
 c.LateSubmissionPlugin.penalty_method = "zero"
 """
 

@@ -28,6 +28,9 @@ CONFIG = '''\
 
 from pathlib import Path
 
+# nbgrader would go on without a file that is not there, and run student code unprotected.
+if not Path({project!r}, "nbgrader_config.py").is_file():
+    raise SystemExit("The project is no longer in " + {project!r} + ". Nothing was done.")
 load_subconfig("nbgrader_config.py", path={project!r})
 
 c = get_config()

@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from autograder.sandbox import fork_server, process
+from autograder.sandbox import fork_server
 from autograder.sandbox.process import StudentProcess
 from tests.attacks.attacks import ATTACKS, FORGERIES, PROOF, WRONG_ANSWER, hand_in
 from tests.support import courses, small
@@ -48,13 +48,6 @@ def outside(tmp_path_factory):
         server.setblocking(False)
         local.setblocking(False)
         yield course, port, (server, local)
-
-
-@pytest.fixture(autouse=True)
-def little_patience(monkeypatch):
-    """Wait less for a process that sleeps, or has closed its connection and goes on."""
-    monkeypatch.setattr(process, "WALL_FACTOR", 1.5)
-    monkeypatch.setattr(process, "_ENDING_SECONDS", 0.2)
 
 
 def assert_harmless(graded):
@@ -105,11 +98,11 @@ FOOLING = [attack for attack in ATTACKS if attack.fools_tests_beside_it]
 def test_the_same_attack_fools_tests_that_run_beside_it(attack, assignment):
     """Shows that the attack is one: here the tests run in the student's own process."""
     proof = PROOF.format(course="", port=0, outside=__file__)
-    with StudentProcess(assignment.files, small.LIMITS) as student:
+    with StudentProcess(assignment.files, small.LIMITS) as process:
         for cell in small.submission(assignment, random=proof + attack.cell).cells:
             if not cell.id.startswith("test-"):
-                assert not student.run_cell(cell.source, 30).failed
-        test = student.run_cell(assignment.test_source("test-random"), 30)
+                assert not process.run_cell(cell.source, 30).failed
+        test = process.run_cell(assignment.test_source("test-random"), 30)
     assert "error" not in [output["output_type"] for output in test.outputs]
 
 

@@ -111,6 +111,18 @@ def test_after_make_setup_nbgrader_stops_at_an_error_above_our_lines(
     assert not trace.exists()
 
 
+def test_the_demonstration_grades_nothing_where_the_project_has_moved(traced):
+    course, trace = traced
+    config = course / "nbgrader_config.py"
+    config.write_text(config.read_text().replace(str(courses.PROJECT), "/moved"))
+    result = courses.run(course, "nbgrader", "autograde", courses.ASSIGNMENT)
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (
+        1,
+        "The project is no longer in /moved. Nothing was done.",
+    )
+    assert not trace.exists()
+
+
 def test_the_guard_is_what_keeps_nbgraders_engine_from_running(traced):
     course, trace = traced
     courses.stock_config(course)

@@ -52,6 +52,12 @@ def report_tests(cells: Mapping[str, str]) -> bool:
                 ends[name] = "right"
             except public_tests.WrongAnswer:
                 ends[name] = "not right yet. Run its test to see why."
+    if {*ends.values()} == {untested}:  # the day after, mostly
+        print(
+            "None of the saved answers has been run here: save, choose Run > Run All Above "
+            "Selected Cell, and run this cell again."
+        )
+        return False
     right = [*ends.values()].count("right")
     print(f"Public tests of the saved answers: {right} of {len(ends)} right.")
     print(*(f"  {name}: {end}" for name, end in ends.items()), sep="\n")

@@ -82,6 +82,8 @@ def test_the_saved_answers_are_tested_if_their_cells_were_run(shell, capsys):
     shell.run("import numpy as np", zeros, WRONG, RIGHT)
     cells = {NAME: WRONG, "initialize_parameters_zeros": zeros}
     capsys.readouterr()
+    assert not kernel.report_tests({NAME: WRONG})
+    assert capsys.readouterr().out.startswith("None of the saved answers has been run here: save,")
     assert not kernel.report_tests(cells)
     assert capsys.readouterr().out.splitlines() == [
         "Public tests of the saved answers: 1 of 3 right.",

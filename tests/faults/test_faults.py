@@ -19,7 +19,7 @@ from nbgrader.coursedir import CourseDirectory
 from sqlalchemy import Engine, event
 from tornado.log import app_log
 
-from autograder.__main__ import main
+from autograder.cli import main
 from autograder.course import folder, workers
 from autograder.course.batch import grade_course, new_submissions
 from autograder.course.folder import Course

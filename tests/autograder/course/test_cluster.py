@@ -22,8 +22,8 @@ from dask import config as dask_config
 from distributed import Client
 from traitlets.config import Config
 
-from autograder.__main__ import main
 from autograder.assignment import Assignment
+from autograder.cli import main
 from autograder.course.batch import grade_course, new_submissions
 from autograder.course.cluster import cluster_workers
 from autograder.course.folder import Course, CourseError

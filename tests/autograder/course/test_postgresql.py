@@ -12,7 +12,7 @@ import pytest
 from nbgrader.api import Gradebook
 from sqlalchemy import text
 
-from autograder.__main__ import main
+from autograder.cli import main
 from autograder.course.batch import grade_course, new_submissions
 from autograder.course.folder import Course
 from tests.support import courses

@@ -129,7 +129,7 @@ print(os.listdir("/dev/shm"), sorted(os.listdir("/tmp")))
     descriptors, sockets, shared, folders = shown(victim, source).splitlines()
     assert descriptors == str(["device"] + ["file"] * 4 + ["socket"])
     assert (sockets, shared) == ("1", "[]")
-    prefix = Path(sys.prefix)  # an environment below /tmp has to be in sight there
+    prefix = Path(sys.prefix).resolve()  # an environment below /tmp has to be in sight there
     above = prefix.parts[2:3] if prefix.is_relative_to("/tmp") else ()
     assert folders == f"[] {sorted({'home', 'work', *above})}"
 
@@ -365,10 +365,10 @@ def as_an_ordinary_user(folder, *command):
     kept = {path: folder / f"kept-{number}" for number, path in enumerate(hidden)}
     lines = ["set -e"]
     for path, place in kept.items():
-        lines += [f"mkdir {place}", f"mount --bind {path} {place}"]
-    lines += [f"mount -t tmpfs -o mode=755 tmpfs {path}" for path in set(hidden.values())]
+        lines += [f"mkdir '{place}'", f"mount --bind '{path}' '{place}'"]
+    lines += [f"mount -t tmpfs -o mode=755 tmpfs '{path}'" for path in set(hidden.values())]
     for path, place in kept.items():
-        lines += [f"mkdir -p {path}", f"mount --bind {place} {path}"]
+        lines += [f"mkdir -p '{path}'", f"mount --bind '{place}' '{path}'"]
     user = "--reuid=12345 --regid=12345 --clear-groups --inh-caps=-all --bounding-set=-all"
     lines.append(f'exec setpriv {user} "$@"')
     home = folder / "home"

@@ -60,6 +60,7 @@ class Watcher:
         self._workers = workers
         # By name, with the versions of its files; without the course if that cannot be used.
         self._courses: dict[str, tuple[object, Course | None]] = {}
+        self._recorders: dict[Course, Recorder] = {}  # open as long as something is in work
         self._queue = Queue()
         self._stop = threading.Event()
         self._refused: set[str] = set()
@@ -92,7 +93,8 @@ class Watcher:
         if generated and not usable:
             raise CourseError(next(iter(self._problems.values())))
         self._journal = Journal(staging / ".journal.sqlite")
-        with contextlib.closing(self._journal):
+        with contextlib.closing(self._journal), contextlib.ExitStack() as stack:
+            stack.callback(self._close_recorders)
             self._resume(usable)
             while not self._stop.is_set():
                 if self._queue.clock() >= self._poll_at:
@@ -105,6 +107,8 @@ class Watcher:
                         with self._reporting(arrival.name):
                             self._record(arrival, future)
                 else:
+                    with self._reporting("the gradebook"):
+                        self._close_recorders()
                     self._stop.wait(_POLL_SECONDS)
                 self._write_health(len(self._workers.items))
         (staging / HEALTH).unlink(missing_ok=True)
@@ -245,17 +249,21 @@ class Watcher:
         return False
 
     def _record(self, arrival: Arrival, future: Future[dict[str, Result]]) -> None:
-        with contextlib.closing(Recorder(arrival.course)) as recorder:
-            outcome = record(
-                recorder, arrival.submission, arrival.files, future, self._workers.loss
-            )
+        course = arrival.course
+        recorder = self._recorders.get(course) or Recorder(course)
+        self._recorders[course] = recorder
+        outcome = record(recorder, arrival.submission, arrival.files, future, self._workers.loss)
         if outcome.recorded:
             arrival.recorded = True
-            self._release(arrival, arrival.course, outcome.in_words)
+            self._release(arrival, course, outcome.in_words)
         elif future.exception():
             self._end(arrival, "failed", NOTICES["failed"], outcome.problem)
         else:
             raise UserError(outcome.problem)
+
+    def _close_recorders(self) -> None:
+        while self._recorders:
+            self._recorders.popitem()[1].close()
 
     def _release(self, arrival: Arrival, course: Course, result: str) -> None:
         """Let the student fetch the pages of what is recorded."""

@@ -260,6 +260,29 @@ def test_a_locked_gradebook_costs_time_and_nothing_else(
     assert courses.scores(course) == {"ada": [10, 10, 10]}
 
 
+def test_a_burst_opens_the_gradebook_once_and_a_replaced_one_loses_nothing(
+    course, exchange, right_result, monkeypatch
+):
+    monkeypatch.setattr("autograder.course.watch._RETRY_SECONDS", 0.01)
+    opened = count_calls(monkeypatch, Recorder, "__init__")
+    for student in ("ada", "bela"):
+        courses.submit(exchange, student, NOON)
+    assert len(watch(course, right_result, 2).logged) == 2 and len(opened) == 1
+
+    class Replacing(Watching):
+        def seen(self, event):
+            if not self.logged:  # an instructor has put an older copy in its place
+                shutil.copy(course / "gradebook.db", course / "copy.db")
+                (course / "copy.db").replace(course / "gradebook.db")
+            super().seen(event)
+
+    for student in ("chidi", "dilan"):
+        courses.submit(exchange, student, NOON)
+    view = Replacing(course, courses.canned_workers(right_result), 3)
+    assert [event.kind for event in view.logged] == ["graded", "problem", "graded"]
+    assert courses.scores(course) == dict.fromkeys(("ada", "bela", "chidi", "dilan"), [10] * 3)
+
+
 def test_a_failing_grader_costs_its_submission_only(course, exchange, right_result):
     class Broken(courses.Canned):
         def submit(self, function, *arguments):

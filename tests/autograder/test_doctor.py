@@ -95,3 +95,13 @@ def test_a_setting_with_which_nothing_is_graded_is_named(course, line, words):
         config.write(f"\n{line}\n")
     check = checks(course)["course"]
     assert check.needed and not check.good and words in check.note
+
+
+def test_doctor_names_the_assignments_with_a_network_and_a_folder_that_is_no_course(
+    course, tmp_path
+):
+    with open(course / "nbgrader_config.py", "a") as config:
+        config.write("\nc.Grading.network = ['Initialization']\n")
+    assert checks(course)["network"].note == "student code may use it in Initialization"
+    nowhere = checks(tmp_path / "empty")["course"]
+    assert not nowhere.good and not nowhere.needed and "has no nbgrader_config.py" in nowhere.note

@@ -35,11 +35,11 @@ def picture(width, height):
     return base64.b64encode(head + b"\x08\0\0\0\0").decode()
 
 
-def saved(assignment, outputs):
+def saved(assignment, outputs, limits=Limits()):  # noqa: B008 - it is frozen
     """The outputs that are kept of those that a student saved in a cell of her own."""
     notebook = nbformat.reads(assignment.released(), as_version=4)
     notebook.cells.append(new_code_cell("1", outputs=outputs))
-    graded = grade_submission(json.dumps(notebook).encode(), assignment, execute=False)
+    graded = grade_submission(json.dumps(notebook).encode(), assignment, limits, execute=False)
     return graded.notebook.cells[-1].outputs
 
 
@@ -54,9 +54,12 @@ def test_pictures_have_a_sum_of_pixels(assignment):
 
 @pytest.mark.parametrize("end", ["\n", "\f", "\u2028"])
 def test_saved_outputs_have_a_number_of_lines_whatever_ends_them(assignment, end):
-    (kept,) = saved(assignment, [new_output("stream", text=end * 450_000)])
+    limits = Limits(notebook_bytes=80_000)
+    (kept,) = saved(assignment, [new_output("stream", text=end * 3_000)], limits)
+    assert "left out" not in kept.get("text", "")
+    (kept,) = saved(assignment, [new_output("stream", text=end * 4_500)], limits)
     assert "left out" in kept.text
-    (kept,) = saved(assignment, [new_output("error", traceback=[""] * 450_000)])
+    (kept,) = saved(assignment, [new_output("error", traceback=[""] * 4_500)], limits)
     assert "left out" in kept.text
 
 

@@ -22,7 +22,7 @@ picture = b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", head) + chunk(b"IDAT", line
 picture += chunk(b"IEND", b"")
 """
 CELLS = {
-    "displays": ["from IPython.display import display"] + ["for i in range(499): display(i)"] * 50,
+    "displays": ["from IPython.display import display"] + ["for i in range(499): display(i)"] * 25,
     "pictures and lines": [_PICTURE]
     + ["for i in range(5): display(Image(picture))"] * 50
     + ["print('\\n' * 99_990)"] * 40,

@@ -21,20 +21,26 @@ configure(c)
 KIND = Kind({"a-x": "x = 1", "t-x": "assert x == 1"}, {"right": {}, "wrong": {"a-x": "x = 2"}}, {})
 
 
-@pytest.fixture
-def two(tmp_path):
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
     """A course whose assignment has two notebooks, of which Ada has handed in both, right."""
-    (tmp_path / "nbgrader_config.py").write_text(CONFIG)
+    course = tmp_path_factory.mktemp("two")
+    (course / "nbgrader_config.py").write_text(CONFIG)
     for folder, notebook in (
-        (tmp_path / "source/two", instructors(KIND)),
-        (tmp_path / "submitted/ada/two", submission(KIND, "right")),
+        (course / "source/two", instructors(KIND)),
+        (course / "submitted/ada/two", submission(KIND, "right")),
     ):
         folder.mkdir(parents=True)
         for name in ("first", "second"):
             (folder / f"{name}.ipynb").write_text(json.dumps(notebook))
-    generated = courses.run(tmp_path, "nbgrader", "generate_assignment", "two", "--create")
+    generated = courses.run(course, "nbgrader", "generate_assignment", "two", "--create")
     assert generated.returncode == 0, generated.stderr
-    return tmp_path
+    return course
+
+
+@pytest.fixture
+def two(template, tmp_path):
+    return courses.copy_of(template, tmp_path / "course")
 
 
 def points(course):

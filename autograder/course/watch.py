@@ -45,9 +45,7 @@ _POLL_SECONDS = 0.1
 _SHARE = 20  # of the time, at most one part of so many is spent on polling
 _AT_ONCE = 1_000  # new names that one poll takes up
 _RETRY_SECONDS = 30
-_NAMED = (
-    20  # of what one poll finds: assignments, and students who learn that a later submission counts
-)
+_NAMED = 20  # of what one poll finds: unknown assignments, and students whose work was replaced
 _HEALTH_SECONDS = 1
 
 

@@ -231,6 +231,11 @@ def grade_id(cell: dict[str, Any]) -> str | None:
     return cell["metadata"].get("nbgrader", {}).get("grade_id")
 
 
+def is_untouched(cell: NotebookNode) -> bool:
+    """Whether a cell of a release is as it was handed out."""
+    return bool(grade_id(cell)) and cell.metadata.nbgrader.checksum == compute_checksum(cell)
+
+
 @lru_cache(maxsize=256)
 def syntax_tree(source: str) -> ast.Module:
     """Parse a cell of the instructor, magics included; empty if it is no Python."""

@@ -13,9 +13,9 @@ from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.v4 import writes
-from nbgrader.utils import compute_checksum, determine_grade, is_grade
+from nbgrader.utils import determine_grade, is_grade
 
-from autograder.assignment import Assignment, Role, grade_id
+from autograder.assignment import Assignment, Role, grade_id, is_untouched
 from autograder.facts import Attempt, Facts, Repair, comment_on_answer
 from autograder.grading.run import Graded, grade_submission, without_points
 from autograder.grading.session import Task
@@ -111,16 +111,15 @@ def _comments(
     failed = {test for test, verdict in facts.verdicts.items() if not verdict.passed}
     about_notebook = [*facts.repairs, *facts.elsewhere(answers)]
     for answer in answers:
-        settings, ours = cells[answer].metadata.nbgrader, cells[answer].metadata.autograder
+        ours = cells[answer].metadata.autograder
         own = [one for one in facts.violations if one.cell == answer]
         ours.penalty = points_per_violation * len(own) if ours.tests else 0
         if ours.tests:
             taken_off[ours.tests[0]] += ours.penalty
         wrong = failed.intersection(ours.tests)
-        untouched = settings.checksum == compute_checksum(cells[answer])
-        text = "No response." if untouched else None  # as nbgrader says it
+        text = "No response." if is_untouched(cells[answer]) else None  # as nbgrader says it
         # Of an untouched answer, tests that run inside cannot explain more.
-        if own or about_notebook or not (untouched and wrong and wrong <= inside):
+        if own or about_notebook or not (text and wrong and wrong <= inside):
             verdicts = {test: facts.verdicts[test] for test in ours.tests}
             text = comment_on_answer(verdicts, own, ours.penalty, about_notebook) or text
             about_notebook = []  # it stands in the comment on the first answer

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from typing import Any
 
@@ -74,11 +74,14 @@ class Workers:
             future = self._executor.submit(*call)
         self._running[future] = (item, *call)
 
-    def starmap(self, function: Callable[..., Any], calls: Iterable[tuple]) -> list[Any]:
-        """Let workers call a function with each of these arguments; wait for what it returns."""
+    def starmap(self, function: Callable[..., Any], calls: Iterable[tuple]) -> Iterator[Any]:
+        """Let workers call a function with each of these arguments, from now on."""
+        futures = [self._executor.submit(function, *arguments) for arguments in calls]
+        return map(self._result, futures)
+
+    def _result(self, future: Future[Any]) -> Any:
         try:
-            futures = [self._executor.submit(function, *arguments) for arguments in calls]
-            return [future.result() for future in futures]
+            return future.result()
         except self.loss as error:
             raise WorkersLost from error
 

@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 import sys
+import time
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -31,11 +32,11 @@ from autograder.assignment import (
     syntax_tree,
 )
 from autograder.facts import Verdict
-from autograder.grading.examiner import imported_modules, whole_test
+from autograder.grading.examiner import imported_modules, of_assignment, whole_test
 from autograder.grading.run import grade_submission
+from autograder.grading.session import Task
 from autograder.limits import Limits
-from autograder.sandbox.process import ProcessDied, StudentProcess
-from autograder.sandbox.sandbox import Profile
+from autograder.sandbox.process import ProcessDied
 
 _LEAST_CELL_SECONDS = 10
 CACHE = ".calibration"
@@ -85,8 +86,8 @@ def calibrated(
             part.replace(path)
     reasons = found["reasons"]
     failing = frozenset(test for test, one in reasons.items() if one.code == "solution-fails")
-    prepared = _prepared(assignment, found)
-    return replace(prepared, inside=frozenset(reasons), failing=failing), reasons
+    loaded = {"modules": tuple(found["modules"]), "font_cache": tuple(found["font_cache"].items())}
+    return replace(assignment, **loaded, inside=frozenset(reasons), failing=failing), reasons
 
 
 def remembered(assignment: Assignment, limits: Limits, course: Path) -> dict[str, Reason] | None:
@@ -102,12 +103,15 @@ def _tried(
     starmap: Callable[..., Iterable[Any]],
 ) -> dict[str, Any]:
     """Run the instructor's notebooks in sandboxes, and return what is kept of that."""
-    [found] = starmap(_needed_by_solution, [(assignment, limits, hidden)])
-    assignment = _prepared(assignment, found)
+    assignment = replace(assignment, modules=_imported_modules(assignment))
+    # Two workers begin to load these, while this process reads the tests.
+    caches = starmap(_font_cache, [(assignment, limits, hidden)] * 2)
+    reasons = why_inside(assignment)
+    font_cache, _ = caches
+    found = {"modules": assignment.modules, "font_cache": font_cache}
     # A short limit is for students: a busy machine must not decide on the instructor's solution.
     limits = replace(limits, cell_seconds=max(limits.cell_seconds, _LEAST_CELL_SECONDS))
     solution, release = assignment.notebook, assignment.released()
-    reasons = why_inside(assignment)
     tests, others = frozenset(assignment.points()), frozenset(reasons)
     ways = [(solution, tests)]
     if others != tests:
@@ -131,32 +135,47 @@ def _tried(
     return {**found, "reasons": _with_needed(assignment, reasons)}
 
 
-def _prepared(assignment: Assignment, found: Mapping[str, Any]) -> Assignment:
-    """The assignment, with what `_needed_by_solution` has found out."""
-    fonts = tuple(found["font_cache"].items())
-    return replace(assignment, modules=tuple(found["modules"]), font_cache=fonts)
-
-
 def _verdicts(
     notebook: bytes, assignment: Assignment, limits: Limits, hidden: tuple[str, ...]
 ) -> dict[str, Verdict]:
     return grade_submission(notebook, assignment, limits, hidden=hidden).facts.verdicts
 
 
-def _needed_by_solution(
-    assignment: Assignment, limits: Limits, hidden: tuple[str, ...]
-) -> dict[str, Any]:
-    """What a sandbox may have loaded before it meets a submission; no hidden test has a say."""
-    profile = Profile(hidden=hidden, network=assignment.network)
-    process = StudentProcess(assignment.files, limits, profile)
-    with contextlib.suppress(ProcessDied), process:
-        for ours, released in zip(assignment.cells, assignment.released_cells(), strict=True):
-            kind = role(ours)
-            if ours.cell_type == "code" and kind in (Role.GIVEN, Role.ANSWER, Role.TEST):
-                cell = released if kind is Role.TEST else ours
-                process.run_cell(cell.source, limits.cell_seconds)
-        return process.prepared()
-    return {"modules": [], "font_cache": {}}
+def _imported_modules(assignment: Assignment) -> tuple[str, ...]:
+    """What a sandbox loads before it meets a submission: what the notebook and its files import.
+
+    It is read from the text, in which no hidden test has a say.
+    """
+    cells = zip(assignment.cells, assignment.released_cells(), strict=True)
+    sources = [
+        (released if role(ours) is Role.TEST else ours).source
+        for ours, released in cells
+        if ours.cell_type == "code" and role(ours) in (Role.GIVEN, Role.ANSWER, Role.TEST)
+    ]
+    later = _DATA["loaded_later"].items()
+    found = [name for word, names in later if word in "".join(sources) for name in names.split()]
+    waiting = list(map(syntax_tree, sources))
+    while waiting:
+        for name in imported_modules(waiting.pop(0), and_names=True):
+            if name not in found:
+                found.append(name)
+                path = name.replace(".", "/")
+                for own in assignment.files.keys() & {f"{path}.py", f"{path}/__init__.py"}:
+                    body = syntax_tree(assignment.files[own].decode(errors="replace")).body
+                    imports = [one for one in body if isinstance(one, ast.Import | ast.ImportFrom)]
+                    waiting.append(ast.Module(imports, type_ignores=[]))
+    own = set(of_assignment(assignment, found))
+    return tuple(name for name in found if name not in own)
+
+
+def _font_cache(assignment: Assignment, limits: Limits, hidden: tuple[str, ...]) -> dict[str, str]:
+    """What Matplotlib keeps for its next start: the list of all fonts, which takes time to make."""
+    task = Task(assignment, limits, time.monotonic() + limits.total_seconds, hidden=hidden)
+    started = task.start_process(task.seconds_left)
+    with contextlib.suppress(ProcessDied, ValueError, IndexError, KeyError), started as process:
+        cell = process.run_cell(_DATA["show_font_cache"], limits.cell_seconds)
+        return json.loads(cell.outputs[0]["text"])
+    return {}
 
 
 def _has_solution(assignment: Assignment, test: str) -> bool:

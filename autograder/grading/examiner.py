@@ -296,7 +296,7 @@ class _PublicModules:
         sys.path.insert(0, self.path)
         for test in assignment.points().keys() - assignment.inside:
             imported = imported_modules(whole_test(assignment, test))
-            for name in _of_assignment(assignment, imported):
+            for name in of_assignment(assignment, imported):
                 with contextlib.suppress(Exception, SystemExit):  # the test will say so
                     importlib.import_module(name)
         sys.path.remove(self.path)
@@ -306,10 +306,10 @@ class _PublicModules:
 
 def _take_modules(assignment: Assignment) -> dict[str, ModuleType]:
     """Remove the modules that have names of the assignment's from sight; return them."""
-    return {name: sys.modules.pop(name) for name in _of_assignment(assignment, [*sys.modules])}
+    return {name: sys.modules.pop(name) for name in of_assignment(assignment, [*sys.modules])}
 
 
-def _of_assignment(assignment: Assignment, modules: Iterable[str]) -> list[str]:
+def of_assignment(assignment: Assignment, modules: Iterable[str]) -> list[str]:
     """Those of the modules that are among the assignment's own files, by their names."""
     python = (path for path in assignment.files if path.endswith(".py"))
     own = {path.partition("/")[0].removesuffix(".py") for path in python}
@@ -322,13 +322,15 @@ def whole_test(assignment: Assignment, test: str) -> ast.Module:
     return ast.Module([*_given_statements(assignment, test), *tree.body], type_ignores=[])
 
 
-def imported_modules(code: ast.Module) -> Iterator[str]:
-    """The modules that some code imports, anywhere in it."""
+def imported_modules(code: ast.Module, and_names: bool = False) -> Iterator[str]:
+    """The modules that some code imports, anywhere in it, and names that may be modules."""
     for node in ast.walk(code):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
+            if and_names:
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def _given_statements(assignment: Assignment, test: str) -> list[ast.stmt]:

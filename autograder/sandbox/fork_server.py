@@ -112,7 +112,8 @@ class ForkServers:
                     break
                 if profile in self._bare:
                     profile = profile._replace(modules=())
-                server = self._kept.pop(profile, None)
+                key = profile._replace(font_cache=())  # of no use to what has been loaded
+                server = self._kept.pop(key, None)
                 try:
                     if server is None or server.forks >= _FORKS:
                         server = ForkServer(profile)
@@ -125,7 +126,7 @@ class ForkServers:
                     else:
                         self.refusal = error.reason
                 else:
-                    self._kept[profile] = server  # as the youngest
+                    self._kept[key] = server  # as the youngest
                     while len(self._kept) > _PROFILES:
                         del self._kept[next(iter(self._kept))]
                     return fork

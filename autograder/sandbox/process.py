@@ -167,14 +167,6 @@ class StudentProcess:
                 raise Malformed("no list of names")
             return {name for name in names if type(name) is str}
 
-    def prepared(self) -> dict[str, Any]:
-        """What the next process may start with: `modules` and `font_cache` of a `Profile`."""
-        with self._ask(START_SECONDS, do="prepared") as answer:
-            match answer:
-                case {"modules": list(modules), "font_cache": {**cache}}:
-                    return {"modules": modules, "font_cache": cache}
-            raise Malformed("no modules")
-
     def close(self, *_: object) -> None:
         """End every process of the submission; return when none is left."""
         self._resources.close()

@@ -39,7 +39,6 @@ _DIMENSIONS, _INTEGER_BITS = 32, 1_024
 _OUTPUTS = 501  # one more than the grader keeps, so that it sees that something is missing
 _ERROR_LINES, _LINE_CHARACTERS = 100, 2_000
 _NAMES, _NAME_CHARACTERS = 10_000, 100  # of functions
-_CACHE_BYTES = 500_000
 
 
 class Channel:
@@ -484,26 +483,6 @@ class Server:
         names = self._shell.user_ns.items()
         found = [name for name, one in names if type(name) is str and callable(one)]
         return {"answer": [name for name in found if len(name) <= _NAME_CHARACTERS][:_NAMES]}
-
-    def prepared(self) -> dict:
-        """Name the modules that are loaded from files, but not from the working directory.
-
-        With them goes what Matplotlib keeps for its next start, where a list of all fonts is.
-        """
-        own = os.getcwd()
-        found = [
-            name
-            for name, module in sys.modules.items()
-            if (spec := getattr(module, "__spec__", None)) and spec.has_location
-            if spec.name == name and not (spec.origin or "").startswith(own)
-        ]
-        cache = {}
-        with os.scandir(MATPLOTLIB) as entries:
-            for entry in entries:
-                if entry.is_file() and entry.stat().st_size <= _CACHE_BYTES:
-                    with open(entry.path, "rb") as file:
-                        cache[entry.name] = file.read()
-        return {"modules": found, "font_cache": as_base64(cache)}
 
 
 def make_home() -> None:

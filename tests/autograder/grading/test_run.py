@@ -66,6 +66,17 @@ def test_a_right_answer_gets_its_points_whatever_it_prints(assignment):
         assert (output.name, output.text) == ("stdout", "All tests passed.\n")
 
 
+@pytest.mark.parametrize("own", [[], [student_cell("x = 1")]], ids=["untouched", "with a cell"])
+def test_what_nobody_has_written_anything_into_is_tested_once(own, assignment, monkeypatch):
+    processes, start = [], session.Task.start_process
+    monkeypatch.setattr(
+        session.Task, "start_process", lambda *given: processes.append(1) or start(*given)
+    )
+    notebook = nbformat.v4.new_notebook(cells=[*assignment.released_cells(), *own])
+    assert small.passed(small.grade(notebook, assignment)) == [False] * 3
+    assert (len(processes) == 1) == (own == [])
+
+
 def test_a_submission_whose_fork_server_was_lost_is_graded_again(assignment, monkeypatch):
     run_cell, lost = Session.run, [SandboxLost("killed")] * 2
 

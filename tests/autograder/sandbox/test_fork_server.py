@@ -16,8 +16,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from autograder.assignment import Assignment
+from autograder.grading.calibration import calibrated
 from autograder.limits import Limits
 from autograder.sandbox import bubblewrap, fork_server
 from autograder.sandbox.process import ProcessDied, StudentProcess
@@ -198,25 +201,30 @@ def test_the_hash_seed_is_renewed_from_time_to_time(servers, monkeypatch):
     assert seeds[0] != seeds[1]
 
 
-def test_modules_not_of_the_assignment_are_loaded_before_the_fork():
-    files = {"helper.py": b"import decimal\n"}
-    with StudentProcess(files, SMALL) as process:
-        printed(process, "import matplotlib.font_manager, helper")
-        prepared = process.prepared()
-    modules, (fonts,) = tuple(prepared["modules"]), prepared["font_cache"].items()
-    assert {"numpy", "decimal"} < set(modules) and "helper" not in modules
-    with StudentProcess(files, SMALL, Profile(modules, (fonts,))) as process:
-        source = "import sys; print([name in sys.modules for name in ('numpy', 'helper')])"
-        assert printed(process, source) == "[True, False]\n"
+@pytest.fixture(scope="module")
+def imports(tmp_path_factory):
+    """A calibrated assignment whose notebook and module import something."""
+    helper = b"import mailbox\ndef later():\n    import poplib\n"
+    cell = nbformat.v4.new_code_cell("import numpy, matplotlib, helper\nfrom wsgiref import util")
+    text = nbformat.writes(nbformat.v4.new_notebook(cells=[cell]))
+    assignment = Assignment(text.encode(), {"helper.py": helper})
+    return calibrated(assignment, Limits(), tmp_path_factory.mktemp("course"))[0]
 
 
-def test_matplotlib_looks_for_fonts_only_the_first_time(servers):
+def test_what_a_notebook_and_its_files_import_is_loaded_before_the_fork(imports):
+    names = ["numpy.random", "wsgiref.util", "mailbox", "poplib", "helper"]
+    with StudentProcess(imports.files, SMALL, Profile(imports.modules)) as process:
+        source = f"import sys; print([name for name in {names} if name in sys.modules])"
+        assert printed(process, source) == "['numpy.random', 'wsgiref.util', 'mailbox']\n"
+
+
+def test_matplotlib_looks_for_fonts_only_the_first_time(imports, servers):
     look = "from matplotlib import font_manager as m; print(len(m.fontManager.ttflist))"
     with StudentProcess({}, SMALL) as process:
         assert int(printed(process, look)) > 1
-        ((name, _),) = process.prepared()["font_cache"].items()
-    empty = {"__class__": "FontManager", "_version": name.removeprefix("fontlist-v")[:-5]}
-    text = base64.b64encode(json.dumps(empty | {"ttflist": []}).encode()).decode()
+    ((name, text),) = imports.font_cache
+    empty = json.loads(base64.b64decode(text)) | {"ttflist": []}
+    text = base64.b64encode(json.dumps(empty).encode()).decode()
     profile = Profile(("matplotlib.font_manager",), ((name, text),))
     for servers.refusal in ("", "so each sandbox starts from nothing"):
         with StudentProcess({}, SMALL, profile) as process:

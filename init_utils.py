@@ -219,7 +219,7 @@ def plot_dataset(X, y, ax=None):
     ax.set(xlabel="$x_1$", ylabel="$x_2$", title="Two rings of dots")
     ax.set_label("{} red circles and {} blue triangles.".format(*counts))  # the text alternative
     ax.set_aspect("equal")
-    ax.legend(loc="center")  # the rings leave it free
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))  # where it covers nothing
     return ax
 
 

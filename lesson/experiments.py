@@ -122,19 +122,19 @@ def scaled_start(factors: Sequence[float], num_draws: int, seed: int = 3) -> dic
 
 
 def plot_scale_sweep(factors: np.ndarray, cost: np.ndarray, accuracy: np.ndarray) -> Sequence[Axes]:
-    """Plot costs and accuracies, one row for each factor: median and range over the draws."""
+    """Plot costs and accuracies, one row for each factor: all draws and their median."""
     axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")[1]
     label = f"median of {cost.shape[1]} draws"
     for ax, values in zip(axes, (cost, 100 * accuracy), strict=True):
-        ax.fill_between(factors, values.min(axis=1), values.max(axis=1), alpha=0.25, label="range")
+        ax.semilogx(factors, values, ".", color="gray", alpha=0.6, label=["one draw", *[""] * 9])
         ax.semilogx(factors, np.median(values, axis=1), "o-", label=label)
         ax.axvline(HE, color="black", linestyle="--", label="He: c = √2")
-        ax.set_xlabel("scale c (std of the weights = c / √n)")
+        ax.set_xlabel("c = √2 × volume (std of the weights: c / √n)")
         ax.grid(alpha=0.3)
         picked = np.linspace(0, len(factors) - 1, 5).astype(int)
         medians = [f"{np.median(values[i]):.2g} at c = {factors[i]:.2g}" for i in picked]
         ax.set_label(f"Medians: {', '.join(medians)}.")
-    axes[0].legend(loc="lower left")
+    axes[0].legend(loc="upper left")
     axes[0].set(title="Final cost on the training set", ylabel="cost")
     axes[1].set(title="Accuracy on the test set", ylabel="accuracy (%)")
     return axes

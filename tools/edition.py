@@ -62,7 +62,7 @@ PAGE = re.compile(
 )
 # Texts for programs, and names of cells, which the grader reads.
 _NO_WORDS = re.compile(
-    r"(center left|lower left|row wrap|:root|from __future__|python -m|Check a saved|ValueError: )"
+    r"(\w+ left|row wrap|:root|from __future__|python -m|Check a saved|ValueError: )"
     r"|(code )?cell \{|<meta "
 )
 _UNSEEN = re.compile(r"### BEGIN (HIDDEN TESTS|SOLUTION).*?### END \1", re.DOTALL)

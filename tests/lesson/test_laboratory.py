@@ -83,12 +83,12 @@ def test_with_relu_in_8_layers_a_scale_of_0_7_learns_nothing_and_1_4_does(rings)
     assert (small > 0.69).all() and (small < 0.7).all() and (right < 0.03).all()
 
 
-def test_with_relu_in_8_layers_a_scale_of_5_switches_a_layer_off_for_good(rings, text):
+def test_with_relu_in_8_layers_a_scale_of_5_switches_a_layer_off_forever(rings, text):
     start = all_seeds(Choices("normal", 5.0, DEEP))
     parameters = network.trained(start, *rings, num_iterations=1500)
     A = forward(rings[0], parameters)
     off = [(layer == 0).all(axis=(1, 2)) for layer in A[1:-1]]
-    assert np.any(off, axis=0).all() and "switch off all units of a layer for good" in text
+    assert np.any(off, axis=0).all() and "switch off all units of a layer forever" in text
     np.testing.assert_array_equal(np.round(loss_from_logits(A[-1], rings[1]), 3), 0.693)
 
 

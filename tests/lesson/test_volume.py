@@ -119,6 +119,18 @@ def test_the_large_start_is_ahead_until_about_iteration_5000(trained, rings):
         assert (large < he) == (i < 5000), i
 
 
+def test_the_jumps_move_the_lines_away_from_the_center_and_then_they_stop(trained, rings):
+    def away(kind, i):
+        parameters = trained["snapshots"][kind][i]
+        return abs(parameters["b1"][:, 0]) / np.linalg.norm(parameters["W1"], axis=1)
+
+    assert not away("random", 0).any() and away("random", 1000).max() > 1
+    assert abs(away("random", 15000) - away("random", 1000)).max() < 0.3
+    assert abs(away("he", 15000) - away("he", 1000)).max() > 2
+    before, after = (cost_of(trained["snapshots"]["random"][i], *rings) for i in (6000, 8000))
+    assert before - after > 0.1
+
+
 @pytest.mark.parametrize(
     ("kind", "percent"), [("random", [5, 1, 3]), ("he", [53, 115, 402])], ids=["large", "he"]
 )

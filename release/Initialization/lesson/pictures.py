@@ -39,15 +39,16 @@ def plot_units(parameters: Parameters, ax: Axes) -> Axes:
 
 def plot_boundaries(networks: Mapping[str, Parameters], X: np.ndarray, Y: np.ndarray) -> None:
     """Draw decision boundary and unit lines of each network, side by side, under its name."""
-    size = {"figsize": (3.2 * len(networks), 3.4), "layout": "constrained"}
+    size = {"figsize": (3.2 * len(networks) + 0.8, 3.4), "layout": "constrained"}
     axes = plt.subplots(1, len(networks), squeeze=False, sharey=True, **size)[1][0]
     for ax, (name, parameters) in zip(axes, networks.items(), strict=True):
         plot_decision_boundary(lambda x, p=parameters: predict_dec(p, x.T), X, Y, ax=ax)
         plot_units(parameters, ax)
         ax.set_title(name)
         if ax is not axes[0]:
-            ax.get_legend().remove()
             ax.set_ylabel("")
+        if ax is not axes[-1]:
+            ax.get_legend().remove()
 
 
 class Plane:

@@ -42,7 +42,7 @@ def main() -> None:
                 notebook.wait_until_usable()
                 started = tell("make lab until the notebook is usable", started)
                 browser.choose(page, "Run", "Run All Cells")
-                notebook.outputs(LAST_FIGURE).locator(".widget-slider").first.wait_for()
+                notebook.outputs(LAST_FIGURE).locator(".widget-toggle-buttons").first.wait_for()
                 started = tell("Run All until the last figure", started)
                 notebook.save()
                 notebook.validate()

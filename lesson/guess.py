@@ -26,10 +26,7 @@ def ask(name: str) -> None:
 
 
 def reply(name: str) -> None:
-    """Say what became of the guess; it changes when the choice does.
-
-    Where outputs do not see each other (on Colab) the answer stays folded away.
-    """
+    """Say what became of the guess; folded away where outputs do not see each other (Colab)."""
     replies = QUESTIONS[name]["replies"]
     right = next(translate("guess", one) for one in replies.values() if one.startswith("Right"))
     shown = [

@@ -161,7 +161,7 @@ class Laboratory:
         self.train_button = w.Button(description="Train", button_style="primary")
         self.stop_button = w.Button(description="Stop", disabled=True)
         self._progress = w.IntProgress(max=ITERATIONS, layout={"width": "240px"})
-        self.picture = w.Image(format="png", layout={"width": "900px", "max_width": "100%"})
+        self.picture = w.Image(format="png", layout={"max_width": "calc(100% - 4px)"})
         self.sentence = w.HTML()
         self.train_button.on_click(self._start)
         self.stop_button.on_click(lambda _: self.task.cancel())
@@ -230,4 +230,4 @@ def show_laboratory(X: np.ndarray, Y: np.ndarray) -> None:
     below = page("laboratory", still=img(png, words))
     display(as_output(words, below, png), raw=True)
     with suppress(ImportError):
-        display(Laboratory(bench).box)
+        display({**Laboratory(bench).box._repr_mimebundle_(), "text/plain": ""}, raw=True)

@@ -13,7 +13,5 @@ from lesson.pictures import bundle, plot_boundaries, plot_units
 from lesson.volume import show_volume_knob
 
 plt.rcParams["figure.figsize"] = (7.0, 4.0)  # inches
-plt.rcParams["image.interpolation"] = "nearest"
-plt.rcParams["image.cmap"] = "gray"
 if hasattr(get_ipython(), "kernel"):  # not in a terminal
     get_ipython().display_formatter.mimebundle_formatter.for_type(Figure, bundle)

@@ -103,7 +103,10 @@ def _public_test(exercise: str, target: Callable | None) -> None:
     if wrong := _first_problem(exercise, target, EXPECTED[exercise]):
         raise WrongAnswer(wrong) from None
     said = "All tests passed."  # the grader keeps the English
-    print(_green(translate("verdict", said) if shell else said))
+    said = translate("verdict", said) if shell else said
+    if (shell or sys.stdout.isatty()) and not os.environ.get("NO_COLOR"):  # readable in each theme
+        said = f"\033[38;2;255;255;255;48;2;0;134;56m{said}\033[0m"
+    print(said)
     if shell:
         show_success(name)
 
@@ -184,13 +187,6 @@ def _snapshot(found: object) -> object:
         )
         for key, value in found.items()
     }
-
-
-def _green(text: str) -> str:
-    """The text in green, where the output shows color; readable on white and on black."""
-    if os.environ.get("NO_COLOR") or not (kernel.shell() or sys.stdout.isatty()):
-        return text
-    return f"\033[38;2;0;134;56m{text}\033[0m"
 
 
 # ------------------------------------------------------------------------------- expected numbers

@@ -195,6 +195,15 @@ def test_the_saved_notebook_is_the_one_handed_out_but_for_the_answers(notebook, 
     assert check_notebook(project / "Initialization.ipynb") == []
 
 
+def test_loaded_again_the_laboratory_still_says_what_it_shows(notebook):
+    notebook.page.reload()
+    notebook.wait_until_usable()
+    bench = notebook.outputs("going-further-play")
+    bench.scroll_into_view_if_needed()
+    expect(bench.locator("button[aria-pressed=true]")).to_have_count(6)
+    expect(bench.locator(".widget-image")).to_have_attribute("alt", re.compile("as a picture"))
+
+
 def test_validate_says_that_all_tests_pass(notebook, lab):
     assert "Success! Your notebook passes all the tests." in notebook.validate()
     assert lab.complaints == []

@@ -79,7 +79,7 @@ def shell(monkeypatch):
     shell.kernel, shell.shown = object(), []
     monkeypatch.setattr("IPython.display.display", lambda data, raw: shell.shown.append(data))
     shell.user_ns["he_test"] = public_tests.initialize_parameters_he_test
-    kernel.explain_name_errors()
+    kernel.explain_errors()
 
     def run(*cells):
         for cell in cells:

@@ -62,6 +62,8 @@ WRONG = answer("he", "np.random.randn(layers_dims[l], layers_dims[l - 1]) * 10")
     [
         ([RIGHT, f"def {NAME}(layers_dims:\n    pass"], "cell-brackets"),
         ([RIGHT, f"1 / 0\n{WRONG}"], "cell-stopped"),
+        ([RIGHT, f"def {NAME}(layers_dims):\n        x = 1\n    y = 2"], "cell-indentation"),
+        ([RIGHT, f"def {NAME}(layers_dims):\n        x = 1\n    y = 2", RIGHT], None),
         ([WRONG, f"def {NAME}(layers_dims)\n    pass"], "cell-not-python"),
         ([RIGHT, f"def {NAME}(layers_dims)\n    pass", RIGHT], None),
         ([RIGHT, f"{RIGHT}\n1 / 0"], None),

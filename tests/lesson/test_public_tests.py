@@ -259,5 +259,6 @@ def test_success_is_green_where_the_output_shows_color(
     monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
     PUBLIC_TESTS["he"](lambda dims: reference("he", dims))
-    expected = "\033[38;2;0;134;56mAll tests passed.\033[0m\n" if green else "All tests passed.\n"
-    assert capsys.readouterr().out == expected
+    said = "All tests passed."
+    expected = f"\033[38;2;255;255;255;48;2;0;134;56m{said}\033[0m" if green else said
+    assert capsys.readouterr().out == f"{expected}\n"

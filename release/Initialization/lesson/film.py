@@ -89,15 +89,15 @@ def show_comparison(costs: Mapping[str, Sequence[float]], X, Y, test_X, test_Y) 
     if not costs:
         print(NOTHING_YET)
         return
-    columns = ("training set", "test set", "W1", "W2", "W3")
-    print(f"{'':22}right in{'':14}moved after iteration {SINCE}")
-    print(f"{'':14}" + "".join(f"{column:>12}" for column in columns))
+    columns = ("train set", "test set", "W1", "W2", "W3")
+    print(f"{'':14}right in{'':10}moved after iteration {SINCE}")
+    print(f"{'':14}" + "".join(f"{column:>9}" for column in columns))
     ax, networks = plt.subplots()[1], {}
     for name in costs:
         parameters = snapshots[name][max(snapshots[name])]
         shares = [(predict_dec(parameters, x) == y).mean() for x, y in ((X, Y), (test_X, test_Y))]
         moved = movement(snapshots[name], SINCE)
-        print(f"{NAMES[name]:14}" + "".join(f"{share:12.0%}" for share in (*shares, *moved)))
+        print(f"{NAMES[name]:14}" + "".join(f"{share:9.0%}" for share in (*shares, *moved)))
         plot_costs(costs[name], 0.01, label=name, ax=ax)
         networks[f"{NAMES[name]} initialization"] = parameters
     ax.set_title("One network, three starts")

@@ -5,7 +5,7 @@ import linecache
 import re
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -64,10 +64,19 @@ def report_tests(cells: Mapping[str, str]) -> bool:
     return right == len(ends)
 
 
-def explain_name_errors() -> None:
-    """Let the notebook show in words that a name of one of its cells has no value."""
+def explain_errors() -> None:
+    """Let the notebook say in words that a name has no value; keep a cell of odd indentation."""
     if shell():
+        transform = shell().transform_cell
+        shell().transform_cell = lambda cell: _or_itself(transform, cell)
         shell().set_custom_exc((NameError,), _explain)
+
+
+def _or_itself(transform: Callable[[str], str], cell: str) -> str:
+    try:
+        return transform(cell)
+    except SyntaxError:  # which ends a kernel in the browser; Python will say what is wrong
+        return cell
 
 
 def _explain(

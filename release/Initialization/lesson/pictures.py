@@ -44,7 +44,7 @@ def plot_boundaries(networks: Mapping[str, Parameters], X: np.ndarray, Y: np.nda
     for ax, (name, parameters) in zip(axes, networks.items(), strict=True):
         plot_decision_boundary(lambda x, p=parameters: predict_dec(p, x.T), X, Y, ax=ax)
         plot_units(parameters, ax)
-        ax.set_title(name)
+        ax.set(title=name, xticks=(-1, 0, 1), yticks=(-1, 0, 1))
         if ax is not axes[0]:
             ax.set_ylabel("")
         if ax is not axes[-1]:

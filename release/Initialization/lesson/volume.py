@@ -49,7 +49,6 @@ def show_volume_knob(X: np.ndarray, Y: np.ndarray) -> None:
     """Show a slider over the volumes: the network before and after training, and its cost."""
     befores = first_draw(scaled_start(FACTORS, NUM_DRAWS))
     afters = first_draw(trained_networks())
-
     rows = {
         name: {f"He × {VOLUMES[i]:.3g}": networks[i] for i in range(0, len(VOLUMES), 4)}
         for name, networks in (("before training", befores), ("after", afters))

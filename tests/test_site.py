@@ -107,6 +107,18 @@ def test_the_first_exercise_is_passed(notebook, window):
     print(f"first test passed {seconds:.0f} s after the page was opened; {megabytes:.0f} MB sent")
 
 
+def test_a_cell_that_cannot_be_read_is_not_praised_for_its_past(notebook):
+    notebook.cell("initialize-zeros").locator(".cm-line", has_text='"W"').click()
+    notebook.page.keyboard.press("Home")
+    notebook.page.keyboard.type("   ")
+    notebook.page.keyboard.press("Shift+Enter")
+    notebook.cell("test-zeros").locator(".cm-content").click()
+    notebook.page.keyboard.press("Shift+Enter")
+    expect(notebook.outputs("test-zeros")).to_contain_text("cell-indentation")
+    notebook.cell("initialize-zeros").locator(".cm-content").click()
+    notebook.page.keyboard.press("Control+z")
+
+
 def test_with_three_answers_run_all_passes_all_tests_and_shows_section_8(notebook, window):
     for exercise in ("random", "he"):
         notebook.replace_line(f"initialize-{exercise}", "pass  # replace", ANSWERS[exercise])

@@ -69,6 +69,8 @@ def explain_errors() -> None:
     if shell():
         transform = shell().transform_cell
         shell().transform_cell = lambda cell: _or_itself(transform, cell)
+        if lite := sys.modules.get("pyodide_kernel.litetransform"):  # it transforms no tokens
+            lite.make_tokens_by_line = lambda lines: []
         shell().set_custom_exc((NameError,), _explain)
 
 

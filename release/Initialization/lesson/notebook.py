@@ -5,7 +5,6 @@ import matplotlib.pyplot as plt
 from IPython import get_ipython
 from matplotlib.figure import Figure
 
-from lesson import guess
 from lesson.experiments import plot_signal
 from lesson.film import record, show_comparison, show_film
 from lesson.network import cost_of, output_logits, train

@@ -112,6 +112,7 @@ def test_a_cell_that_cannot_be_read_is_not_praised_for_its_past(notebook):
     notebook.page.keyboard.press("Home")
     notebook.page.keyboard.type("   ")
     notebook.page.keyboard.press("Shift+Enter")
+    expect(notebook.outputs("initialize-zeros")).to_contain_text("IndentationError")
     notebook.cell("test-zeros").locator(".cm-content").click()
     notebook.page.keyboard.press("Shift+Enter")
     expect(notebook.outputs("test-zeros")).to_contain_text("cell-indentation")

@@ -57,8 +57,8 @@ demo: sandbox .venv/installed
 test: setup .venv/installed-dev
 	@sh tools/debian-package.sh chromium chromium 'the browser tests' || true
 	@sh tools/debian-package.sh libatomic1 libatomic.so.1 'Playwright in the browser tests' || true
-# Three at a time: on two processors the tests wait for half of their time.
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# Four at a time: on two processors the tests wait for half of their time.
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 .venv-site/installed: constraints/requirements-site.txt tools/check-python.py
 	@$(PYTHON) tools/check-python.py

@@ -1,5 +1,6 @@
 """What an instructor copies into nbgrader_config.py takes effect, or nothing is graded."""
 
+import os
 import shutil
 
 import nbformat
@@ -62,7 +63,8 @@ def test_nbgrader_ends_where_our_lines_cannot_take_effect(traced, mistake):
 def test_nbgrader_ends_where_the_package_is_missing(traced):
     course, trace = traced
     (course / "nbgrader_config.py").write_text("c = get_config()\n" + COPIED)
-    result = courses.run(course, "nbgrader", "autograde", courses.ASSIGNMENT)
+    nowhere = {**os.environ, "PYTHONPATH": str(course)}
+    result = courses.run(course, "nbgrader", "autograde", courses.ASSIGNMENT, env=nowhere)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == "nbgrader_config.py: No module named 'autograder'. Nothing was done.\n"
     assert not trace.exists()

@@ -253,9 +253,8 @@ def leave_out_training(path):
     nbformat.write(notebook, path)
 
 
-@pytest.mark.parametrize("folder", ["a course", "Mañana — курс"])
-def test_odd_names_of_folders_and_students_work(course_template, tmp_path, folder):
-    course = courses.copy_of(course_template, tmp_path / folder)
+def test_odd_names_of_folders_and_students_work(course_template, tmp_path):
+    course = courses.copy_of(course_template, tmp_path / "Mañana — a курс")
     students = ["o'brien", "nguyễn-văn-a", "a b", "x+y"]
     for student in students:
         courses.hand_in(course, student, courses.answers())

@@ -32,10 +32,11 @@ _OTHER_FORMATS = {
 
 # Values of these names are cut out. Possessive quantifiers keep the scan linear.
 _BULK = rb'"(?:outputs|attachments|widgets)"\s*+:\s*+[\[{]'
-_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+# A row of strings has an end: Python 3.11.2 loses its place behind a possessive group.
 _TO_BRACKET = re.compile(
-    rb'(?:[^"\[\]{}]++|(?!%b)%b)*+(?:(?P<bulk>%b)|[\[{]|(?P<close>[\]}]))'
-    % (_BULK, _STRING, _BULK),
+    rb'[^"\[\]{}]*+(?:(?!%b)%b[^"\[\]{}]*+){0,1000}'
+    rb"(?:(?P<bulk>%b)|(?P<open>[\[{])|(?P<close>[\]}]))?" % (_BULK, _STRING, _BULK),
     re.DOTALL,
 )
 
@@ -123,15 +124,14 @@ def without_bulk(data: bytes) -> bytes:
     start = position = depth = 0
     cut_depth = None  # depth around the value that is being cut out
     for _ in range(MAX_BRACKETS):
-        bracket = _TO_BRACKET.match(data, position)
-        if bracket is None:
+        if (bracket := _TO_BRACKET.match(data, position)).end() == position:
             break
         position = bracket.end()
         if bracket["close"]:
             depth -= 1
             if depth == cut_depth:
                 start, cut_depth = position - 1, None
-        else:
+        elif bracket.lastgroup:
             if bracket["bulk"] and cut_depth is None:
                 parts.append(slice(start, position))
                 cut_depth = depth

@@ -230,4 +230,4 @@ def show_laboratory(X: np.ndarray, Y: np.ndarray) -> None:
     below = page("laboratory", still=img(png, words))
     display(as_output(words, below, png), raw=True)
     with suppress(ImportError):
-        display({**Laboratory(bench).box._repr_mimebundle_(), "text/plain": ""}, raw=True)
+        display(Laboratory(bench).box, exclude=["text/plain"])

@@ -67,7 +67,7 @@ def show_grading(folder: Path, window: Window) -> None:
         if result.returncode:
             sys.exit(result.stderr)
     page = window.page
-    with browser.server(browser.jupyter("lab"), course, folder / "home") as address:
+    with browser.server(browser.jupyter_lab(), course, folder / "home") as address:
         page.goto(address)
         expect(page.locator(".jp-Launcher")).to_be_visible()
         fold_away_files(page)

@@ -75,13 +75,13 @@ class Workers:
         self._running[future] = (item, *call)
 
     def starmap(self, function: Callable[..., Any], calls: Iterable[tuple]) -> Iterator[Any]:
-        """Let workers call a function with each of these arguments, from now on."""
-        futures = [self._executor.submit(function, *arguments) for arguments in calls]
-        return map(self._result, futures)
+        """Let workers begin to call a function with each of these; the results in their order."""
+        futures = [self._unless_lost(self._executor.submit, function, *one) for one in calls]
+        return (self._unless_lost(future.result) for future in futures)
 
-    def _result(self, future: Future[Any]) -> Any:
+    def _unless_lost(self, call: Callable[..., Any], *arguments: Any) -> Any:
         try:
-            return future.result()
+            return call(*arguments)
         except self.loss as error:
             raise WorkersLost from error
 

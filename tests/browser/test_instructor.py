@@ -65,7 +65,7 @@ def windows(
         opened = {}
         for user, folder in (("instructor", course), ("ada", desks["ada"])):
             home = course.parent / user / "home"
-            server = browser.server(browser.jupyter("lab"), folder, home)
+            server = browser.server(browser.jupyter_lab(), folder, home)
             address = stack.enter_context(server)
             opened[user] = open_window()
             opened[user].page.goto(address)
@@ -273,7 +273,7 @@ def test_formgrader_grades_nothing_where_the_configuration_cannot_be_loaded(
         "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
         "PYTHONPATH": str(browser.PROJECT),
     }
-    server = browser.server(browser.jupyter("lab"), course, tmp_path / "home", **installed)
+    server = browser.server(browser.jupyter_lab(), course, tmp_path / "home", **installed)
     with server as address:
         page = open_window().page
         page.goto(address)

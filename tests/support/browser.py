@@ -41,10 +41,10 @@ LOCAL = re.compile(r"(http://(localhost|127\.0\.0\.1):\d+/|file:|data:|blob:|abo
 expect.set_options(timeout=PATIENCE)
 
 
-def jupyter(program: str, *arguments: str) -> list[str]:
-    """Command that starts a Jupyter program and opens its page."""
+def jupyter_lab() -> list[str]:
+    """Command that starts JupyterLab and opens its page."""
     as_root = ["--allow-root"] if os.geteuid() == 0 else []
-    return [sys.executable, "-m", "jupyter", program, "--ServerApp.port=0", *as_root, *arguments]
+    return [sys.executable, "-m", "jupyter", "lab", "--ServerApp.port=0", *as_root]
 
 
 @contextmanager

@@ -124,9 +124,9 @@ def scaled_start(factors: Sequence[float], num_draws: int, seed: int = 3) -> dic
 def plot_scale_sweep(factors: np.ndarray, cost: np.ndarray, accuracy: np.ndarray) -> Sequence[Axes]:
     """Plot costs and accuracies, one row for each factor: all draws and their median."""
     axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")[1]
-    label = f"median of {cost.shape[1]} draws"
+    every, label = np.repeat(factors, cost.shape[1]), f"median of {cost.shape[1]} draws"
     for ax, values in zip(axes, (cost, 100 * accuracy), strict=True):
-        ax.semilogx(factors, values, ".", color="gray", alpha=0.6, label=["one draw", *[""] * 9])
+        ax.semilogx(every, values.ravel(), ".", color="darkgray", label="one draw")
         ax.semilogx(factors, np.median(values, axis=1), "o-", label=label)
         ax.axvline(HE, color="black", linestyle="--", label="He: c = √2")
         ax.set_xlabel("c = √2 × volume (std of the weights: c / √n)")
